@@ -1,0 +1,51 @@
+"""hotshoe: the production server for Bokeh and Panel apps.
+
+The names below are imported when they are first asked for, so that ``import hotshoe`` costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hotshoe.config import Settings as Settings
+    from hotshoe.sessions import FailureInfo as FailureInfo
+    from hotshoe.sessions import locked_callback as locked_callback
+    from hotshoe.sessions import on_exception as on_exception
+    from hotshoe.sessions import pause_when_unwatched as pause_when_unwatched
+    from hotshoe.web.asgi import asgi as asgi
+    from hotshoe.web.server import Server as Server
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FailureInfo",
+    "Server",
+    "Settings",
+    "__version__",
+    "asgi",
+    "locked_callback",
+    "on_exception",
+    "pause_when_unwatched",
+]
+
+_HOMES = {
+    "FailureInfo": "hotshoe.sessions",
+    "Server": "hotshoe.web.server",
+    "Settings": "hotshoe.config",
+    "asgi": "hotshoe.web.asgi",
+    "locked_callback": "hotshoe.sessions",
+    "on_exception": "hotshoe.sessions",
+    "pause_when_unwatched": "hotshoe.sessions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,7 @@
+"""The settings: declared in one table, taken from flags, environment, file and defaults."""
+
+from .setting import Group, Kind, Setting
+from .settings import TABLE, Settings
+from .sources import FILE_NAME
+
+__all__ = ["FILE_NAME", "TABLE", "Group", "Kind", "Setting", "Settings"]

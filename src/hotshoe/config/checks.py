@@ -1,0 +1,38 @@
+"""What a text must look like for some settings. Each check returns what is wrong, or ``None``."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from ..log_fields import AddFields
+
+_ORIGIN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+)(:(?P<port>\*|\d+))?")
+
+
+def check_origin(text: str) -> str | None:
+    """``HOST[:PORT]``, an IPv6 address in brackets."""
+    if "://" in text:
+        return f"{text!r} is a URL: name only its host and port, {text.partition('://')[2].split('/')[0]!r}"
+    match = _ORIGIN.fullmatch(text)
+    if match is None or ((match["port"] or "*") != "*" and int(match["port"]) > 65535):
+        return f"{text!r} is not HOST or HOST:PORT"
+    return None
+
+
+def check_prefix(text: str) -> str | None:
+    """A path: no query, no fragment, no white space, no step up."""
+    if re.search(r"[?#\s\\]|://", text) or ".." in text.split("/"):
+        return f"{text!r} is not a path like /apps"
+    return None
+
+
+def check_log_format(text: str) -> str | None:
+    """A ``%``-format that ``logging`` accepts and can fill."""
+    record = logging.LogRecord("name", logging.INFO, "path", 1, "message", (), None)
+    AddFields().filter(record)
+    try:
+        logging.Formatter(text).format(record)
+    except (ValueError, TypeError, KeyError) as error:
+        return f"{text!r} is not a format of Python's logging ({error})"
+    return None
