@@ -1,0 +1,197 @@
+"""What Python has once per process and an app takes for its own: sys.argv, the folder, bokeh.io's state.
+
+Scripts of different sessions run side by side, so nothing is swapped and swapped back: what is read depends
+on the context (``contextvars``) that reads it. ``sys.path`` only grows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from .. import seams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+log = logging.getLogger(__name__)
+
+_ADVICE = {
+    "show": "add the model with curdoc().add_root() instead",
+    "save": "add the model with curdoc().add_root() instead",
+}
+_NO_NEED = "an app that is served needs no output, the call can go"
+
+
+class Run:
+    """One run of an app's code. ``argv`` is its own ``sys.argv``; None leaves it the process's."""
+
+    __slots__ = ("argv", "ended", "io_state", "moved", "origin", "told")
+
+    def __init__(self, origin: str, argv: Sequence[str] | None, told: set[str]) -> None:
+        self.origin = origin
+        self.argv = None if argv is None else list(argv)
+        self.told = told
+        self.io_state: Any = None
+        self.moved = False
+        self.ended = False
+
+    def refuse(self, name: str) -> None:
+        """Say once per app that this function of bokeh.io does nothing here."""
+        self.warn_once(name, f"{name}() does nothing in an app: {_ADVICE.get(name, _NO_NEED)}")
+
+    def warn_once(self, key: str, message: str) -> None:
+        """Log ``message`` unless an earlier run of the same app did."""
+        if key not in self.told:
+            self.told.add(key)
+            log.warning("%s: %s", self.origin, message)
+
+
+_run: ContextVar[Run | None] = ContextVar("hotshoe_run", default=None)
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def running(
+    origin: str, *, argv: Sequence[str] | None, folder: str | None = None, told: set[str]
+) -> Iterator[None]:
+    """Run an app's code inside: with its ``sys.argv`` (None: the process's), with ``folder`` on ``sys.path``.
+
+    ``told`` belongs to the app: it holds what it has been warned of.
+    """
+    _prepare(folder)
+    run = Run(origin, argv, told)
+    token = _run.set(run)
+    try:
+        yield
+    finally:
+        _run.reset(token)
+        _end(run)
+
+
+def _prepare(folder: str | None) -> None:
+    with _lock:
+        _argv.install()
+        _cwd.install()
+        seams.isolate_output(_run.get)
+        if folder is not None and folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
+def _end(run: Run) -> None:
+    with _lock:
+        run.ended = True
+        _argv.leave()
+        if run.moved:
+            _cwd.leave()
+
+
+class _Cwd:
+    """The working folder, which is one for all threads.
+
+    The folder of before comes back when the last run that moved has ended: a script that goes to a relative
+    folder finds it again in its next session, and one beside it does not lose the folder it went to.
+    """
+
+    def __init__(self) -> None:
+        self.change: Callable[..., None] = os.chdir
+        self._installed = False
+        self._before = Path()
+        self._away = 0
+
+    def install(self) -> None:
+        if not self._installed:
+            self._installed = True
+            self.change, os.chdir = os.chdir, _chdir
+
+    def move(self, run: Run, path: Any) -> None:
+        before = Path.cwd()
+        self.change(path)
+        if not run.moved and Path.cwd() != before:
+            self._before = self._before if self._away else before
+            self._away += 1
+            run.moved = True
+
+    def leave(self) -> None:
+        self._away -= 1
+        if not self._away:
+            with contextlib.suppress(OSError):
+                self.change(self._before)
+
+
+_cwd = _Cwd()
+
+
+def _chdir(path: Any) -> None:
+    run = _run.get()
+    if run is None or run.ended:
+        _cwd.change(path)
+        return
+    with _lock:
+        _cwd.move(run, path)
+    if run.moved:
+        run.warn_once("chdir", "os.chdir() moves every session of the process; use paths from __file__")
+
+
+class _Argv(list[str]):
+    """``sys.argv``: inside an app that app's list, outside the process's own. Pickles as a plain list."""
+
+    def __init__(self, own: Sequence[str]) -> None:
+        super().__init__()
+        self.own = list(own)
+        self._runs = 0
+
+    def install(self) -> None:
+        """A run begins. A list that is found in place was set outside of apps if no app runs."""
+        if sys.argv is not self and not self._runs:
+            self.own = list(sys.argv)
+        self._runs += 1
+        sys.argv = self
+
+    def leave(self) -> None:
+        """A run ends. What it assigned to ``sys.argv`` as a whole is not for others."""
+        self._runs -= 1
+        sys.argv = self
+
+    def current(self) -> list[str]:
+        run = _run.get()
+        return self.own if run is None or run.argv is None else run.argv
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return list, (list(self.current()),)
+
+    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]  # __add__ gives a plain list
+        self.current().extend(other)
+        return self
+
+    def __imul__(self, count: SupportsIndex) -> Any:
+        self.current()[:] = self.current() * count
+        return self
+
+
+def _forward(name: str) -> Callable[..., Any]:
+    method = getattr(list, name)
+
+    def call(self: _Argv, *arguments: Any, **options: Any) -> Any:
+        plain = (other.current() if isinstance(other, _Argv) else other for other in arguments)
+        return method(self.current(), *plain, **options)
+
+    call.__name__ = name
+    return call
+
+
+for _name in (
+    *("__getitem__", "__setitem__", "__delitem__", "__len__", "__iter__", "__reversed__", "__contains__"),
+    *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__add__", "__mul__", "__rmul__"),
+    *("__repr__", "append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove"),
+    *("reverse", "sort"),
+):
+    setattr(_Argv, _name, _forward(_name))
+
+_argv = _Argv(sys.argv)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hotshoe.apps.loading import load
+from hotshoe.apps.notebook import without_magics
+from hotshoe.apps.tracebacks import user_traceback
+from hotshoe.errors import AppError
+
+if TYPE_CHECKING:
+    from .conftest import Build, Write
+
+START = "from bokeh.io import curdoc\nkeep = curdoc().template_variables"
+
+
+def notebook(*sources: str) -> str:
+    """A notebook of code cells; one that starts with ``#`` and a blank is Markdown."""
+    kinds = ("markdown" if text.startswith("# ") else "code" for text in sources)
+    lines = (text.splitlines(keepends=True) for text in sources)
+    cells = [{"cell_type": kind, "source": source} for kind, source in zip(kinds, lines, strict=True)]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
+
+
+def test_cells_share_one_module(write: Write, build: Build) -> None:
+    source = notebook(
+        "# A board\n\nWith *text*.", START, "%matplotlib inline\nfiles = !ls\nkeep['f'] = files",
+        "get_ipython().run_line_magic('time', '1')\nget_ipython().config.x.y()\nkeep['name'] = __file__",
+    )
+    path = write({"board.ipynb": source}) / "board.ipynb"
+    app = load(path)
+    assert (app.title, app.description) == ("A board", "With text.")
+    assert build(app).template_variables == {"f": [], "name": str(path)}
+
+
+def test_future_imports_hold_for_later_cells(write: Write, build: Build) -> None:
+    source = notebook("from __future__ import annotations", START, "def f(x: undefined): pass\nkeep['ok'] = 1")
+    assert build(load(write({"a.ipynb": source}) / "a.ipynb")).template_variables == {"ok": 1}
+
+
+def test_format_3(write: Write, build: Build) -> None:
+    cells = [{"cell_type": "code", "input": [START, "\n", "keep['old'] = 1"]}]
+    path = write({"a.ipynb": json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]})}) / "a.ipynb"
+    assert build(load(path)).template_variables == {"old": 1}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("x = 1", "x = 1"),
+        ("%matplotlib inline\nx = 1", "pass\nx = 1"),
+        ("!pip install 'x", "pass"),
+        ("if x:\n    %time f()\n    y", "if x:\n    pass\n    y"),
+        ("x = !ls | wc\ny = %env A", "x = []\ny = None"),
+        ("print?\n?print\nx", "pass\npass\nx"),
+        ("%%time\nx = 1\n%timeit x", "\nx = 1\npass"),
+        ("%%bash\nls -l | grep", ""),
+        ("%%html\n<b>x</b>", ""),
+        ("x = (1\n%y\n)", "x = (1\n%y\n)"),
+        ("%cd /\nx = '''\n%s\n!no\n'''\ny = a \\\n%b", "pass\nx = '''\n%s\n!no\n'''\ny = a \\\n%b"),
+        ("x = (1\n!= 2)", "x = (1\n!= 2)"),
+        ("x = = 1", "x = = 1"),
+        ("", ""),
+    ],
+)
+def test_only_what_is_ipythons_goes(cell: str, expected: str) -> None:
+    assert without_magics(cell) == expected
+
+
+def test_tracebacks_show_the_cell(write: Write, build: Build) -> None:
+    path = write({"a.ipynb": notebook("x = 1", "# Text", "%time x\n1 / 0  # here")}) / "a.ipynb"
+    app = load(path)
+    with pytest.raises(ZeroDivisionError) as caught:
+        build(app)
+    text = user_traceback(caught.value)
+    assert f'File "{path}, cell 2", line 2' in text
+    assert "1 / 0  # here" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "reason"),
+    [
+        ("{\n]", ":2", "not a notebook"),
+        ("", ":1", "not a notebook"),
+        (b"\xff", ":1", "not a notebook"),
+        ("[]", "", "not a notebook"),
+        ("{}", "", "not a notebook"),
+        ('{"cells": 3}', "", "not a notebook"),
+        ('{"cells": [{"cell_type": "code", "source": [3]}]}', "", "not a notebook"),
+        ('{"cells": [], "metadata": {"kernelspec": {"language": "R"}}}', "", "its language is R"),
+        ("[" * 100_000, ":1", "not a notebook"),
+        (notebook("x = 1", "\nx = = 2"), ", cell 2:2", "invalid syntax"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(write: Write, content: Any, where: str, reason: str) -> None:
+    path = write({"a.ipynb": content}) / "a.ipynb"
+    with pytest.raises(AppError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}{where}: ")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
