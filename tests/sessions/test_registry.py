@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import threading
+import time
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bokeh.document import Document
+from bokeh.models.widgets import Div
+from bokeh.plotting import figure
+
+from hotshoe.apps import Hooks, Request
+from hotshoe.errors import BuildError, RequestError, SessionGone
+from hotshoe.sessions import Registry
+
+from .conftest import Attach
+
+MakeRegistry = Callable[..., Registry]
+
+
+def empty(document: Document) -> None:
+    document.add_root(Div(text="here"))
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_all_who_ask_for_one_id_get_one_session(make_registry: MakeRegistry) -> None:
+    built = 0
+
+    def build(document: Document) -> None:
+        nonlocal built
+        built += 1
+        time.sleep(0.02)
+
+    registry = make_registry(build)
+    sessions = await asyncio.gather(*(registry.open("a", Request(), {}) for _ in range(5)))
+    assert built == 1
+    assert len(set(sessions)) == 1
+    assert registry.sessions == [sessions[0]]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no"), KeyboardInterrupt(), GeneratorExit()])
+async def test_an_app_that_raises_anything_leaves_nothing_and_keeps_nobody_waiting(
+    error: BaseException, make_registry: MakeRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    destroyed: list[str] = []
+
+    def build(document: Document) -> None:
+        document.add_root(Div())
+        raise error
+
+    registry = make_registry(build, Hooks(session_destroyed=lambda context: destroyed.append(context.id)))
+    async with asyncio.timeout(5):
+        waiting = [registry.open("a", Request(), {}) for _ in range(3)]
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+    for result in results:
+        assert isinstance(result, BuildError)
+        assert result.error_id in caplog.text
+    assert registry.sessions == []
+    assert destroyed == ["a"]
+
+
+async def test_a_script_may_end_with_a_plain_exit(make_registry: MakeRegistry) -> None:
+    def build(document: Document) -> None:
+        document.add_root(Div())
+        sys.exit()
+
+    session = await make_registry(build).open("a", Request(), {})
+    assert len(session.document.roots) == 1
+
+
+@pytest.mark.parametrize("pool", [8], indirect=True)
+async def test_a_session_that_nobody_waits_for_any_more_ends_when_it_is_built(make_registry: MakeRegistry) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def build(document: Document) -> None:
+        started.set()
+        release.wait(10)
+
+    registry = make_registry(build)
+    asking = asyncio.create_task(registry.open("a", Request(), {}))
+    await asyncio.to_thread(started.wait, 5)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    release.set()
+    await eventually(lambda: not registry.sessions and not registry._openings and not registry._endings)
+
+
+async def test_an_unused_session_expires_and_a_used_one_does_not(
+    make_registry: MakeRegistry, attach: Attach
+) -> None:
+    registry = make_registry(empty)
+    used, unused = await registry.open("used", Request(), {}), await registry.open("unused", Request(), {})
+    client = await attach(used)
+    await registry.expire(lifetime_s=100)
+    await asyncio.sleep(0.02)
+    assert len(registry.sessions) == 2
+    await registry.expire(lifetime_s=0)
+    await eventually(lambda: registry.sessions == [used])
+    with pytest.raises(SessionGone):
+        await unused.run(lambda: None)
+    client.connection.detach()
+    await registry.expire(lifetime_s=0)
+    await eventually(lambda: not registry.sessions)
+
+
+async def test_a_session_that_comes_back_to_life_is_not_ended(make_registry: MakeRegistry, attach: Attach) -> None:
+    registry = make_registry(empty)
+    session = await registry.open("a", Request(), {})
+    release = asyncio.Event()
+    blocked = asyncio.create_task(session.outcome(release.wait))
+    await asyncio.sleep(0.01)
+    await registry.expire(lifetime_s=0)
+    assert registry._endings
+    attaching = asyncio.ensure_future(attach(session))
+    await asyncio.sleep(0.01)
+    release.set()
+    await blocked
+    client = await attaching
+    await eventually(lambda: not registry._endings)
+    assert registry.sessions == [session]
+    assert await client.pull()
+
+
+async def test_the_hooks_run_in_order_and_see_the_session(make_registry: MakeRegistry) -> None:
+    seen: list[Any] = []
+    module = types.ModuleType("hotshoe_test_module")
+    module.value = "alive"  # type: ignore[attr-defined]
+
+    def build(document: Document) -> None:
+        seen.append("build")
+        document.modules.add(module)
+        document.on_session_destroyed(lambda session_context: seen.append(("document", session_context.destroyed)))
+
+    async def created(context: Any) -> None:
+        await asyncio.sleep(0)
+        seen.append(("created", context.id, context.destroyed))
+
+    async def destroyed(context: Any) -> None:
+        await asyncio.sleep(0)
+        seen.append(("destroyed", context.destroyed, module.value, context.request.arguments))
+
+    registry = make_registry(build, Hooks(session_created=created, session_destroyed=destroyed))
+    await registry.open("a", Request(arguments={"q": [b"1"], "bokeh-session-id": [b"a"]}), {})
+    await registry.close(grace_s=1)
+    assert seen == [
+        ("created", "a", False), "build", ("document", True), ("destroyed", True, "alive", {"q": [b"1"]}),
+    ]
+    assert "hotshoe_test_module" not in sys.modules
+    assert not hasattr(module, "value")
+
+
+async def test_a_failing_hook_stops_nothing(make_registry: MakeRegistry, caplog: pytest.LogCaptureFixture) -> None:
+    def fails(context: Any) -> None:
+        raise ValueError("hook failed")
+
+    registry = make_registry(empty, Hooks(session_created=fails, session_destroyed=fails))
+    session = await registry.open("a", Request(), {})
+    assert len(session.document.roots) == 1
+    await registry.close(grace_s=1)
+    assert caplog.text.count("hook failed") >= 2
+
+
+@pytest.mark.parametrize("pool", [8], indirect=True)
+async def test_a_stuck_callback_does_not_keep_the_server_from_stopping(make_registry: MakeRegistry) -> None:
+    destroyed = threading.Event()
+    release = threading.Event()
+    registry = make_registry(empty, Hooks(session_destroyed=lambda context: destroyed.set()))
+    session = await registry.open("a", Request(), {})
+    stuck = asyncio.create_task(session.outcome(lambda: release.wait(20)))
+    await asyncio.sleep(0.05)
+    started_s = time.monotonic()
+    await registry.close(grace_s=0.1)
+    assert time.monotonic() - started_s < 5
+    assert destroyed.is_set()
+    release.set()
+    await stuck
+
+
+async def test_what_is_odd_about_a_document_is_logged_once(
+    make_registry: MakeRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = make_registry(lambda document: document.add_root(figure()))
+    for session_id in "abc":
+        await registry.open(session_id, Request(), {})
+    assert caplog.text.count("MISSING_RENDERERS") == 1
+
+
+async def test_a_closed_registry_opens_nothing(make_registry: MakeRegistry) -> None:
+    registry = make_registry(empty)
+    await registry.close(grace_s=1)
+    with pytest.raises(RequestError) as caught:
+        await registry.open("a", Request(), {})
+    assert caught.value.status == 503
+
+
+async def test_the_end_closes_the_connections(make_registry: MakeRegistry, attach: Attach) -> None:
+    registry = make_registry(empty)
+    client = await attach(await registry.open("a", Request(), {}))
+    await registry.close(grace_s=1)
+    assert (await client.closed()).code == 1001
+
+
+async def test_an_ended_session_is_freed_without_a_collection(make_registry: MakeRegistry, attach: Attach) -> None:
+    def build(document: Document) -> None:
+        div = Div()
+        div.on_change("text", lambda attr, old, new: document.add_root(div))
+        document.add_root(div)
+        document.add_periodic_callback(lambda: None, 10_000)
+
+    registry = make_registry(build)
+    session = await registry.open("a", Request(), {})
+    client = await attach(session)
+    await client.pull()
+    dead = [weakref.ref(thing) for thing in (session, session.document, *session.document.models)]
+    gc.collect()
+    gc.disable()
+    try:
+        client.connection.detach()
+        del session, client
+        await registry.expire(lifetime_s=0)
+        await eventually(lambda: not registry.sessions and not registry._endings)
+        await eventually(lambda: all(reference() is None for reference in dead))
+    finally:
+        gc.enable()
