@@ -1,0 +1,185 @@
+"""The tags that load BokehJS and what else a document needs; the same for all documents with the same needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bokeh.core.templates import FILE
+from bokeh.resources import Resources
+from bokeh.settings import settings
+from jinja2 import Template
+
+from ..needs import BOKEHJS_COMPONENTS, find_extension, needs_of
+from ..panel_seams import panel_page
+from .assets import bokehjs_dir, file_version, page_script
+from .models import compile_model
+from .scripting import read_script, script_json, script_tag
+
+if TYPE_CHECKING:
+    from bokeh.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What templates put in as ``bokeh_css`` and ``bokeh_js``."""
+
+    css: str
+    js: str
+    base: Template = FILE
+    """What pages without a template are made from, and what templates extend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """What settings say of how BokehJS is loaded."""
+
+    mode: str
+    minified: bool
+    dev: bool
+    log_level: str
+
+    @classmethod
+    def from_settings(cls) -> Flavour:
+        """``BOKEH_RESOURCES``, ``BOKEH_MINIFIED``, ``BOKEH_LOG_LEVEL``, ``BOKEH_DEV``."""
+        resources = Resources(mode=settings.resources(default="server"))
+        return cls(resources.mode, resources.minified, resources.dev, resources.log_level)
+
+    def file_name(self, component: str) -> str:
+        """A component's file below ``static/js/``."""
+        return f"{component}{'.min' if self.minified else ''}.js"
+
+
+def bundle_for(document: Document, *, app_url: str, nonce: str, busy_sign: bool = True) -> Tags:
+    """The tags for a document. Compiles its custom models first; raises ``CompileError``."""
+    flavour = Flavour.from_settings()
+    needs = needs_of(document.models)
+    depth = len(segments(app_url))
+    if flavour.mode == "server":
+        return _with_panel(document, _server_tags(needs, depth, flavour, nonce, busy_sign), needs, flavour)
+    return _other_tags(needs, depth, flavour, nonce, busy_sign)
+
+
+def segments(path: str) -> list[str]:
+    """The names in a URL's path."""
+    return [name for name in path.split("/") if name]
+
+
+def script_urls(needs: Iterable[str], flavour: Flavour) -> list[str]:
+    """What to load for these needs, in order: what extensions ask for, BokehJS, extensions, custom models."""
+    wanted = set(needs) | {"bokeh"}
+    return [
+        *_split(sorted(_named(wanted, "js:"))),
+        *(component_url(name, flavour) for name in BOKEHJS_COMPONENTS if name in wanted),
+        *(f"static/extensions/{path}" for path in sorted(_named(wanted, "ext:"))),
+        *(f"_hotshoe/models/{digest}.js" for digest in sorted(_named(wanted, "model:"))),
+    ]
+
+
+def style_urls(needs: Iterable[str]) -> list[str]:
+    """The style sheets that model classes ask for."""
+    return _split(sorted(_named(needs, "css:")))
+
+
+def component_url(component: str, flavour: Flavour) -> str:
+    """``static/js/…`` with the file's version."""
+    name = flavour.file_name(component)
+    return f"static/js/{name}?v={file_version(bokehjs_dir() / 'js' / name)}"
+
+
+def log_script(flavour: Flavour) -> str:
+    """Sets BokehJS up once it is loaded."""
+    dev = "\nBokeh.settings.dev = true;" if flavour.dev else ""
+    return f"Bokeh.set_log_level({script_json(flavour.log_level)});{dev}"
+
+
+def compile_models(needs: Iterable[str]) -> list[str]:
+    """The scripts of the custom models among these needs, by digest. Raises ``CompileError``."""
+    return [compile_model(digest) for digest in sorted(_named(needs, "model:"))]
+
+
+def _named(needs: Iterable[str], kind: str) -> list[str]:
+    return [need.removeprefix(kind) for need in needs if need.startswith(kind)]
+
+
+def _split(lists: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(url for urls in lists for url in urls.split()))
+
+
+def _with_panel(document: Document, tags: Tags, needs: frozenset[str], flavour: Flavour) -> Tags:
+    page = panel_page(document, [*script_urls(needs, flavour), *style_urls(needs)])
+    return tags if page is None else Tags(f"{tags.css}\n{page.css}", f"{tags.js}\n{page.js}", page.base)
+
+
+@lru_cache(maxsize=128)
+def _server_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str, busy_sign: bool) -> Tags:
+    compile_models(needs)
+    page_js = f"_hotshoe/page.js?v={page_script().version}"
+    load = _load_tag([page_js, *script_urls(needs, flavour)], [], depth, nonce, _config(needs, flavour, busy_sign))
+    return Tags(
+        css=_load_tag([], style_urls(needs), depth, nonce) if style_urls(needs) else "",
+        js=f"{load}\n{script_tag(log_script(flavour), nonce=nonce)}",
+    )
+
+
+def _load_tag(js: list[str], css: list[str], depth: int, nonce: str, config: Any = None) -> str:
+    plan = {"depth": depth, "js": js, "css": css, "config": config}
+    return script_tag(f"{_load_code()}({script_json(plan)});", nonce=nonce)
+
+
+@cache
+def _load_code() -> str:
+    lines = read_script("load.js").rstrip().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
+
+
+def _config(needs: Iterable[str], flavour: Flavour, busy_sign: bool) -> dict[str, Any]:
+    """What our page script must know, above all to load more later."""
+    return {
+        "loaded": sorted({"bokeh", *needs}),
+        "components": {name: component_url(name, flavour) for name in BOKEHJS_COMPONENTS},
+        "busy_sign": busy_sign,
+    }
+
+
+def _other_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str, busy_sign: bool) -> Tags:
+    """BokehJS from elsewhere (``cdn``, ``inline``, …): all of it, as its versions come as one."""
+    resources = Resources(mode=settings.resources(default="server"))
+    urls, raw = list(resources.js_files), list(resources.js_raw)
+    for name in sorted(_named(needs, "ext:")):
+        _add_extension(name, flavour, urls, raw)
+    scripts = compile_models(needs)
+    page_js = f"_hotshoe/page.js?v={page_script().version}"
+    if flavour.mode == "inline":
+        raw = [page_script().body.decode(), *raw, *scripts]
+    else:
+        models = [f"_hotshoe/models/{digest}.js" for digest in sorted(_named(needs, "model:"))]
+        urls = [page_js, *urls, *models]
+    load = _load_tag(urls, [], depth, nonce, _config({*BOKEHJS_COMPONENTS, *needs}, flavour, busy_sign))
+    css = _load_tag([], list(resources.css_files), depth, nonce) if resources.css_files else ""
+    return Tags(css=css, js="\n".join([load, *(script_tag(_unbroken(code), nonce=nonce) for code in raw)]))
+
+
+def _add_extension(path: str, flavour: Flavour, urls: list[str], raw: list[str]) -> None:
+    extension = find_extension(path.partition("/")[0])
+    if extension is None:
+        return
+    if flavour.mode == "cdn" and extension.cdn_url is not None:
+        urls.append(extension.cdn_url)
+    elif flavour.mode in ("inline", "cdn"):
+        raw.append(_text(extension.file))
+    else:
+        urls.append(str(extension.file))
+
+
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _unbroken(code: str) -> str:
+    """JavaScript in which no string ends or hides the script element that it stands in."""
+    return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")

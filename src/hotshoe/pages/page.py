@@ -1,0 +1,111 @@
+"""A document as a page: its own template, with slots for what only the front knows.
+
+Nothing that comes from outside is put into HTML or a script as it is; see ``scripting``.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from bokeh.core.templates import FILE, MACROS, PLOT_DIV, get_env
+from bokeh.document.document import DEFAULT_TITLE
+from bokeh.embed.util import RenderItem
+from bokeh.settings import settings
+from jinja2 import Template
+
+from ..errors import TokenError
+from .bundles import bundle_for
+from .scripting import dev_script, embed_script, script_tag
+
+if TYPE_CHECKING:
+    from bokeh.document import Document
+
+TOKEN_SLOT: Final = f"token-slot-{secrets.token_hex(16)}"
+NONCE_SLOT: Final = f"nonce-slot-{secrets.token_hex(16)}"
+"""Nobody can guess them, so nothing that an app or a user puts into a page is taken for a slot."""
+
+NO_SCRIPT: Final = "<noscript><p>This app needs JavaScript, and this browser does not run it.</p></noscript>"
+
+_TOKEN = re.compile(r"[A-Za-z0-9_.=-]*")
+_NONCE = re.compile(r"[A-Za-z0-9_+/=-]*")
+_UNSAFE_ID = re.compile(r"[\"'<>&]")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A document's page with slots left for what only the front knows."""
+
+    html: str
+    token_slot: str
+    """Text that stands in ``html`` where the session token goes."""
+    nonce_slot: str
+    """Text that stands in ``html`` where the nonce of a content security policy goes."""
+
+    def fill(self, *, token: str, nonce: str = "") -> bytes:
+        """The page as it is sent.
+
+        Raises ``TokenError`` or ``ValueError`` for a token or nonce with characters that could end its slot.
+        """
+        check_token(token)
+        if not _NONCE.fullmatch(nonce):
+            raise ValueError("a nonce is base64")
+        return self.html.replace(self.token_slot, token).replace(self.nonce_slot, nonce).encode()
+
+
+def check_token(token: str) -> None:
+    """Raise ``TokenError`` unless the token is base64 and dots, which may stand in any script."""
+    if not _TOKEN.fullmatch(token):
+        raise TokenError("malformed session token", reason="malformed")
+
+
+def render_page(document: Document, *, app_url: str, busy_sign: bool = True, version: str = "") -> Page:
+    """The document as HTML; to be called with the document's lock held.
+
+    ``app_url`` is the app's route (``/name``): from it and its own address the page finds where BokehJS is.
+    ``busy_sign`` says whether the page shows that the app computes.
+    ``version`` is the app's in dev mode; the page then follows its changes.
+    What the document's template raises goes through; ``CompileError`` for a custom model.
+    """
+    item = RenderItem(token=TOKEN_SLOT, roots=list(document.roots), use_for_title=True)
+    _check_ids(item)
+    bundle = bundle_for(document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign)
+    script = script_tag(embed_script([item.to_json()], guarded=not settings.dev), nonce=NONCE_SLOT)
+    if version:
+        script += dev_script(app_url, version, nonce=NONCE_SLOT)
+    context: dict[str, Any] = {
+        **document.template_variables,
+        "title": document.title or DEFAULT_TITLE,
+        "bokeh_js": bundle.js,
+        "bokeh_css": bundle.css,
+        "plot_script": f"{NO_SCRIPT}\n{script}",
+        "docs": [item],
+        "doc": item,
+        "roots": item.roots,
+        "base": bundle.base,
+        "macros": MACROS,
+        "plot_div": PLOT_DIV.render(doc=item, macros=MACROS),
+    }
+    html = _template(document.template, bundle.base).render(context)
+    return Page(html=html, token_slot=TOKEN_SLOT, nonce_slot=NONCE_SLOT)
+
+
+def _check_ids(item: RenderItem) -> None:
+    # Templates put ids into attributes as they are, and a client that pushes a document chooses them.
+    for model_id in item.roots.to_json():
+        if _UNSAFE_ID.search(model_id):
+            raise ValueError(f"a root with the id {model_id!r} can't stand in a page")
+
+
+def _template(template: Template | str | None, base: Template) -> Template:
+    if template is None or template is FILE:
+        return base
+    return _extending_base(template) if isinstance(template, str) else template
+
+
+@lru_cache(maxsize=64)
+def _extending_base(text: str) -> Template:
+    return get_env().from_string("{% extends base %}\n" + text)

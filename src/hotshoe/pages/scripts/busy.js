@@ -1,0 +1,101 @@
+// A thin line at the top of the page while the app computes: as the server says, or because an answer is missing.
+
+const LATE_MS = 300;
+const LINGER_MS = 200; // so that it does not flicker between two callbacks
+const SAID_MS = 1500; // before a screen reader is told
+
+const BUSY_STYLE = `
+  :host { inset: 0 0 auto 0; height: var(--hotshoe-busy-height, 3px); pointer-events: none; overflow: hidden;
+    opacity: 0; transition: opacity .25s; }
+  :host([data-on]) { opacity: 1; }
+  .line { height: 100%; width: 40%; border-radius: 0 99px 99px 0; visibility: hidden;
+    background: linear-gradient(90deg, transparent, var(--hotshoe-busy-color, var(--accent)) 60%); }
+  :host([data-on]) .line { visibility: visible; animation: run 1.6s cubic-bezier(.45, .1, .4, .95) infinite; }
+  .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  @keyframes run { from { transform: translateX(-100%); } to { transform: translateX(250%); } }
+  @media (prefers-reduced-motion: reduce) {
+    :host { transition: none; }
+    .line { width: 100%; border-radius: 0; background: var(--hotshoe-busy-color, var(--accent)); opacity: .6; }
+    :host([data-on]) .line { animation: none; }
+  }
+`;
+
+class BusySign extends Sign {
+  busy = new Set();
+  hiding = null;
+  saying = null;
+
+  constructor() {
+    super("busy", BUSY_STYLE);
+    this.said = element("span", { class: "said", role: "status", "aria-live": "polite" });
+    this.root.append(element("div", { class: "line" }), this.said);
+  }
+
+  set(who, is_busy) {
+    if (this.busy.has(who) === is_busy) return;
+    if (is_busy) this.busy.add(who); else this.busy.delete(who);
+    clearTimeout(this.hiding);
+    this.hiding = null;
+    if (this.busy.size > 0) this.show(); else this.hiding = setTimeout(() => this.hide(), LINGER_MS);
+  }
+
+  show() {
+    if (this.host.hasAttribute("data-on")) return;
+    this.place();
+    this.host.setAttribute("data-on", "");
+    this.saying = setTimeout(() => { this.said.textContent = "Working…"; }, SAID_MS);
+  }
+
+  hide() {
+    this.host.removeAttribute("data-on");
+    clearTimeout(this.saying);
+    this.said.textContent = "";
+  }
+}
+
+let busy_sign = null;
+
+// What one socket waits for. Follows what the page sends as Bokeh's messages, of which each change is answered.
+class Waiting {
+  is_busy = false; // as the server says
+  changes = new Map(); // id -> when it was sent, oldest first
+  index = 0;
+  count = 3;
+  timer = null;
+
+  sent(data) {
+    if (this.index === 0) this.begin(JSON.parse(data));
+    this.index = (this.index + 1) % this.count;
+  }
+
+  begin({ msgid, msgtype, num_buffers }) {
+    this.count = 3 + 2 * (num_buffers || 0);
+    if (msgtype !== "PATCH-DOC") return;
+    this.changes.set(msgid, performance.now());
+    if (this.changes.size === 1) this.look();
+  }
+
+  answered(msgid) {
+    if (this.changes.delete(msgid)) this.look();
+  }
+
+  told(is_busy) {
+    this.is_busy = is_busy;
+    this.look();
+  }
+
+  end() {
+    this.changes.clear();
+    this.told(false);
+  }
+
+  look() {
+    clearTimeout(this.timer);
+    const [oldest = Infinity] = this.changes.values();
+    const left = oldest + LATE_MS - performance.now();
+    if (left > 0 && left < Infinity) this.timer = setTimeout(() => this.look(), left);
+    const shown = (this.is_busy || left <= 0) && window._hotshoe?.busy_sign !== false;
+    if (shown && busy_sign === null) busy_sign = new BusySign();
+    if (busy_sign !== null) busy_sign.set(this, shown);
+  }
+}

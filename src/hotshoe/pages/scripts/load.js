@@ -1,0 +1,20 @@
+// Run inline where a page's template puts BokehJS: writes the tags of what `plan` names, relative to where the
+// browser found the page, so that they load in order and before the rest of the page, as tags in the HTML would.
+(function (plan) {
+  // A page inside `srcdoc` has no address of its own, but a base.
+  const place = location.protocol === "about:" ? new URL(document.baseURI) : location;
+  let path = place.pathname.replace(/\/+$/, "");
+  for (let i = 0; i < plan.depth; i++) path = path.slice(0, Math.max(path.lastIndexOf("/"), 0)).replace(/\/+$/, "");
+  // With the origin in front, a path such as //other.host/x stays a path of this host.
+  const base = place.origin + path + "/";
+
+  const quote = (text) => '"' + text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;") + '"';
+  const nonce = document.currentScript ? document.currentScript.nonce : "";
+  const secret = nonce ? " nonce=" + quote(nonce) : "";
+  const address = (url) => quote(/^([a-z][a-z0-9+.-]*:|\/)/i.test(url) ? url : base + url);
+
+  if (plan.config) window._hotshoe = Object.assign({ base, nonce }, plan.config);
+  const tags = plan.css.map((url) => '<link rel="stylesheet" href=' + address(url) + secret + ">")
+    .concat(plan.js.map((url) => "<scr" + "ipt src=" + address(url) + secret + "></scr" + "ipt>"));
+  if (tags.length > 0) document.write(tags.join("\n"));
+})

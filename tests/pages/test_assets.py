@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.needs import need_module
+
+from hotshoe.pages.assets import bokehjs_dir, extension_dir, file_version, page_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_page_script_is_javascript_with_a_version() -> None:
+    asset = page_script()
+    assert b"WebSocket" in asset.body
+    assert asset.content_type == "application/javascript"
+    assert len(asset.version) == 128
+
+
+def test_bokehjs_is_there() -> None:
+    assert (bokehjs_dir() / "js" / "bokeh.min.js").is_file()
+    assert len(file_version(bokehjs_dir() / "js" / "bokeh.min.js")) == 128
+
+
+@pytest.mark.parametrize("name", ["..", "../etc", "", ".", "os", "bokeh", "__main__", "xml.etree", "a/b", "none_such"])
+def test_what_is_no_extension_has_no_folder(name: str) -> None:
+    assert extension_dir(name) is None
+
+
+def test_an_extension_is_found_without_importing_it() -> None:
+    need_module("panel")
+    code = ("import sys\nfrom hotshoe.pages.assets import extension_dir\n"
+            "assert (extension_dir('panel') / 'panel.min.js').is_file()\nassert 'panel' not in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def make_package(folder: Path, name: str, package_json: str = "{}") -> None:
+    (folder / name / "dist").mkdir(parents=True)
+    (folder / name / "__init__.py").write_text("raise RuntimeError('imported')")
+    (folder / name / "bokeh.ext.json").write_text("{}")
+    (folder / name / "package.json").write_text(package_json)
+    (folder / name / "dist" / f"{name}.js").write_text("")
+
+
+def test_a_package_becomes_known_when_the_path_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_package(tmp_path, "late_extension")
+    assert extension_dir("late_extension") is None
+    monkeypatch.syspath_prepend(tmp_path)
+    assert extension_dir("late_extension") == tmp_path / "late_extension" / "dist"
+
+
+def test_a_bundle_outside_its_package_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_package(tmp_path, "leaky_extension", '{"main": "../../etc/passwd"}')
+    monkeypatch.syspath_prepend(tmp_path)
+    assert extension_dir("leaky_extension") is None

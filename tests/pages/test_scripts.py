@@ -1,0 +1,219 @@
+"""The scripts of the page, run by node."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.needs import need_program
+
+from hotshoe.pages import scripting
+from hotshoe.pages.assets import page_script
+
+HARNESS = Path(__file__).with_name("harness.js")
+SCRIPTS = Path(scripting.__file__).parent / "scripts"
+
+BASIC = """
+install({base: "http://h/p/", nonce: "NN", loaded: ["bokeh", "js:static/a.js http://cdn/b.js"],
+         components: {"bokeh": "static/js/bokeh.js", "bokeh-tables": "static/js/tables.js?v=1"}});
+const socket = new WebSocket("ws://h/p/app/ws", ["bokeh", "token"]);
+const seen = [];
+socket.onmessage = (event) => seen.push(event.data);
+socket.addEventListener("close", (event) => seen.push("close " + event.code + " " + event.reason));
+"""
+
+
+def run(code: str) -> Any:
+    """What ``code`` hands to ``show``, as it is after all its awaits."""
+    names = "FakeSocket, install, answer, message, inserted, errors"
+    program = (f"const {{{names}}} = require({json.dumps(str(HARNESS))});\n"
+               "const shown = []; const show = (...values) => shown.push(...values.map((v) => structuredClone(v)));\n"
+               f"(async () => {{ {code}\n console.log(JSON.stringify(shown)); process.exit(0); }})();")
+    with tempfile.TemporaryDirectory() as folder:
+        page_js = Path(folder) / "page.js"
+        page_js.write_bytes(page_script().body)
+        done = subprocess.run([need_program("node"), "-e", program], capture_output=True, text=True, timeout=30,
+                              env={**os.environ, "PAGE_SCRIPT": str(page_js)}, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def written(address: str, depth: int, js: list[str], nonce: str = "") -> str:
+    plan = {"depth": depth, "js": js, "css": [], "config": {"loaded": []}}
+    code = f"""
+    const address = new URL({json.dumps(address)});
+    globalThis.location = address;
+    let text = "";
+    globalThis.document = {{currentScript: {{nonce: {json.dumps(nonce)}}}, baseURI: "http://outer/x/app",
+                            write: (html) => {{ text += html; }}}};
+    eval(require("fs").readFileSync({json.dumps(str(SCRIPTS / 'load.js'))}, "utf-8"))({json.dumps(plan)});
+    show(text, window._hotshoe.base);
+    """
+    text, _ = run(code)
+    return str(text)
+
+
+@pytest.mark.parametrize(("address", "depth", "base"), [
+    ("http://h/", 0, "http://h/"),
+    ("http://h/p/", 0, "http://h/p/"),
+    ("http://h/app", 1, "http://h/"),
+    ("http://h/app/?a=1#x", 1, "http://h/"),
+    ("http://h/p/app", 1, "http://h/p/"),
+    ("http://h/p/app///", 1, "http://h/p/"),
+    ("https://h:8443/p/q/a/b/c", 3, "https://h:8443/p/q/"),
+    ("http://h/", 1, "http://h/"),
+    ("http://h//evil.com/app", 1, "http://h//evil.com/"),
+    ("http://h//evil.com", 1, "http://h/"),
+    ("about:srcdoc", 1, "http://outer/x/"),
+])
+def test_the_base_is_where_the_browser_is(address: str, depth: int, base: str) -> None:
+    assert written(address, depth, ["static/a.js"]) == f'<script src="{base}static/a.js"></script>'
+
+
+def test_addresses_of_others_stay_and_text_is_quoted() -> None:
+    html = written("http://h/a&quot;b'/app", 1, ["https://cdn/x.js", "/y.js", "z.js"], nonce='n"')
+    assert html.splitlines() == [
+        '<script src="https://cdn/x.js" nonce="n&quot;"></script>',
+        '<script src="/y.js" nonce="n&quot;"></script>',
+        '<script src="http://h/a&amp;quot;b\'/z.js" nonce="n&quot;"></script>',
+    ]
+
+
+def test_messages_without_needs_pass_at_once() -> None:
+    assert run(BASIC + """
+    socket.deliver(...message(null, "C"), ...message(["bokeh"], "D"));
+    show(seen.length, inserted.length);
+    """) == [6, 0]
+
+
+def test_a_message_waits_for_its_bundle_and_others_wait_behind_it() -> None:
+    seen, waiting, after, last, element = run(BASIC + """
+    socket.deliver(...message(null, "1"), ...message(["bokeh-tables"], "2"), ...message(null, "3"));
+    show(seen.filter((text) => text.length === 1), inserted.length);
+    await answer("tables.js");
+    show(seen.filter((text) => text.length === 1));
+    socket.deliver(...message(["bokeh-tables"], "4"));
+    show(seen.at(-1), inserted[0]);
+    """.replace("inserted[0]", "{src: inserted[0].src, nonce: inserted[0].nonce, async: inserted[0].async}"))
+    assert (seen, waiting) == (["1"], 1)
+    assert after == ["1", "2", "3"]
+    assert last == "4"
+    assert element == {"src": "http://h/p/static/js/tables.js?v=1", "nonce": "NN", "async": False}
+
+
+def test_close_comes_after_the_held_messages_once() -> None:
+    assert run(BASIC + """
+    let errors_seen = 0;
+    socket.onerror = () => { errors_seen += 1; };
+    socket.deliver(...message(["bokeh-tables"], "1"));
+    socket.shut(1012);
+    show(seen.length, socket.readyState, errors_seen);
+    await answer("tables.js");
+    show(seen.slice(-2), errors_seen);
+    """) == [1, 3, 0, ["1", "close 1012 r"], 1]
+
+
+def test_a_failure_is_told_and_the_message_delivered_and_the_next_tries_again() -> None:
+    assert run(BASIC + """
+    socket.deliver(...message(["bokeh-tables"], "1"));
+    await answer("tables.js", false);
+    show(seen.at(-1), errors.length);
+    socket.deliver(...message(["bokeh-tables"], "2"));
+    show(seen.at(-1).slice(0, 8), inserted.length);
+    await answer("tables.js");
+    show(seen.at(-1));
+    """) == ["1", 1, '{"msgid"', 2, "2"]
+
+
+def test_several_waiting_messages_wait_for_different_bundles() -> None:
+    assert run(BASIC + """
+    socket.deliver(...message(["model:abc"], "1"), ...message(["ext:x/x.js?v=1", "css:c.css"], "2"));
+    show(inserted.map((one) => one.src || one.href));
+    await answer("abc.js");
+    show(seen.filter((text) => text.length === 1), inserted.map((one) => one.src || one.href).slice(1));
+    await answer("c.css");
+    show(seen.length);
+    await answer("x.js");
+    show(seen.at(-1));
+    """) == [["http://h/p/_hotshoe/models/abc.js"], ["1"],
+             ["http://h/p/c.css", "http://h/p/static/extensions/x/x.js?v=1"], 4, "2"]
+
+
+def test_what_a_class_asks_for_comes_in_its_order_and_once() -> None:
+    assert run(BASIC + """
+    socket.deliver(...message(["model:m", "js:http://cdn/b.js z.js y.js"], "1"));
+    show(inserted.map((one) => one.src));
+    """) == [["http://h/p/z.js", "http://h/p/y.js", "http://h/p/_hotshoe/models/m.js"]]
+
+
+def test_an_unknown_name_is_told_and_not_waited_for() -> None:
+    assert run(BASIC + 'socket.deliver(...message(["nonsense"], "1")); show(seen.at(-1), errors.length);') == ["1", 1]
+
+
+def test_buffers_are_counted_so_that_metadata_is_found() -> None:
+    assert run(BASIC + """
+    socket.deliver(...message(null, "1", 2), '{"id": "a"}', new ArrayBuffer(3), '{"needs": ["bokeh-tables"]}',
+                   new ArrayBuffer(4), ...message(["bokeh-tables"], "2"));
+    show(seen.length, seen[6].byteLength, inserted.length);
+    """) == [8, 4, 1]
+
+
+@pytest.mark.parametrize("frame", ["not json", "null", "[", "7"])
+def test_frames_that_are_no_message_pass(frame: str) -> None:
+    seen, = run(BASIC + f"socket.deliver({json.dumps(frame)}, ...message([], 'x')); show(seen);")
+    assert seen[0] == frame
+    assert seen[-1] == "x"
+
+
+def test_other_sockets_are_left_alone() -> None:
+    assert run(BASIC + """
+    for (const protocols of [undefined, "chat", ["chat", "bokeh"]]) {
+      const other = new WebSocket("ws://h/x", protocols);
+      const got = [];
+      other.onmessage = (event) => got.push(event.data);
+      other.deliver(...message(["bokeh-tables"], "1"));
+      show(got.length, inserted.length);
+    }
+    """) == [3, 0] * 3
+
+
+def test_the_interface_stays_that_of_websocket() -> None:
+    assert run(BASIC + """
+    show(WebSocket.OPEN, WebSocket.CLOSED, WebSocket.name, socket instanceof WebSocket, socket instanceof FakeSocket,
+         socket.url, socket.binaryType, socket.readyState);
+    class Mine extends WebSocket { own() { return 1; } }
+    show(new Mine("ws://h", "bokeh").own());
+    """) == [1, 3, "FakeSocket", True, True, "ws://h/p/app/ws", "blob", 1, 1]
+
+
+def test_loading_the_script_twice_gates_once() -> None:
+    assert run(BASIC + """
+    install(globalThis._hotshoe);
+    const again = new WebSocket("ws://h", ["bokeh", "t"]);
+    const got = [];
+    again.onmessage = (event) => got.push(event.data);
+    again.deliver(...message(["bokeh-tables"], "1"));
+    await answer("tables.js");
+    show(got.length);
+    """) == [3]
+
+
+def test_what_the_page_sends_goes_through_as_it_is() -> None:
+    assert run(BASIC + """
+    const frames = ['{"msgid":"1","msgtype":"PATCH-DOC","num_buffers":1}', "{}", "{}", '{"id":"b"}', "bytes"];
+    for (const data of [...frames, "nonsense", "{", "null"]) socket.send(data);
+    show(socket.sent.length, Object.keys(socket).includes("send"), errors);
+    """) == [8, False, []]
+
+
+def test_a_sign_that_can_not_be_shown_does_not_hold_up_the_app() -> None:
+    assert run(BASIC + """
+    const failed = message(null, "1").with(1, '{"failure": {"id": "1", "key": "k", "count": 1}}');
+    socket.deliver(...failed, ...message(null, "2"));
+    show(seen.at(-1), errors.length);
+    """) == ["2", 1]
