@@ -1,0 +1,261 @@
+"""Apps that are replaced while they are served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import watchfiles
+from bokeh.document import Document
+from bokeh.models.widgets import Div
+from tests.needs import need_module
+
+from hotshoe.apps import App, Hooks, Request
+from hotshoe.config import Settings
+from hotshoe.errors import BuildError, ConfigError, SessionGone
+from hotshoe.hosts import InlineHost, OpenRequest
+from hotshoe.hosts.reloading import load_apps
+
+Make = Callable[..., Awaitable[InlineHost]]
+
+
+@pytest.fixture(autouse=True)
+def _modules(tmp_path: Path) -> Iterator[None]:
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "/").is_relative_to(tmp_path):
+            del sys.modules[name]
+
+
+@pytest.fixture(params=[8, 0], ids=["threads", "loop"])
+async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
+    hosts: list[InlineHost] = []
+
+    async def make(apps: Any, **options: Any) -> InlineHost:
+        settings = Settings(**{"threads": request.param, "dev": True, **options})
+        loaded, sources = (apps, None) if isinstance(apps, dict) else load_apps(apps, settings)
+        hosts.append(InlineHost(loaded, settings, sources=sources))
+        await hosts[-1].start()
+        return hosts[-1]
+
+    yield make
+    for host in hosts:
+        await host.stop()
+
+
+def app_of(text: str, hooks: Hooks | None = None) -> App:
+    def build(document: Document) -> None:
+        document.add_root(Div(text=text))
+
+    return App(build, hooks=hooks or Hooks())
+
+
+async def html(host: InlineHost, session_id: str) -> str:
+    await host.open(OpenRequest("/a", Request(), session_id))
+    return (await host.page("/a", session_id)).fill(token="t").decode()
+
+
+async def texts(host: InlineHost) -> list[str]:
+    """What the first root of each live session says."""
+    found: list[str] = []
+
+    def ask(document: Document) -> None:
+        root = document.roots[0]
+        assert isinstance(root, Div)
+        found.append(root.text)
+
+    await host.update_sessions("/a", ask)
+    return found
+
+
+async def soon(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_new_sessions_are_of_the_new_app_and_old_ones_end_unseen(make: Make) -> None:
+    ended: list[str] = []
+
+    def hooks(name: str) -> Hooks:
+        return Hooks(session_destroyed=lambda context: ended.append(f"{name} {context.id}"))
+
+    host = await make({"/a": app_of("one", hooks("one"))})
+    await host.open(OpenRequest("/a", Request(), "unseen"))
+    await host.open(OpenRequest("/a", Request(), "seen"))
+    attachment = await host.attach("/a", "seen")
+    await host.replace_app("/a", app_of("two", hooks("two")))
+    for session_id in ("seen", "unseen"):
+        with pytest.raises(SessionGone):
+            await host.page("/a", session_id)
+    await soon(lambda: ended == ["one unseen"])
+    await host.open(OpenRequest("/a", Request(), "seen"))
+    assert await texts(host) == ["two"]
+    assert host.statistics().sessions == {"/a": 1}
+    attachment.detach()
+    await host.stop()
+    assert sorted(ended) == ["one seen", "one unseen", "two seen"]
+
+
+async def test_a_session_that_is_built_meanwhile_is_not_found(make: Make) -> None:
+    gate = asyncio.Event()
+
+    async def created(context: Any) -> None:
+        await gate.wait()
+
+    host = await make({"/a": app_of("one", Hooks(session_created=created))})
+    opening = asyncio.create_task(host.open(OpenRequest("/a", Request(), "s")))
+    await asyncio.sleep(0.05)
+    await host.replace_app("/a", app_of("two"))
+    gate.set()
+    await opening
+    with pytest.raises(SessionGone):
+        await host.page("/a", "s")
+
+
+async def test_those_who_wait_are_told_of_their_app_only(make: Make) -> None:
+    host = await make({"/a": app_of("one"), "/b": app_of("one")})
+    versions = {url: host.apps[url].version for url in host.apps}
+    waits = {url: asyncio.create_task(host.until_changed(url, version)) for url, version in versions.items()}
+    await asyncio.sleep(0)
+    await host.replace_app("/a", None)
+    await asyncio.wait_for(waits["/a"], 5)
+    await asyncio.wait_for(host.until_changed("/a", versions["/a"]), 5)
+    assert not waits["/b"].done()
+    assert host.apps["/a"].version != versions["/a"]
+    waits["/b"].cancel()
+
+
+async def test_the_hooks_of_the_servers_life_run_only_if_they_are_others(make: Make) -> None:
+    ran: list[str] = []
+
+    def hooks(name: str) -> Hooks:
+        return Hooks(lambda context: ran.append(f"+{name}"), lambda context: ran.append(f"-{name}"))
+
+    first = app_of("one", hooks("one"))
+    host = await make({"/a": first})
+    await host.replace_app("/a", replace(app_of("two"), hooks=first.hooks))
+    assert ran == ["+one"]
+    await host.replace_app("/a", app_of("three", hooks("three")))
+    assert ran == ["+one", "-one", "+three"]
+    await host.stop()
+    assert ran == ["+one", "-one", "+three", "-three"]
+
+
+async def test_a_load_hook_that_fails_breaks_its_app_only(make: Make) -> None:
+    def loaded(context: Any) -> None:
+        number = 0
+        1 / number
+
+    host = await make({"/a": app_of("one", Hooks(server_loaded=loaded)), "/b": app_of("b")})
+    with pytest.raises(BuildError) as caught:
+        await html(host, "s")
+    assert caught.value.report is not None
+    failure = caught.value.report.failures[0]
+    assert failure.kind == "ZeroDivisionError"
+    assert ("number", "0") in failure.frames[-1].variables
+    await host.open(OpenRequest("/b", Request(), "s"))
+    await host.replace_app("/a", app_of("two"))
+    assert "hotshoe-dev" in await html(host, "s")
+
+
+async def test_nothing_leaks_in_production(make: Make) -> None:
+    def build(document: Document) -> None:
+        raise ValueError("secret")
+
+    host = await make({"/a": App(build), "/b": app_of("b")}, dev=False)
+    with pytest.raises(BuildError) as caught:
+        await html(host, "s")
+    assert caught.value.report is None
+    assert host.apps["/a"].version == ""
+    await host.open(OpenRequest("/b", Request(), "s"))
+    assert "hotshoe-dev" not in (await host.page("/b", "s")).html
+
+
+SCRIPT = "from bokeh.io import curdoc\nfrom bokeh.models import Div\nimport {0}\n" \
+         "curdoc().add_root(Div(text={0}.text))\n"
+
+
+async def test_files_are_watched_and_reloads_said_in_a_line(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    need_module("watchfiles")
+    caplog.set_level(logging.INFO, "hotshoe.dev")
+    script, helper = tmp_path / "a.py", tmp_path / "mod_watched.py"
+    script.write_text(SCRIPT.format("mod_watched"))
+    helper.write_text("text = 'one'\n")
+    host = await make(str(script))
+    await host.open(OpenRequest("/a", Request(), "s"))
+    for content, said in (("text = 'two'\n", "reloaded /a: mod_watched.py changed ("), ("if:\n", "/a is broken: "),
+                          ("text = 'three'\n", "reloaded /a: ")):
+        caplog.clear()
+        version = host.apps["/a"].version
+        helper.write_text(content)
+        await asyncio.wait_for(host.until_changed("/a", version), 10)
+        await soon(lambda: caplog.records)
+        assert caplog.records[0].message.startswith(said)
+        assert "\n" not in caplog.records[0].message
+    await host.open(OpenRequest("/a", Request(), "t"))
+    assert await texts(host) == ["three"]
+
+
+@pytest.mark.parametrize("error", [OSError("no more watches"), RuntimeError("inside"), FileNotFoundError("gone")])
+async def test_without_events_files_are_looked_at(
+    error: Exception, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    need_module("watchfiles")
+    true_awatch = watchfiles.awatch
+    failures = [error]
+
+    def awatch(*folders: Path, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return true_awatch(*folders, **options)
+
+    monkeypatch.setattr("watchfiles.awatch", awatch)
+    monkeypatch.setattr("hotshoe.hosts.reloading.LOOK_EVERY_MS", 50)
+    script = tmp_path / "a.py"
+    script.write_text("")
+    host = await make(script)
+    await asyncio.sleep(0.1)
+    version = host.apps["/a"].version
+    script.write_text("x = 1\n")
+    await asyncio.wait_for(host.until_changed("/a", version), 10)
+    assert ("are looked at" in caplog.text) == (not isinstance(error, FileNotFoundError))
+
+
+async def test_a_new_folder_is_watched(make: Make, tmp_path: Path) -> None:
+    need_module("watchfiles")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/main.py").write_text("")
+    host = await make(tmp_path / "a")
+    for name in ("static/deep/x.css", "static/deep/y.css", "templates/index.html"):
+        version = host.apps["/a"].version
+        (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / name).write_text("")
+        await asyncio.wait_for(host.until_changed("/a", version), 10)
+
+
+async def test_stopping_leaves_no_task(make: Make, tmp_path: Path) -> None:
+    need_module("watchfiles")
+    before = asyncio.all_tasks()
+    (tmp_path / "a.py").write_text("")
+    host = await make(tmp_path / "a.py")
+    await asyncio.sleep(0.2)
+    await host.stop()
+    assert asyncio.all_tasks() <= before
+
+
+def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'hotshoe\[dev\]'"):
+        load_apps(None, Settings(dev=True))
+    assert load_apps(None, Settings())[1] is None
