@@ -1,0 +1,85 @@
+"""When the host starts and stops: with the server's lifespan or, in mounts that have none, with the first request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+
+from ..errors import HotshoeError
+from ..hosts.host import Host
+from .answers import Receive, Send
+
+_log = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """Where a host is in its life."""
+
+    IDLE = auto()
+    RUNNING = auto()
+    STOPPED = auto()
+
+
+class Lifecycle:
+    """Starts a host once, whoever asks first; stops it once."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._state = State.IDLE
+        self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether sessions can be had."""
+        return self._state is State.RUNNING
+
+    async def ready(self) -> bool:
+        """Start the host if that has not happened; ``False`` once it has stopped. Raises what the start raises."""
+        if self._state is State.IDLE:
+            await self.start()
+        return self._state is State.RUNNING
+
+    async def start(self) -> None:
+        """Start the host; everyone who calls waits for the same start. After a stop, it starts again."""
+        if self._state is State.RUNNING:
+            return
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
+        try:
+            await self._host.start()
+            self._state = State.RUNNING
+        finally:
+            self._starting = None
+
+    async def stop(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Let nobody in any more, ``close`` what is open, then stop the host, if it ever started."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
+        ran, self._state = self._state is State.RUNNING, State.STOPPED
+        try:
+            await close()
+        finally:
+            if ran:
+                await self._host.stop()
+
+    async def lifespan(self, receive: Receive, send: Send) -> bool:
+        """The first half of ASGI's lifespan: start; then wait for the order to stop.
+
+        ``False`` if the start failed, which the server has been told.
+        """
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            if not isinstance(error, HotshoeError):
+                _log.exception("The server can't start")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return False
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        return True

@@ -1,0 +1,113 @@
+"""From an ASGI scope to the request that apps and hooks see. Plain data; no I/O."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import cookie_parser
+
+from ..apps.request import Request
+
+Scope = Mapping[str, Any]
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token"})
+
+
+def request_of(scope: Scope) -> Request:
+    """The request as apps see it: session arguments removed, header names in ``Title-Case``."""
+    headers = headers_of(scope)
+    client = scope.get("client")
+    arguments = arguments_of(scope.get("query_string", b""))
+    return Request(
+        method=scope.get("method", "GET"),
+        path=scope["path"],
+        query=scope.get("query_string", b"").decode("latin-1"),
+        arguments={name: values for name, values in arguments.items() if name not in _SESSION_ARGUMENTS},
+        headers=headers,
+        cookies=cookie_parser(headers["Cookie"]) if "Cookie" in headers else {},
+        remote_ip=client[0] if client else None,
+        protocol="https" if scope.get("scheme") in ("https", "wss") else "http",
+        host=headers.get("Host", ""),
+        root_path=scope.get("root_path", ""),
+        user=scope.get("user"),
+    )
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers by ``Title-Case`` name; repeated ones are joined by a comma, cookies by a semicolon."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name = _title(raw_name)
+        value = raw_value.decode("latin-1")
+        if name in headers:
+            value = f"{headers[name]}{'; ' if name == 'Cookie' else ','}{value}"
+        headers[name] = value
+    return headers
+
+
+def _title(name: bytes) -> str:
+    return "-".join(word.capitalize() for word in name.decode("latin-1").split("-"))
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """One header by its lower-case name, without building the whole mapping; the last one wins."""
+    found = None
+    for key, value in scope["headers"]:
+        if key == name:
+            found = value
+    return None if found is None else found.decode("latin-1")
+
+
+def request_id(scope: Scope) -> str:
+    """The id that a proxy has given the request in ``X-Request-ID``, if it can stand in a log, else a new one."""
+    given = header(scope, b"x-request-id") or ""
+    return given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def arguments_of(query_string: bytes) -> dict[str, list[bytes]]:
+    """The query's arguments as lists of bytes, blank values kept."""
+    arguments: dict[str, list[bytes]] = {}
+    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    for name, value in pairs:
+        arguments.setdefault(_utf8(name), []).append(value.encode("latin-1"))
+    return arguments
+
+
+def _utf8(text: str) -> str:
+    return text.encode("latin-1").decode("utf-8", "replace")
+
+
+def last(arguments: Mapping[str, Iterable[bytes]], name: str) -> str | None:
+    """The last value of an argument as text, or ``None``."""
+    values = list(arguments.get(name, ()))
+    return values[-1].decode("utf-8", "replace").strip() if values else None
+
+
+def with_payload(request: Request, payload: Mapping[str, Any], *, trusted: bool) -> Request:
+    """The request with what its token brought: the page's arguments, and, from a signed token, headers and cookies.
+
+    What the request itself carries wins. An unsigned token can't bring headers: anyone could then write those
+    that only a proxy may set.
+    """
+    changes: dict[str, Any] = {}
+    if (arguments := _mapping_of(payload.get("arguments"), list)) is not None:
+        changes["arguments"] = {str(name): _bytes_list(values) for name, values in arguments.items()}
+    for name in ("headers", "cookies") if trusted else ():
+        if (brought := _mapping_of(payload.get(name), str)) is not None:
+            changes[name] = {**brought, **getattr(request, name)}
+    return replace(request, **changes) if changes else request
+
+
+def _mapping_of(value: Any, kind: type) -> Mapping[Any, Any] | None:
+    fits = isinstance(value, Mapping) and all(isinstance(each, kind) for each in value.values())
+    return value if fits else None
+
+
+def _bytes_list(values: list[Any]) -> list[bytes]:
+    return [each if isinstance(each, bytes) else str(each).encode() for each in values]

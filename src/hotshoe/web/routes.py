@@ -1,0 +1,158 @@
+"""Which resource a path names. Pure: paths in, a route out; nothing here answers.
+
+A path is taken as decoded by the server. ``P/app`` and ``P/app/`` are one resource, and neither is ever redirected
+to the other, because proxies add and drop trailing slashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ..hosts.host import AppInfo
+
+
+class Kind(Enum):
+    """What stands at a path."""
+
+    PAGE = "page"
+    SOCKET = "socket"
+    METADATA = "metadata"
+    AUTOLOAD = "autoload"
+    APP_STATIC = "app static"
+    INDEX = "index"
+    STATIC = "static"
+    EXTENSION = "extension"
+    ASSET = "asset"
+    THUMBNAIL = "thumbnail"
+    SOURCE = "source"
+    FAVICON = "favicon"
+    NOTHING = "nothing"
+
+
+_READ = ("GET", "HEAD")
+_METHODS = {Kind.SOCKET: ("GET",), Kind.AUTOLOAD: ("GET", "HEAD", "OPTIONS")}
+_OWN = "/_hotshoe/"
+_OF_APPS = {"/_hotshoe/thumbnails": Kind.THUMBNAIL, "/_hotshoe/source": Kind.SOURCE}
+_ENDPOINTS = {"ws": Kind.SOCKET, "metadata": Kind.METADATA, "autoload.js": Kind.AUTOLOAD}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A resource: its kind, its app if it belongs to one, and the rest of the path for files."""
+
+    kind: Kind
+    app: AppInfo | None = None
+    rest: str = ""
+    up: str | None = None
+    """A relative reference from this path to ``P/``; ``None`` outside the prefix."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the resource answers to."""
+        return _METHODS.get(self.kind, _READ)
+
+
+def normalized_prefix(prefix: str) -> str:
+    """``foo/bar/`` → ``/foo/bar``; nothing, or only slashes → the empty string."""
+    stripped = prefix.strip("/")
+    return f"/{stripped}" if stripped else ""
+
+
+def below(path: str, base: str) -> str | None:
+    """What of ``path`` follows ``base``: empty, or with a leading slash; ``None`` if it is not below it."""
+    if not base:
+        return path
+    if path.startswith(base) and path[len(base):len(base) + 1] in ("", "/"):
+        return path[len(base):]
+    return None
+
+
+def mounted_path(path: str, root_path: str) -> str:
+    """The path inside the mount. Servers that follow ASGI put ``root_path`` into ``path``, older ones do not."""
+    inside = below(path, root_path.rstrip("/"))
+    return path if inside is None else inside
+
+
+class Routes:
+    """The map of one front."""
+
+    def __init__(self, apps: Mapping[str, AppInfo], prefix: str = "") -> None:
+        self._apps = apps
+        self._prefix = normalized_prefix(prefix)
+        self._longest = max(map(len, apps), default=0)
+
+    def resolve(self, path: str, root_path: str = "") -> Route:
+        """The route of ``path``, in stock's order: favicon, apps, index, static."""
+        inside = mounted_path(path, root_path)
+        if inside == "/favicon.ico":
+            return Route(Kind.FAVICON)
+        rest = below(inside, self._prefix)
+        if rest is None:
+            return Route(Kind.NOTHING)
+        return self._own(rest) or self._app(rest) or self._shared(rest)
+
+    def _own(self, rest: str) -> Route | None:
+        if not rest.startswith(_OWN):
+            return None
+        for base, kind in _OF_APPS.items():
+            if (url := below(rest, base)) is not None:
+                return Route(kind, self._apps.get(url.rstrip("/") or "/"), up=climb(rest))
+        return Route(Kind.ASSET, rest=rest.removeprefix(_OWN), up=climb(rest))
+
+    def _app(self, rest: str) -> Route | None:
+        trimmed = rest.rstrip("/") or "/"
+        if app := self._apps.get(trimmed):
+            return Route(Kind.PAGE, app, up=climb(rest))
+        head, _, tail = trimmed.rpartition("/")
+        if (kind := _ENDPOINTS.get(tail)) and (app := self._apps.get(head or "/")):
+            return Route(kind, app, up=climb(rest))
+        return self._app_static(rest)
+
+    def _app_static(self, rest: str) -> Route | None:
+        at = rest.find("/static/")
+        while 0 <= at <= self._longest:
+            if app := self._apps.get(rest[:at] or "/"):
+                return Route(Kind.APP_STATIC, app, rest[at + len("/static/"):], up=climb(rest))
+            at = rest.find("/static/", at + 1)
+        return None
+
+    def _shared(self, rest: str) -> Route:
+        if rest in ("", "/"):
+            return Route(Kind.INDEX, up=climb(rest))
+        if rest == "/favicon.ico":
+            return Route(Kind.FAVICON)
+        if rest.startswith("/static/extensions/"):
+            return Route(Kind.EXTENSION, rest=rest.removeprefix("/static/extensions/"), up=climb(rest))
+        if rest.startswith("/static/"):
+            return Route(Kind.STATIC, rest=rest.removeprefix("/static/"), up=climb(rest))
+        return Route(Kind.NOTHING, up=climb(rest))
+
+
+def climb(rest: str) -> str | None:
+    """The relative reference from ``P`` + ``rest`` to ``P/``; ``None`` where only the caller knows (``rest`` empty)."""
+    depth = rest.count("/")
+    if depth == 0:
+        return None
+    return "../" * (depth - 1) or "./"
+
+
+def thumbnail_path(url: str) -> str:
+    """Where the thumbnail of the app at ``url`` is, below the prefix."""
+    return "/_hotshoe/thumbnails" + url
+
+
+def source_path(url: str) -> str:
+    """Where the source of the app at ``url`` is, below the prefix."""
+    return "/_hotshoe/source" + url
+
+
+def to_app(path: str, url: str) -> str:
+    """The relative reference from the index at ``path`` to the app at ``url``, right behind any prefix.
+
+    The leading ``./`` keeps a colon in a name from being read as a scheme.
+    """
+    if path.endswith("/") or not path:
+        return "." + url
+    return "./" + path.rsplit("/", 1)[1] + url

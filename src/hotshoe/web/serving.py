@@ -1,0 +1,114 @@
+"""An ASGI app on listening sockets, on the running loop: uvicorn's protocols without its server.
+
+uvicorn's own ``Server`` owns the process (signals, logging, exit); a library must not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.utils import formatdate
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from hotshoe.web.listening import BACKLOG, Listeners
+from hotshoe.web.protocol import protocols
+
+KEEP_ALIVE_S = 75
+"""Longer than the 60 s for which proxies keep idle connections to a server."""
+
+
+class Serving:
+    """Serves ``app`` from ``start`` to ``stop``; both run on the same loop."""
+
+    def __init__(
+        self, app: Any, listeners: Listeners, *, max_message_bytes: int, ping_interval_s: float | None
+    ) -> None:
+        http, websocket = protocols()
+        self._listeners = listeners
+        self._state = ServerState()
+        self._servers: list[asyncio.AbstractServer] = []
+        self._clock: asyncio.Task[None] | None = None
+        self._config = Config(
+            app,
+            http=http,
+            ws=websocket,
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            forwarded_allow_ips="",
+            workers=1,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            ws_max_size=max_message_bytes,
+            ws_per_message_deflate=False,
+            ws_ping_interval=ping_interval_s or None,
+            ws_ping_timeout=None,
+        )
+        self._config.load()
+
+    @property
+    def connections(self) -> int:
+        """Open connections, HTTP and websockets."""
+        return len(self._state.connections)
+
+    async def start(self) -> None:
+        """Begin to accept connections."""
+        loop = asyncio.get_running_loop()
+        self._set_date()
+        self._clock = loop.create_task(self._keep_date())
+        for sock in self._listeners.sockets:
+            self._servers.append(await loop.create_server(self._protocol, sock=sock, backlog=BACKLOG))
+
+    def refuse(self) -> None:
+        """Accept no more connections; those that are open go on."""
+        for server in self._servers:
+            server.close()
+        self._listeners.close()
+
+    async def stop(self, grace_s: float) -> None:
+        """Close all connections: properly within ``grace_s``, by force after it."""
+        self.refuse()
+        if self._clock is not None:
+            self._clock.cancel()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if not await self._ended(grace_s):
+            self._force()
+            await self._ended(1.0)
+        self._servers.clear()
+
+    async def _ended(self, timeout_s: float) -> bool:
+        end = time.monotonic() + timeout_s
+        while self._state.connections or self._state.tasks:
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+    def _force(self) -> None:
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        for task in list(self._state.tasks):
+            task.cancel()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self._config.http_protocol_class(  # type: ignore[call-arg]
+            config=self._config,
+            server_state=self._state,
+            app_state={},
+            _loop=asyncio.get_running_loop(),
+        )
+
+    def _set_date(self) -> None:
+        # A list of its own each time: connections hold on to the one they got.
+        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+
+    async def _keep_date(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._set_date()

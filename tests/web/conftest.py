@@ -1,0 +1,37 @@
+"""Fronts to ask."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from tests.web.hosting import Site, ToldHost
+
+from hotshoe.config import Settings
+from hotshoe.hosts.host import AppInfo
+from hotshoe.web.front import Front
+
+MakeSite = Callable[..., Site]
+
+
+@pytest.fixture
+async def make_site() -> AsyncIterator[MakeSite]:
+    """Makes a site: ``make_site("/a", "/b", prefix="p", …)``."""
+    made: list[Site] = []
+
+    def make(*apps: AppInfo | str, **settings: Any) -> Site:
+        infos = [app if isinstance(app, AppInfo) else AppInfo(app, app.strip("/").title()) for app in apps]
+        host = ToldHost(*infos)
+        made.append(Site(host, Front(host, settings=Settings(**settings))))
+        return made[-1]
+
+    yield make
+    for site in made:
+        await site.front.stop()
+
+
+@pytest.fixture
+def site(make_site: MakeSite) -> Site:
+    """Two apps, ``/a`` and ``/b``."""
+    return make_site("/a", "/b")

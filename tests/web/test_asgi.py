@@ -1,0 +1,131 @@
+"""Apps as one ASGI callable over the real host: mounted without a lifespan, and served with one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from bokeh.models.widgets import Slider
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from tests.web.hosting import Peer, socket_scope
+
+from hotshoe.config import Settings
+from hotshoe.errors import AppError, ConfigError
+from hotshoe.web.asgi import Asgi, asgi
+
+if TYPE_CHECKING:
+    from bokeh.document import Document
+
+Make = Callable[..., Asgi]
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    made: list[Asgi] = []
+
+    def build(*args: Any, **more: Any) -> Asgi:
+        made.append(asgi(*args, **more))
+        return made[-1]
+
+    yield build
+    for each in made:
+        await each.stop()
+
+
+def sliders(doc: Document) -> None:
+    assert doc.session_context is not None
+    arguments = doc.session_context.request.arguments  # type: ignore[attr-defined]
+    doc.add_root(Slider(start=0, end=10, value=1, title=repr(arguments)))
+    doc.title = "Sliders"
+
+
+def broken(doc: Document) -> None:
+    raise ZeroDivisionError("secret")
+
+
+async def get(app: Any, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        return await client.get(path)
+
+
+def token_of(page: httpx.Response) -> str:
+    found = re.search(r'"token":"([^"]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+async def pulled(app: Any, path: str, token: str) -> tuple[Peer, dict[str, Any]]:
+    """A socket that has got its ACK and the document."""
+    peer = Peer(app, socket_scope(path, protocols=["bokeh", token]))
+    assert (await peer.hear())["type"] == "websocket.accept"
+    assert json.loads((await peer.hear())["text"])["msgtype"] == "ACK"
+    assert [(await peer.hear())["text"] for _ in range(2)] == ["{}", "{}"]
+    for text in ('{"msgid": "1", "msgtype": "PULL-DOC-REQ"}', "{}", "{}"):
+        peer.say(type="websocket.receive", text=text)
+    fragments = [(await peer.hear())["text"] for _ in range(3)]
+    return peer, json.loads(fragments[2])["doc"]
+
+
+async def test_mounted_where_no_lifespan_is_passed_on(make: Make) -> None:
+    outer = Starlette(routes=[Mount("/apps", app=make({"/s": sliders, "/b": broken}))])
+    assert (await get(outer, "/apps/")).status_code == 200
+    page = await get(outer, "/apps/s?x=1")
+    assert page.status_code == 200
+    peer, document = await pulled(outer, "/apps/s/ws", token_of(page))
+    assert document["title"] == "Sliders"
+    assert document["roots"][0]["attributes"]["title"] == "{'x': [b'1']}"
+    peer.leave()
+    await peer.ended()
+    failed = await get(outer, "/apps/b")
+    assert failed.status_code == 500
+    assert "secret" not in failed.text
+
+
+async def test_a_session_that_is_gone_is_made_again_from_its_token(make: Make) -> None:
+    first, second = make(sliders), make(sliders)
+    token = token_of(await get(first, "/?x=1"))
+    peer, document = await pulled(second, "/ws", token)
+    assert document["roots"][0]["attributes"]["title"] == "{'x': [b'1']}"
+    peer.leave()
+    await peer.ended()
+
+
+async def test_update_sessions(make: Make) -> None:
+    app = make({"/s": sliders})
+    page = await get(app, "/s")
+    await app.update_sessions("/s", lambda doc: setattr(doc, "title", "Updated"))
+    peer, document = await pulled(app, "/s/ws", token_of(page))
+    assert document["title"] == "Updated"
+    peer.leave()
+    await peer.ended()
+
+
+async def test_stopping_ends_sessions_and_sockets(make: Make) -> None:
+    app = make({"/s": sliders})
+    peer, _ = await pulled(app, "/s/ws", token_of(await get(app, "/s")))
+    await app.stop()
+    assert [event["code"] for event in await peer.ended()] == [1001]
+    assert app.front.host.statistics().connections == 0
+    assert (await get(app, "/s")).status_code == 503
+
+
+async def test_many_at_once(make: Make) -> None:
+    app = make({"/s": sliders})
+    pages = await asyncio.gather(*(get(app, "/s") for _ in range(8)))
+    assert len({token_of(page) for page in pages}) == 8
+    assert app.front.host.statistics().sessions["/s"] == 8
+
+
+def test_settings() -> None:
+    with pytest.raises(ConfigError, match="prefx"):
+        asgi(sliders, prefx="p")
+    with pytest.raises(AppError):
+        asgi("no/such/app.py")
+    assert asgi(sliders, settings=Settings(prefix="p"), threads=1).front is not None

@@ -1,0 +1,77 @@
+"""One start, whoever asks first; one stop; nobody is let in after it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.web.hosting import ToldHost
+
+from hotshoe.web.lifecycle import Lifecycle
+
+
+async def nothing() -> None:
+    """There is nothing open to close."""
+
+
+async def test_all_who_ask_wait_for_the_same_start() -> None:
+    host = ToldHost()
+    lifecycle = Lifecycle(host)
+    assert await asyncio.gather(*(lifecycle.ready() for _ in range(5))) == [True] * 5
+    assert host.started == 1
+
+
+async def test_one_who_leaves_does_not_end_the_start() -> None:
+    host = ToldHost()
+    lifecycle = Lifecycle(host)
+    impatient = asyncio.create_task(lifecycle.ready())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert await lifecycle.ready()
+    assert host.started == 1
+
+
+async def test_a_start_that_failed_is_tried_again() -> None:
+    host = ToldHost()
+    lifecycle = Lifecycle(host)
+    host.failures["start"] = RuntimeError("not yet")
+    with pytest.raises(RuntimeError, match="not yet"):
+        await lifecycle.ready()
+    del host.failures["start"]
+    assert await lifecycle.ready()
+
+
+async def test_nobody_is_let_in_while_it_stops() -> None:
+    host = ToldHost()
+    lifecycle = Lifecycle(host)
+    await lifecycle.start()
+    seen: list[bool] = []
+
+    async def close() -> None:
+        seen.append(await lifecycle.ready())
+        raise ValueError("closing failed")
+
+    with pytest.raises(ValueError, match="closing failed"):
+        await lifecycle.stop(close)
+    assert seen == [False]
+    assert host.stopped == 1
+    await lifecycle.stop(nothing)
+    assert host.stopped == 1
+
+
+async def test_stopping_what_never_started() -> None:
+    host = ToldHost()
+    lifecycle = Lifecycle(host)
+    await lifecycle.stop(nothing)
+    assert (host.started, host.stopped) == (0, 0)
+    assert not await lifecycle.ready()
+
+
+async def test_it_can_be_started_again() -> None:
+    host = ToldHost()
+    lifecycle = Lifecycle(host)
+    await lifecycle.start()
+    await lifecycle.stop(nothing)
+    await lifecycle.start()
+    assert lifecycle.running
+    assert host.started == 2

@@ -1,0 +1,58 @@
+"""The pages of our own: escaped, with nothing from elsewhere, and allowed to run exactly their own script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from hotshoe.hosts.host import AppInfo
+from hotshoe.web.answers import Answer
+from hotshoe.web.own_pages import error_page, favicon, index_page, index_redirect, source_page
+
+HOSTILE = "</style></script><script>alert(1)</script>\"' {{ 7*7 }}"
+
+
+def digests(element: str, answer: Answer) -> list[str]:
+    parts = re.findall(f"<{element}>(.*?)</{element}>", answer.body.decode(), re.DOTALL)
+    return [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in parts]
+
+
+@pytest.mark.parametrize("page", [
+    index_page([AppInfo("/a", "A")], "/"), index_page([], "/"), error_page(404), error_page(500, error_id="x"),
+    source_page(AppInfo("/a", "A", source="/a.py"), "x = 1", "./"),
+])
+def test_the_policy_allows_what_is_in_the_page(page: Answer) -> None:
+    policy = page.headers["Content-Security-Policy"]
+    for element in ("style", "script"):
+        assert all(f"'sha256-{digest}'" in policy for digest in digests(element, page))
+    assert len(digests("style", page)) == 1
+
+
+def test_everything_is_escaped() -> None:
+    app = AppInfo(f"/{HOSTILE}", HOSTILE, HOSTILE, "/d", HOSTILE, f"/d/{HOSTILE}")
+    index = index_page([app], "/", with_source=True).body.decode()
+    source = source_page(app, f"# {HOSTILE}\n{HOSTILE}", "./").body.decode()
+    error = error_page(400, HOSTILE, error_id=HOSTILE, home="./").body.decode()
+    for html in (index, source, error):
+        assert "alert(1)</script>" not in html
+        assert "{{ 7*7 }}" in html
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 418, 500, 503])
+def test_every_status_has_words(status: int) -> None:
+    page = error_page(status)
+    assert page.status == status
+    assert "<h1></h1>" not in page.body.decode()
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_the_redirect_is_relative_and_quoted() -> None:
+    answer = index_redirect(AppInfo("/é b\r\nX: y", "A"), "/p")
+    assert answer.headers["Location"] == "./p/%C3%A9%20b%0D%0AX%3A%20y"
+
+
+def test_favicon_has_three_sizes() -> None:
+    assert favicon().body[:6] == b"\0\0\1\0\3\0"

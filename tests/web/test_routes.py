@@ -1,0 +1,119 @@
+"""Paths in, routes out."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+import pytest
+
+from hotshoe.hosts.host import AppInfo
+from hotshoe.web.routes import (
+    Kind,
+    Routes,
+    climb,
+    mounted_path,
+    normalized_prefix,
+    source_path,
+    thumbnail_path,
+    to_app,
+)
+
+NAMES = ["/sliders", "/my app", "/deep/er", "/static"]
+
+
+def routes(*urls: str, prefix: str = "") -> Routes:
+    return Routes({url: AppInfo(url, url) for url in urls or NAMES}, prefix)
+
+
+@pytest.mark.parametrize(("given", "prefix"), [
+    ("", ""), ("/", ""), ("//", ""), ("foo", "/foo"), ("/foo/bar/", "/foo/bar"), ("//foo//", "/foo"),
+])
+def test_prefix_is_normalized(given: str, prefix: str) -> None:
+    assert normalized_prefix(given) == prefix
+
+
+@pytest.mark.parametrize(("path", "kind", "app", "rest"), [
+    ("/sliders", Kind.PAGE, "/sliders", ""),
+    ("/sliders/", Kind.PAGE, "/sliders", ""),
+    ("/sliders//", Kind.PAGE, "/sliders", ""),
+    ("/my app/ws", Kind.SOCKET, "/my app", ""),
+    ("/sliders/ws/", Kind.SOCKET, "/sliders", ""),
+    ("/deep/er/metadata", Kind.METADATA, "/deep/er", ""),
+    ("/sliders/autoload.js", Kind.AUTOLOAD, "/sliders", ""),
+    ("/sliders/static/a/b.css", Kind.APP_STATIC, "/sliders", "a/b.css"),
+    ("/deep/er/static/static/x", Kind.APP_STATIC, "/deep/er", "static/x"),
+    ("/static/static/x", Kind.APP_STATIC, "/static", "x"),
+    ("/static/js/bokeh.min.js", Kind.STATIC, None, "js/bokeh.min.js"),
+    ("/static/extensions/panel/panel.js", Kind.EXTENSION, None, "panel/panel.js"),
+    ("/_hotshoe/page.js", Kind.ASSET, None, "page.js"),
+    ("/_hotshoe/thumbnails/deep/er", Kind.THUMBNAIL, "/deep/er", ""),
+    ("/_hotshoe/thumbnails/other", Kind.THUMBNAIL, None, ""),
+    ("/_hotshoe/source/my app/", Kind.SOURCE, "/my app", ""),
+    ("/_hotshoe/source", Kind.SOURCE, None, ""),
+    ("/_hotshoe/sources", Kind.ASSET, None, "sources"),
+    ("/favicon.ico", Kind.FAVICON, None, ""),
+    ("/", Kind.INDEX, None, ""),
+    ("", Kind.INDEX, None, ""),
+    ("/sliders/nothing", Kind.NOTHING, None, ""),
+    ("/slider", Kind.NOTHING, None, ""),
+    ("/sliders/ws/ws", Kind.NOTHING, None, ""),
+    ("//sliders", Kind.NOTHING, None, ""),
+    ("/ws", Kind.NOTHING, None, ""),
+])
+def test_resolve(path: str, kind: Kind, app: str | None, rest: str) -> None:
+    for prefix in ("", "/p", "/p/q"):
+        route = routes(prefix=prefix).resolve(prefix + path)
+        assert (route.kind, route.app and route.app.url, route.rest) == (kind, app, rest)
+
+
+@pytest.mark.parametrize(("path", "kind"), [
+    ("/", Kind.PAGE), ("", Kind.PAGE), ("/ws", Kind.SOCKET), ("/metadata", Kind.METADATA),
+    ("/autoload.js", Kind.AUTOLOAD), ("/static/js/bokeh.js", Kind.APP_STATIC), ("/nothing", Kind.NOTHING),
+])
+def test_app_at_the_root(path: str, kind: Kind) -> None:
+    assert routes("/").resolve(path).kind is kind
+
+
+def test_prefix_hides_everything_but_the_favicon() -> None:
+    prefixed = routes("/a", prefix="p")
+    for path in ("/a", "/", "/pa", "/p2/a", "/static/js/bokeh.js"):
+        assert prefixed.resolve(path).kind is Kind.NOTHING
+    assert prefixed.resolve("/favicon.ico").kind is Kind.FAVICON
+    assert prefixed.resolve("/p/favicon.ico").kind is Kind.FAVICON
+
+
+@pytest.mark.parametrize("path", [thumbnail_path("/"), source_path("/")])
+def test_what_belongs_to_the_app_at_the_root(path: str) -> None:
+    app = routes("/").resolve(path).app
+    assert app is not None
+    assert app.url == "/"
+
+
+@pytest.mark.parametrize(("path", "root", "inside"), [
+    ("/m/a", "/m", "/a"), ("/m", "/m", ""), ("/m/", "/m", "/"), ("/a", "/m", "/a"), ("/ma", "/m", "/ma"),
+    ("/m/a", "/m/", "/a"), ("/a", "", "/a"),
+])
+def test_mounted_path(path: str, root: str, inside: str) -> None:
+    assert mounted_path(path, root) == inside
+
+
+@pytest.mark.parametrize("path", ["/static/" * 8000, "/a" * 20000, "/" * 60000, "/static" * 9000])
+def test_hostile_paths_are_cheap(path: str) -> None:
+    assert routes().resolve(path).kind is not Kind.PAGE
+
+
+@pytest.mark.parametrize("seen", ["/", "/p", "/p/", "/p/q", "/p/q/"])
+@pytest.mark.parametrize("url", ["/a", "/deep/er", "/a:b"])
+def test_relative_reference_to_an_app(seen: str, url: str) -> None:
+    assert urljoin(f"http://h{seen}", to_app(seen, url)) == f"http://h{seen.rstrip('/')}{url}"
+
+
+@pytest.mark.parametrize("rest", ["/", "/a", "/a/", "/a/b", "/a/b/c/"])
+def test_climb_leads_to_the_prefix(rest: str) -> None:
+    assert urljoin(f"http://h/p{rest}", climb(rest)) == "http://h/p/"
+
+
+def test_methods() -> None:
+    assert routes().resolve("/sliders/ws").methods == ("GET",)
+    assert "OPTIONS" in routes().resolve("/sliders/autoload.js").methods
+    assert routes().resolve("/sliders").methods == ("GET", "HEAD")

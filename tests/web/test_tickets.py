@@ -1,0 +1,60 @@
+"""Which session a request asks for, signed and not."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotshoe.apps.request import Request
+from hotshoe.errors import RequestError, TokenError
+from hotshoe.tokens import check_session_id, new_session_id, read
+from hotshoe.web.tickets import Tickets
+
+KEY = b"k" * 32
+
+
+def test_a_new_session() -> None:
+    ticket = Tickets().of_page({}, None)
+    assert len(ticket.session_id) == 44
+    assert (ticket.token, ticket.payload, ticket.expired) == (None, None, False)
+    assert Tickets().of_page({}, None).session_id != ticket.session_id
+
+
+def test_signed_ids_and_tokens() -> None:
+    tickets = Tickets(key=KEY, clock=lambda: 1000.0)
+    session_id = tickets.of_page({}, None).session_id
+    assert check_session_id(session_id, KEY)
+    token = tickets.mint(session_id, Request(arguments={"a": [b"1"]}), {"user": "jo"})
+    assert tickets.of_page({"bokeh-token": [token.encode()]}, None).session_id == session_id
+    assert tickets.of_page({}, session_id).session_id == session_id
+    with pytest.raises(RequestError, match="Invalid token or session ID"):
+        tickets.of_page({}, new_session_id())
+    with pytest.raises(TokenError):
+        tickets.of_token(Tickets().mint(session_id, Request(), {}))
+    with pytest.raises(TokenError):
+        tickets.of_token(Tickets(key=b"other" * 8).mint(session_id, Request(), {}))
+
+
+def test_external_ids() -> None:
+    tickets = Tickets(generate_ids=False)
+    with pytest.raises(RequestError, match="No bokeh-session-id provided") as caught:
+        tickets.of_page({}, None)
+    assert caught.value.status == 403
+    assert tickets.of_page({"bokeh-session-id": [b"mine"]}, None).session_id == "mine"
+
+
+def test_expiry() -> None:
+    now = 1000.0
+    tickets = Tickets(lifetime_s=300, clock=lambda: now)
+    token = tickets.mint("s", Request(), {})
+    assert not tickets.of_token(token).expired
+    now = 1299.9
+    assert not tickets.of_token(token).expired
+    now = 1300.0
+    assert tickets.of_token(token).expired
+
+
+def test_a_token_stays_short_whatever_the_browser_sends() -> None:
+    request = Request(arguments={"a": [b"1"]}, headers={"X": "y" * 9000}, cookies={"c": "d" * 9000})
+    token = Tickets(key=KEY).mint(new_session_id(key=KEY), request, {})
+    assert len(token) < 512
+    assert read(token, key=KEY).payload == {"arguments": {"a": [b"1"]}}
