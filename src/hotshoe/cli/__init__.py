@@ -1,0 +1,5 @@
+"""The command line: ``hotshoe``."""
+
+from .main import main
+
+__all__ = ["main"]

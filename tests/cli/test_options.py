@@ -1,0 +1,79 @@
+"""Every setting is an option; what is given is told from what is default."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotshoe.cli.options import split_app_arguments
+from hotshoe.cli.serve import make_parser, parse
+from hotshoe.config import TABLE, Setting
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_help_names_each_setting(row: Setting) -> None:
+    assert row.flag in make_parser().format_help()
+
+
+def test_options_stand_anywhere() -> None:
+    files, settings = parse(["a.py", "--port", "1", "b.py", "--show", "c"], {})
+    assert files == ["a.py", "b.py", "c"]
+    assert (settings.port, settings.show) == (1, True)
+
+
+def test_an_option_is_stronger_than_the_environment() -> None:
+    environ = {"HOTSHOE_PORT": "2", "HOTSHOE_THREADS": "3"}
+    _, settings = parse(["--port", "5006"], environ)
+    assert (settings.port, settings.threads) == (5006, 3)
+
+
+def test_a_switch_that_is_on_has_an_option_that_turns_it_off() -> None:
+    assert parse([], {})[1].busy_sign
+    assert not parse(["--no-busy-sign"], {})[1].busy_sign
+
+
+def test_everything_after_args_is_for_the_apps() -> None:
+    files, settings = parse(["a.py", "--port=1", "--args", "--port", "2", "--s", "-h", "--args", "x y"], {})
+    assert files == ["a.py"]
+    assert settings.port == 1
+    assert settings.args == ("--port", "2", "--s", "-h", "--args", "x y")
+
+
+@pytest.mark.parametrize(("arguments", "own", "for_apps"), [
+    (["a"], ["a"], None),
+    (["a", "--args"], ["a"], []),
+])
+def test_split_app_arguments(arguments: list[str], own: list[str], for_apps: list[str] | None) -> None:
+    assert split_app_arguments(arguments) == (own, for_apps)
+
+
+def test_a_list_is_given_item_by_item() -> None:
+    _, settings = parse(["--allow-websocket-origin", "a", "--allow-websocket-origin=b:80"], {})
+    assert settings.allow_websocket_origin == ("a", "b:80")
+
+
+@pytest.mark.parametrize(("arguments", "files", "watch"), [
+    (["a.py", "--dev"], ["a.py"], ()),
+    (["a.py", "--dev", "x.css", "y", "--watch", "z"], ["a.py"], ("z", "x.css", "y")),
+    (["--dev", "--port", "1", "a.py"], ["a.py"], ()),
+    (["--dev", "a.py", "b.py"], ["a.py", "b.py"], ()),
+])
+def test_files_after_dev_are_watched_unless_they_are_all(
+    arguments: list[str], files: list[str], watch: tuple[str, ...]
+) -> None:
+    found, settings = parse(arguments, {})
+    assert (found, settings.dev, settings.watch) == (files, True, watch)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--port", "x"], "argument --port: 'x' is not a whole number from 0 to 65535"),
+    (["--log-level", "loud"], "argument --log-level: 'loud' is not trace, debug"),
+    (["--nothing"], "unrecognized arguments: --nothing"),
+])
+def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(arguments, {})
+    assert caught.value.code == 2
+    usage, error = capsys.readouterr().err.splitlines()
+    assert usage == "usage: hotshoe serve [FILE ...] [options] [--args ...]"
+    assert error.startswith(f"hotshoe serve: error: {message}")
+    assert error.endswith("(see hotshoe serve --help)")
