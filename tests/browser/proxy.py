@@ -1,0 +1,79 @@
+"""nginx before a server, below a path that it cuts off."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.needs import need_program
+
+_CONFIG = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log {folder}/errors;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  scgi_temp_path {folder}/scgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location = /favicon.ico {{ return 204; }}
+    location {path}/ {{
+      proxy_pass {upstream};
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+      proxy_set_header {host_header} $http_host;
+    }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(upstream: str, path: str, *, host_header: str = "Host") -> Iterator[str]:
+    """nginx in front of ``upstream``, an address with a slash at its end; yields the address of ``path`` in it.
+
+    ``host_header`` is where it puts the host that the browser asked for.
+    """
+    program = need_program("nginx")
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "nginx.conf"
+        text = _CONFIG.format(folder=folder, port=port, path=path, upstream=upstream, host_header=host_header)
+        config.write_text(text)
+        process = subprocess.Popen([program, "-p", folder, "-c", str(config), "-e", f"{folder}/errors"])
+        try:
+            _wait_for_port(port)
+            yield f"http://127.0.0.1:{port}{path}/"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            assert time.monotonic() < deadline, "nginx did not start"
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,221 @@
+"""What hotshoe itself shows in a page: that the app computes, and that it has failed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Route, expect
+from tests.browser.server import serve
+from tests.browser.tab import Tab
+
+from hotshoe.pages.assets import page_script
+
+pytestmark = pytest.mark.real
+
+APP = """
+import time
+
+from bokeh.io import curdoc
+from bokeh.models import Button, Div
+
+doc = curdoc()
+div = Div(text="ready")
+slow, short, fail, always = (Button(label=label) for label in ("slow", "short", "fail", "always"))
+
+
+def work():
+    for step in range(12):
+        time.sleep(0.1)
+        div.text = f"step {step}"
+    div.text = "worked"
+
+
+def touch():
+    div.text = "touched"
+
+
+def boom():
+    raise ValueError("the secret of the app")
+
+
+def start_failing():
+    always.label = "fails"
+    doc.add_periodic_callback(boom, 20)
+
+
+slow.on_click(work)
+short.on_click(touch)
+fail.on_click(boom)
+always.on_click(start_failing)
+for root in (div, slow, short, fail, always):
+    doc.add_root(root)
+"""
+
+ON = ".hotshoe-busy[data-on]"
+CARD = ".hotshoe-failure .card"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    path = tmp_path / "app.py"
+    path.write_text(APP)
+    return path
+
+
+def click(tab: Tab, label: str) -> None:
+    tab.page.get_by_role("button", name=label, exact=True).click()
+
+
+def forget_failures(tab: Tab) -> None:
+    """BokehJS logs each ERROR as an error of its own."""
+    tab.problems[:] = [problem for problem in tab.problems if "Unhandled ERROR reply" not in problem]
+
+
+@pytest.mark.parametrize("threads", ["4", "0"])
+def test_a_long_callback_shows_and_a_short_one_does_not(app: Path, tab: Tab, threads: str) -> None:
+    # Without threads the server can't say that it is busy: the page notices that its answer is missing.
+    with serve(app, flags=("--threads", threads)) as server:
+        tab.open(server.urls["app"])
+        click(tab, "short")
+        tab.wait_for_text("touched")
+        time.sleep(0.4)
+        assert tab.page.locator(".hotshoe-busy").count() == 0
+        click(tab, "slow")
+        tab.page.wait_for_selector(ON, state="attached")
+        line = tab.page.locator(".hotshoe-busy .line").bounding_box()
+        assert line is not None
+        assert (line["y"], line["height"]) == (0, 3)
+        tab.wait_for_text("worked")
+        expect(tab.page.locator(ON)).to_have_count(0)
+
+
+def test_the_sign_can_be_styled_and_keeps_still_for_those_who_want_it(app: Path, tab: Tab) -> None:
+    with serve(app) as server:
+        tab.page.emulate_media(reduced_motion="reduce")
+        tab.open(server.urls["app"])
+        tab.page.add_style_tag(content=":root { --hotshoe-busy-height: 7px; --hotshoe-busy-color: rgb(1, 2, 3) }"
+                                       ".hotshoe-busy { top: 20px }")
+        click(tab, "slow")
+        tab.page.wait_for_selector(ON, state="attached")
+        line = tab.page.locator(".hotshoe-busy .line")
+        box = line.bounding_box()
+        assert box is not None
+        assert (box["y"], box["height"], box["width"]) == (20, 7, 1100)
+        assert line.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(1, 2, 3)"
+        assert line.evaluate("element => element.getAnimations().length") == 0
+        tab.wait_for_text("worked")
+
+
+def test_the_sign_can_be_turned_off(app: Path, tab: Tab) -> None:
+    with serve(app, flags=("--no-busy-sign",)) as server:
+        tab.open(server.urls["app"])
+        click(tab, "slow")
+        tab.wait_for_text("worked")
+        assert tab.page.locator(".hotshoe-busy").count() == 0
+
+
+def test_a_failure_is_named_by_its_id_until_it_is_dismissed(app: Path, new_tab: Callable[[], Tab]) -> None:
+    with serve(app) as server:
+        server.errors_expected = True
+        tab = new_tab()
+        tab.open(server.urls["app"])
+        click(tab, "fail")
+        card = tab.page.locator(CARD)
+        card.wait_for()
+        assert card.locator("h2").inner_text() == "Something failed in this app."
+        error_id = card.locator("code").inner_text()
+        assert len(error_id) == 8
+        assert f"error {error_id} in" in server.log
+        assert "the secret" not in tab.page.content()
+        assert tab.page.locator(".hotshoe-failure [role=status]").count() == 1
+        time.sleep(1.1)
+        click(tab, "fail")
+        expect(card).to_contain_text("2 times")
+        card.get_by_role("button", name="Dismiss").click()
+        expect(card).to_have_count(0)
+        time.sleep(1.1)
+        click(tab, "fail")
+        click(tab, "short")
+        tab.wait_for_text("touched")
+        assert card.count() == 0
+        forget_failures(tab)
+
+
+def test_a_callback_that_fails_all_the_time_floods_nothing(app: Path, tab: Tab) -> None:
+    with serve(app) as server:
+        server.errors_expected = True
+        frames: list[str] = []
+        tab.page.on("websocket", lambda socket: socket.on(
+            "framereceived", lambda data: frames.append(str(data)) if '"failure"' in str(data) else None))
+        tab.open(server.urls["app"])
+        click(tab, "always")
+        card = tab.page.locator(CARD)
+        card.wait_for()
+        tab.page.wait_for_timeout(2200)
+        assert 2 <= len(frames) <= 4
+        assert card.count() == 1
+        expect(card).to_contain_text("times")
+        click(tab, "short")
+        tab.wait_for_text("touched")
+
+
+def test_in_dev_mode_the_page_shows_the_traceback(app: Path, tab: Tab) -> None:
+    with serve(app, flags=("--dev",)) as server:
+        server.errors_expected = True
+        tab.open(server.urls["app"])
+        click(tab, "fail")
+        card = tab.page.locator(f"{CARD}.dev")
+        card.wait_for()
+        assert card.locator("h2").inner_text() == "ValueError: the secret of the app"
+        text = card.locator("pre").inner_text()
+        assert 'raise ValueError("the secret of the app")' in text
+        assert "app.py" in text
+        assert "hotshoe" not in text.replace(str(app), "")
+        box = card.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        tab.page.keyboard.press("Escape")
+        expect(card).to_have_count(0)
+        forget_failures(tab)
+
+
+STRICT = """
+<!doctype html><body><script nonce="N">
+window._hotshoe = {base: "/", nonce: "N", loaded: [], components: {}};
+window.WebSocket = class extends EventTarget { send() {} };
+</script><script nonce="N">PAGE_SCRIPT</script><script nonce="N">
+const socket = new WebSocket("ws://h/", ["bokeh", "t"]);
+window.tell = (metadata) => {
+  for (const data of ['{"num_buffers":0}', JSON.stringify(metadata), '{"events":[]}']) {
+    socket.dispatchEvent(new MessageEvent("message", {data}));
+  }
+};
+</script></body>
+"""
+
+
+def test_a_strict_policy_allows_the_signs(tab: Tab) -> None:
+    def answer(route: Route) -> None:
+        body = STRICT.replace("PAGE_SCRIPT", page_script().body.decode())
+        policy = "default-src 'none'; script-src 'nonce-N'; require-trusted-types-for 'script'"
+        route.fulfill(body=body, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+    tab.page.route("http://localhost/strict", answer)
+    tab.page.goto("http://localhost/strict")
+    failure = {"id": "1", "key": "k", "count": 3, "what": "a <b>callback</b>", "text": "<img src=x>",
+               "traceback": "Traceback\n  File \"x\"\nKeyError: '<script>'\n"}
+    for metadata in ({"busy": True}, {"failure": failure}):
+        tab.page.evaluate(f"tell({json.dumps(metadata)})")
+    tab.page.wait_for_selector(ON, state="attached")
+    host = tab.page.locator(".hotshoe-busy")
+    assert host.evaluate("element => getComputedStyle(element).position") == "fixed"
+    card = tab.page.locator(CARD)
+    assert card.locator("h2").inner_text() == "<img src=x>"
+    assert card.locator("pre").inner_text().strip().endswith("KeyError: '<script>'")
+    assert card.locator("img, script, b").count() == 0
+    assert "3 times" in card.inner_text()

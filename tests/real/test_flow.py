@@ -1,0 +1,79 @@
+"""A viewer that stops reading costs the server nothing and its neighbour nothing, and catches up at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.browser.server import serve
+from tests.real.conversations import connect, model_of, new_token
+from tests.real.websocket import WebSocket
+
+pytestmark = pytest.mark.real
+
+APP = Path(__file__).parent / "apps" / "firehose.py"
+STALL_S = 30.0
+MEMORY_MOST = 5 * 10**6
+
+
+class Neighbour(threading.Thread):
+    """Reads all the time; keeps the beats it has seen and the longest time between two messages."""
+
+    def __init__(self, socket: WebSocket, beat: str) -> None:
+        super().__init__(daemon=True)
+        self._socket, self._beat = socket, beat
+        self.beats: list[int] = []
+        self.longest_s = 0.0
+        self.bytes = 0
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        last_s = time.monotonic()
+        while not self._ended.is_set():
+            _, _, content, buffers = self._socket.next()
+            now_s = time.monotonic()
+            self.longest_s, last_s = max(self.longest_s, now_s - last_s), now_s
+            self.bytes += sum(len(data) for _, data in buffers)
+            self.beats += beats_of(content, self._beat)
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join(10)
+
+
+def beats_of(content: Any, beat: str) -> list[int]:
+    return [event["new"] for event in content.get("events", ()) if event.get("model", {}).get("id") == beat]
+
+
+def test_a_viewer_that_stops_reading_costs_nobody_anything() -> None:
+    with serve(APP) as server, ExitStack() as stack:
+        token = new_token()
+        steady, slow = (stack.enter_context(connect(server.port, "/firehose/ws", token=token, timeout_s=20.0))
+                        for _ in range(2))
+        document = steady.pull()
+        slow.pull()
+        beat = model_of(document, "beat")["id"]
+        process = psutil.Process(server.process.pid)
+        neighbour = Neighbour(steady, beat)
+        neighbour.start()
+        time.sleep(3)  # what a stream needs to settle: pools, caches, the socket's own buffers
+        before, bytes_before = process.memory_info().rss, neighbour.bytes
+        time.sleep(STALL_S)
+        grown, streamed = process.memory_info().rss - before, neighbour.bytes - bytes_before
+        assert streamed > STALL_S * 1.2e6, "the machine can't stream what the test wants"
+        assert grown < MEMORY_MOST
+        assert neighbour.beats == list(range(neighbour.beats[0], neighbour.beats[-1] + 1)), "a beat was lost"
+        assert neighbour.longest_s < 2
+
+        read_again_s = time.monotonic()
+        seen = 0
+        while time.monotonic() - read_again_s < 1:
+            seen = max([seen, *beats_of(slow.next()[2], beat)])
+        current = neighbour.beats[-1]
+        assert current - seen < 40 * 1.0
+        neighbour.end()

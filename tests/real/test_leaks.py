@@ -1,0 +1,129 @@
+"""Thousands of sessions, in every way that one can end: nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hotshoe.apps import Request, load
+from hotshoe.config import Settings
+from hotshoe.errors import BuildError, SessionGone
+from hotshoe.hosts import InlineHost, OpenRequest
+from hotshoe.wire import Close, Incoming
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+NOISE_BYTES = 20 * 2**20
+NOISE_OBJECTS = 2000
+
+APP = """
+from bokeh.io import curdoc
+from bokeh.models import ColumnDataSource
+from bokeh.models.widgets import Div, Slider
+
+slider = Slider(start=0, end=10, value=0, step=1, name="slider")
+source = ColumnDataSource({"x": list(range(100))})
+slider.on_change("value", lambda attr, old, new: source.stream({"x": [new]}))
+for root in (slider, source, Div(text="x")):
+    curdoc().add_root(root)
+curdoc().add_periodic_callback(lambda: None, 60_000)
+"""
+
+RAISES = APP + "raise ValueError('on purpose')\n"
+
+
+class Ledger:
+    """What the process holds."""
+
+    def __init__(self) -> None:
+        for _ in range(3):
+            gc.collect()
+        process = psutil.Process()
+        self.objects = len(gc.get_objects())
+        self.bytes = process.memory_info().rss
+        self.files = process.num_fds()
+        self.threads = threading.active_count()
+        self.modules = {name for name in sys.modules if name.startswith("bokeh_app")}
+
+
+Visit = Callable[[InlineHost, str], Awaitable[None]]
+
+
+async def use(host: InlineHost, session_id: str) -> None:
+    """A page, a socket, a document, and off."""
+    while True:
+        try:
+            return await _use(host, session_id)
+        except SessionGone:  # on a busy machine a lease can end before the page connects
+            continue
+
+
+async def _use(host: InlineHost, session_id: str) -> None:
+    await host.open(OpenRequest("/app", Request(), session_id))
+    await host.page("/app", session_id)
+    attachment = await host.attach("/app", session_id)
+    attachment.handle(Incoming("m", "PULL-DOC-REQ", b"{}"))
+    answered = False
+    while not answered:
+        received = await attachment.receive()
+        assert not isinstance(received, Close)
+        answered = any(b"PULL-DOC-REPLY" in bytes(fragments[0]) for fragments in received)
+    attachment.detach()
+
+
+async def look(host: InlineHost, session_id: str) -> None:
+    """A page that is never connected."""
+    await host.open(OpenRequest("/app", Request(), session_id))
+    await host.page("/app", session_id)
+
+
+async def fail(host: InlineHost, session_id: str) -> None:
+    """An app that raises."""
+    with pytest.raises(BuildError):
+        await host.open(OpenRequest("/raises", Request(), session_id))
+
+
+async def visits(host: InlineHost, visit: Visit, count: int) -> None:
+    for start in range(0, count, 200):
+        await asyncio.gather(*(visit(host, f"{visit.__name__}-{start + index}") for index in range(min(200, count))))
+        await quiet(host)
+
+
+async def quiet(host: InlineHost) -> None:
+    """All sessions have expired."""
+    async with asyncio.timeout(60):
+        while sum(host.statistics().sessions.values()):
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("threads", [16, 0], ids=["threads", "loop"])
+async def test_nothing_is_left_of_thousands_of_sessions(threads: int, tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.py" for name in ("app", "raises")}
+    paths["app"].write_text(APP)
+    paths["raises"].write_text(RAISES)
+    settings = Settings(
+        threads=threads, check_unused_sessions_milliseconds=20, unused_session_lifetime_milliseconds=400)
+    others = Ledger().modules  # other tests of this process may have left some
+    host = InlineHost({f"/{name}": load(path) for name, path in paths.items()}, settings)
+    await host.start()
+    for visit in (use, look, fail):
+        await visits(host, visit, 200)
+    before, tasks = Ledger(), asyncio.all_tasks()
+    many = 10_000 if threads else 2_000
+    for visit, count in ((use, many), (look, 1000), (fail, 300)):
+        await visits(host, visit, count)
+    after = Ledger()
+    assert after.modules | before.modules <= others
+    assert after.objects - before.objects < NOISE_OBJECTS
+    assert after.bytes - before.bytes < NOISE_BYTES
+    assert after.files <= before.files
+    assert after.threads <= before.threads + threads
+    assert asyncio.all_tasks() <= tasks
+    await host.stop()
