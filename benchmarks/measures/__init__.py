@@ -1,0 +1,25 @@
+"""Everything that is measured, in the order of the table."""
+
+from __future__ import annotations
+
+from .measure import Row, Scale, Scenario
+from .roundtrip import Arrays, RoundTrip, Saturation, TwentyProperties
+from .sessions import Expiry, ManySessions
+from .streams import Streams
+from .visit import FirstVisit, Visit
+
+__all__ = ["SCENARIOS", "Row", "Scale", "Scenario"]
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Visit(),
+    RoundTrip(),
+    Saturation("saturation", {"sliders": 1.5, "grid9": None}, "threads on", threads=None),
+    Saturation("saturation0", {"sliders": 1.7}, "--threads 0", threads=0),
+    ManySessions(),
+    TwentyProperties(),
+    Expiry(),
+    Streams("streams", "one stream to N sessions", shared=False, target=1.5),
+    Streams("viewers", "one stream to N viewers of one session", shared=True, target=8),
+    Arrays(),
+    FirstVisit(),
+)

@@ -1,0 +1,115 @@
+"""How far one stream reaches: ten points at 20 Hz, to sessions of their own or to the viewers of one session.
+
+A server lags when it delivers less than nine tenths of what is due, or when a message is older than a quarter of a
+second when it arrives (95th percentile).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+
+from ..load import Connection, LoadError, connect, new_session_id
+from ..servers import Server, Settings
+from .measure import Row, Scale, Weight, percentile
+
+PERIOD_S = 0.05
+LAG_S = 0.25
+DELIVERED = 0.9
+STEP = 1.12
+"""The finest step, and so the precision of the result."""
+CAREFUL_FROM = 0.6
+"""The share of a core up to which steps are as wide as the CPU still free allows."""
+FEWEST, MOST = 20, 4000
+JOINING = 8
+"""Connections opened at the same time."""
+JOIN_TIMEOUT_S = 10.0
+"""A server that takes longer to let one more in lags."""
+SEARCH_S = 35.0
+
+_stamp = re.compile(rb'"stamp",\s*\[\s*([0-9.]+)')
+
+
+class Streams:
+    """Connections are added, by steps that follow the CPU still free, until the server lags."""
+
+    settings = Settings(apps=("stream",))
+    limit_s = 120.0
+    weight = Weight.HEAVY
+
+    def __init__(self, name: str, label: str, *, shared: bool, target: float) -> None:
+        self.name = name
+        self._label = label
+        self._shared = shared
+        self.rows = (
+            Row(f"{label} until it lags", "N", "higher", target),
+            Row(f"{label}: CPU of a message", "µs CPU"),
+        )
+
+    async def run(self, server: Server, scale: Scale) -> Mapping[str, float]:
+        session_id = new_session_id() if self._shared else None
+        crowd: list[Connection] = []
+        reached, cost_us = 0, 0.0
+        wanted, deadline = FEWEST, time.perf_counter() + scale.seconds(SEARCH_S)
+        try:
+            while wanted <= MOST:
+                while len(crowd) < wanted:
+                    several = min(JOINING, wanted - len(crowd))
+                    crowd += await asyncio.gather(*(_join(server, session_id) for _ in range(several)))
+                keeps_up, used_us, busy = await _watch(server, crowd, scale.seconds(2.0))
+                if not keeps_up:  # once more: something else on the machine may have been in the way
+                    keeps_up, used_us, busy = await _watch(server, crowd, scale.seconds(2.0))
+                if not keeps_up:
+                    break
+                if not reached or busy < 0.5:
+                    cost_us = used_us
+                reached = wanted
+                if time.perf_counter() > deadline:
+                    break
+                stride = min(4.0, CAREFUL_FROM / max(busy, 0.01))
+                wanted = int(wanted * max(STEP, stride)) + 1
+        except (TimeoutError, LoadError):
+            if not reached:
+                raise
+        finally:
+            for connection in crowd:
+                connection.close()
+        if not reached:
+            raise LoadError(f"lags with {FEWEST} already")
+        return {self.rows[0].name: reached, self.rows[1].name: cost_us}
+
+
+async def _join(server: Server, session_id: str | None) -> Connection:
+    async with asyncio.timeout(JOIN_TIMEOUT_S):
+        connection = await connect(server.port, "stream", session_id)
+        await connection.request("PULL-DOC-REQ")
+        return connection
+
+
+async def _watch(server: Server, crowd: list[Connection], seconds: float) -> tuple[bool, float, float]:
+    """Whether all get what is due in time; the µs of CPU of a message; the share of a core that was used."""
+    ages: list[float] = []
+    for connection in crowd:
+        connection.on_patch = _ages_into(ages)
+    await asyncio.sleep(0.7)
+    ages.clear()
+    counts = [connection.patches for connection in crowd]
+    before, started = server.cpu_s(), time.perf_counter()
+    await asyncio.sleep(seconds)
+    elapsed = time.perf_counter() - started
+    used = server.cpu_s() - before
+    delivered = sum(connection.patches - count for connection, count in zip(crowd, counts, strict=True))
+    due = len(crowd) * elapsed / PERIOD_S
+    keeps_up = delivered >= DELIVERED * due and bool(ages) and percentile(ages, 95) < LAG_S
+    return keeps_up, used / max(delivered, 1) * 1e6, used / elapsed
+
+
+def _ages_into(ages: list[float]) -> Callable[[bytes], None]:
+    def note(content: bytes) -> None:
+        stamp = _stamp.search(content)
+        if stamp is not None:
+            ages.append(time.monotonic() - float(stamp[1]))
+
+    return note
