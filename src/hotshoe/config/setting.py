@@ -24,7 +24,9 @@ class Group(Enum):
     PLACE = "where it listens"
     APPS = "apps"
     SESSIONS = "sessions"
-    LIMITS = "security and limits"
+    SECURITY = "security"
+    LOGIN = "users and login"
+    LIMITS = "limits"
     LOG = "log"
 
 

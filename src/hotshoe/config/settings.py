@@ -65,17 +65,17 @@ class Settings:
         "the same control came in.", Group.SESSIONS)
     busy_sign: bool = setting(
         True, "Whether pages show that their app computes; with --no-busy-sign they do not.", Group.SESSIONS)
-    max_sessions: int = setting(
-        0, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit.",
-        Group.LIMITS, metavar="N", least=0)
-    session_token_expiration: int = setting(
-        300, "How long the token in a page can create a session; a session that lives can be joined at any time.",
-        Group.LIMITS, unit="s", metavar="S", least=1)
     allow_websocket_origin: tuple[str, ...] = setting(
         (), "Another host whose pages may connect; a page of the server itself always may. Can be given several "
         "times. * stands for any part of a name or for all; without a port it is 80. BOKEH_ALLOW_WS_ORIGIN replaces "
-        "the whole list, given by flag or not.", Group.LIMITS,
+        "the whole list, given by flag or not.", Group.SECURITY,
         metavar="HOST[:PORT]", bokeh_environment="BOKEH_ALLOW_WS_ORIGIN", bokeh_wins=True, check=check_origin)
+    session_token_expiration: int = setting(
+        300, "How long the token in a page can create a session; a session that lives can be joined at any time.",
+        Group.SECURITY, unit="s", metavar="S", least=1)
+    max_sessions: int = setting(
+        0, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit.",
+        Group.LIMITS, metavar="N", least=0)
     websocket_max_message_size: int = setting(
         20 * 1024 * 1024, "Largest message that is taken from a browser or client.", Group.LIMITS,
         unit="bytes", metavar="BYTES", least=1)
