@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 SCRIPT = "application/javascript; charset=utf-8"
+NO_STORE = {"Cache-Control": "no-store"}
+TRY_AGAIN = {"Retry-After": "60"}
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import RequestError
 from ..pages.scripting import script_json
 from .answers import Answer, Scope, script
-from .origins import allowed, same_origin
+from .origins import Origins, same_origin
 from .requests import header, last
 
 
@@ -35,24 +35,19 @@ class Embedding:
         )
 
 
-def cors_headers(scope: Scope, allow_list: Sequence[str]) -> dict[str, str]:
+def cors_headers(scope: Scope, origins: Origins) -> dict[str, str]:
     """Anyone may load the script; with cookies only pages of our own and of the allow list.
 
     (``bokeh serve`` echoes any origin together with credentials.)
     """
     headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Vary": "Origin"}
     origin = header(scope, b"origin")
-    if origin and (same_origin(origin, header(scope, b"host")) or _is_named(origin, allow_list)):
+    if origin and (same_origin(origin, header(scope, b"host")) or origins.names(origin)):
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Allow-Credentials"] = "true"
     if scope["method"] == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = "PUT, GET, OPTIONS"
     return headers
-
-
-def _is_named(origin: str, allow_list: Sequence[str]) -> bool:
-    # A lone "*" opens sockets to everyone; it is no reason to hand cookies to everyone.
-    return allowed(origin, [pattern for pattern in allow_list if pattern != "*"])
 
 
 _SHOW = """\

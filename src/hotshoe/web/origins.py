@@ -7,10 +7,48 @@ rewrites ``Host`` does not break a page of its own.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from .requests import Scope, header
+
+_log = logging.getLogger(__name__)
+
 _DEFAULT_PORT = {"http": 80, "https": 443}
+
+
+class Origins:
+    """The allow list of one front."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._patterns = tuple(map(pattern_of, entries))
+
+    def admit(self, scope: Scope) -> bool:
+        """Whether the websocket may be opened; a refusal is logged with the flag that would allow it."""
+        origin = header(scope, b"origin")
+        if origin is None:
+            return True  # no browser: Python clients send none
+        own = same_origin_socket(
+            origin,
+            host=header(scope, b"host"),
+            forwarded_host=header(scope, b"x-forwarded-host"),
+            fetch_site=header(scope, b"sec-fetch-site"),
+        )
+        if own or allowed(origin, self._patterns):
+            return True
+        name = host_of(origin) or origin
+        _log.error("Refusing websocket connection from Origin %r; use --allow-websocket-origin=%r or set "
+                   "BOKEH_ALLOW_WS_ORIGIN=%r to permit this; the request was sent to Host %r",
+                   origin, name, name, header(scope, b"host"))
+        return False
+
+    def names(self, origin: str) -> bool:
+        """Whether the list names the origin, so that it may have credentials.
+
+        A lone ``*`` opens sockets to everyone; it is no reason to hand cookies to everyone.
+        """
+        return allowed(origin, [pattern for pattern in self._patterns if pattern != "*"])
 
 
 def same_origin(origin: str, host: str | None) -> bool:

@@ -1,0 +1,121 @@
+"""What the server itself answers: the index, sources, scripts of ours; and which folder a file is served from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..apps.source import source_text
+from ..config import Settings
+from ..errors import CompileError, RequestError
+from ..hosts.host import Host
+from ..pages.assets import bokehjs_dir, extension_dir, page_script
+from ..pages.models import model_script
+from ..pages.scripting import script_json
+from . import answers, own_pages
+from .answers import NO_STORE, Answer, Scope
+from .app_answers import app_of
+from .conditions import matches
+from .requests import arguments_of, header, last
+from .routes import Kind, Route
+from .static import StaticFiles
+
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+class OwnAnswers:
+    """The answers that need no session."""
+
+    def __init__(self, host: Host, settings: Settings) -> None:
+        self._host = host
+        self._settings = settings
+
+    async def index(self, scope: Scope, route: Route) -> Answer:
+        """The apps, or the way to the only one."""
+        if self._settings.disable_index:
+            return own_pages.error_page(404)
+        apps = list(self._host.apps.values())
+        if len(apps) == 1 and not self._settings.disable_index_redirect:
+            return own_pages.index_redirect(apps[0], scope["path"])
+        return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source)
+
+    async def source(self, scope: Scope, route: Route) -> Answer:
+        """An app's main file, where that may be seen."""
+        if not self._settings.show_source or route.app is None or route.app.source is None:
+            raise RequestError("There is no source to be seen at this address", status=404)
+        program = await asyncio.to_thread(source_text, Path(route.app.source))
+        return await asyncio.to_thread(own_pages.source_page, route.app, program, route.up)
+
+    async def favicon(self, scope: Scope, route: Route) -> Answer:
+        """The icon."""
+        return own_pages.favicon()
+
+
+class Assets:
+    """The scripts that are not files: the page's own, and compiled models."""
+
+    def __init__(self, static: StaticFiles) -> None:
+        self._static = static
+
+    async def answer(self, scope: Scope, route: Route) -> Answer:
+        """The script that the route names."""
+        if route.rest == "page.js":
+            return await self._page_script(scope)
+        digest = route.rest.removeprefix("models/").removesuffix(".js")
+        if route.rest != f"models/{digest}.js":
+            return own_pages.error_page(404)
+        try:
+            source = await asyncio.to_thread(model_script, digest)  # node may have to run first
+        except CompileError as error:
+            return answers.script(f"console.error({script_json(str(error))});\n", 500, NO_STORE)
+        if source is None:
+            return own_pages.error_page(404)
+        return await self._script(scope, source.encode(), digest, {"Cache-Control": _IMMUTABLE})
+
+    async def _page_script(self, scope: Scope) -> Answer:
+        asset = page_script()
+        asked = last(arguments_of(scope.get("query_string", b"")), "v")
+        headers = {"Cache-Control": _IMMUTABLE if asked == asset.version else "no-cache"}
+        return await self._script(scope, asset.body, asset.version, headers)
+
+    async def _script(self, scope: Scope, body: bytes, version: str, headers: Mapping[str, str]) -> Answer:
+        """A script of ours, compressed where the browser takes it; nothing if it has this version."""
+        headers = {**headers, "Vary": "Accept-Encoding"}
+        if matches(header(scope, b"if-none-match") or "", version):
+            return Answer(b"", 304, answers.SCRIPT, {**headers, "ETag": f'"{version}"'})
+        compressed = await self._static.encoded(body, header(scope, b"accept-encoding") or "")
+        if compressed is None:
+            return Answer(body, 200, answers.SCRIPT, {**headers, "ETag": f'"{version}"'})
+        tag = f'"{version}-{compressed.encoding}{compressed.level}"'
+        headers |= {"ETag": tag, "Content-Encoding": compressed.encoding}
+        return Answer(compressed.body, 200, answers.SCRIPT, headers)
+
+
+def folder_of(route: Route) -> tuple[Path, str, bool] | None:
+    """The folder to serve the route's file from, the path in it, and whether a package manager owns it."""
+    if route.kind is Kind.STATIC:
+        return bokehjs_dir(), route.rest, True
+    if route.kind is Kind.EXTENSION:
+        name, _, relative = route.rest.partition("/")
+        folder = extension_dir(name)
+        return None if folder is None else (folder, relative, True)
+    if route.kind is Kind.THUMBNAIL and route.app is not None and route.app.thumbnail is not None:
+        picture = Path(route.app.thumbnail)
+        return picture.parent, picture.name, False
+    if route.kind is not Kind.APP_STATIC:
+        return None
+    own = app_of(route).static_dir
+    if own is not None and _is_file(own, route.rest):
+        return Path(own), route.rest, False
+    if route.rest.startswith("extensions/"):
+        return folder_of(Route(Kind.EXTENSION, rest=route.rest.removeprefix("extensions/")))
+    return bokehjs_dir(), route.rest, True
+
+
+def _is_file(root: str, relative: str) -> bool:
+    # Only chooses between two folders; whether the file may be served is for StaticFiles to say.
+    try:
+        return Path(root, relative.lstrip("/")).is_file()
+    except (OSError, ValueError):
+        return False
