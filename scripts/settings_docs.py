@@ -48,8 +48,9 @@ def chapter(group: Group) -> str:
 
 def section(row: Setting) -> str:
     """What the page says of one setting."""
+    option = row.flag if row.declaration.metavar is None else f"{row.flag} {row.declaration.metavar}"
     rows = {
-        "flag": _code(row.flag if row.declaration.metavar is None else f"{row.flag} {row.declaration.metavar}"),
+        "flag": "none: it is a secret" if row.declaration.secret else _code(option),
         "variables": ", ".join(map(_code, row.environment)),
         "key": _code(row.key),
         "argument": _code(row.name),

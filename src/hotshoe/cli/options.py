@@ -31,7 +31,7 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
 
 def add_settings(parser: argparse.ArgumentParser, table: Iterable[Setting]) -> None:
     """An option for each setting, under its group's title, and ``--config``."""
-    rows = tuple(table)
+    rows = tuple(row for row in table if not row.declaration.secret)
     for group in Group:
         titled = parser.add_argument_group(group.value)
         for row in rows:

@@ -56,21 +56,23 @@ class Declaration:
     choices: tuple[str, ...] = ()
     separator: str | None = None
     check: Callable[[str], str | None] | None = None
+    secret: bool = False
 
 
 def setting(default: _T, help: str, group: Group, *, unit: str | None = None, metavar: str | None = None,  # noqa: A002
             flag: str | None = None, bokeh_environment: str | None = None, bokeh_wins: bool = False,
             least: int | None = None, most: int | None = None, choices: tuple[str, ...] = (),
-            separator: str | None = ",", check: Callable[[str], str | None] | None = None) -> _T:
+            separator: str | None = ",", check: Callable[[str], str | None] | None = None, secret: bool = False) -> _T:
     """Declare a field of ``Settings``.
 
     ``flag`` is the option if it is not the field's name. ``bokeh_wins`` says that the ``BOKEH_…`` variable
     replaces even the flag, as in ``bokeh serve``. ``separator`` splits a list in an environment variable; ``None``
-    splits at white space. ``check`` returns what is wrong with a text, or ``None``.
+    splits at white space. ``check`` returns what is wrong with a text, or ``None``. What is ``secret`` has no option,
+    since anyone can list a command's arguments, and is never shown.
     """
     declaration = Declaration(help, group, unit, metavar, flag, bokeh_environment, bokeh_wins, least, most, choices,
-                              separator, check)
-    return field(default=default, metadata={_METADATA_KEY: declaration})
+                              separator, check, secret)
+    return field(default=default, repr=not secret, metadata={_METADATA_KEY: declaration})
 
 
 @dataclass(frozen=True, slots=True)
