@@ -34,6 +34,7 @@ class Kind(Enum):
     """What values a setting has; the value is the annotation of its field."""
 
     INTEGER = "int"
+    OPTIONAL_INTEGER = "int | None"
     SWITCH = "bool"
     TEXT = "str"
     OPTIONAL_TEXT = "str | None"
@@ -114,7 +115,7 @@ class Setting:
             *others, last = self.declaration.choices
             return f"{', '.join(others)} or {last}"
         match self.kind:
-            case Kind.INTEGER:
+            case Kind.INTEGER | Kind.OPTIONAL_INTEGER:
                 return f"{self._bounds()}{f' ({self.declaration.unit})' if self.declaration.unit else ''}"
             case Kind.SWITCH:
                 return "yes or no"
@@ -135,7 +136,7 @@ class Setting:
     def parse(self, text: str) -> Any:
         """The value that a text stands for. Raises ``ValueError``, which says what is wrong; see also ``problem``."""
         match self.kind:
-            case Kind.INTEGER:
+            case Kind.INTEGER | Kind.OPTIONAL_INTEGER:
                 return self._integer(text)
             case Kind.SWITCH:
                 return self._switch(text)
@@ -172,6 +173,8 @@ class Setting:
         match self.kind:
             case Kind.INTEGER:
                 return isinstance(value, int) and not isinstance(value, bool)
+            case Kind.OPTIONAL_INTEGER:
+                return value is None or (isinstance(value, int) and not isinstance(value, bool))
             case Kind.SWITCH:
                 return isinstance(value, bool)
             case Kind.TEXT:
