@@ -10,7 +10,7 @@ import hotshoe
 from hotshoe.cli import main
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
 def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     assert "hotshoe serve app.py" in capsys.readouterr().out

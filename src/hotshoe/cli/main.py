@@ -8,45 +8,67 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import __version__
 from ..errors import UserError
-from . import serve
+from .commands import COMMANDS, Chapter
 
-_HELP = f"""\
-hotshoe {__version__} - the production server for Bokeh and Panel apps
+_EXAMPLES = """\
+Examples
+  hotshoe serve app.py --show          serve an app and open it in the browser
+  hotshoe serve a.py b.ipynb c/ --dev  several, which load again when they change
+  hotshoe serve --help                 every option, with its default
+  hotshoe settings                     what is set, and where that comes from
 
-  hotshoe serve app.py           serve a script, a directory with a main.py, a notebook, or several of them
-  hotshoe serve --help           everything that it can do
-  hotshoe --version              which version this is
+An app that runs under `bokeh serve` runs here unchanged, with the same flags,
+environment variables and URLs."""
 
-An app that runs under `bokeh serve` runs here unchanged, with the same flags and URLs."""
-
-Command = Callable[[Sequence[str], Mapping[str, str]], int]
-COMMANDS: Mapping[str, Command] = {"serve": serve.run}
+_OF_BOKEH = ("build", "init")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that ``arguments`` (``sys.argv[1:]``) name. Returns the exit status."""
     first, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if first == "help" and rest:
+        first, rest = rest[0], ["--help"]
     if first in ("-h", "--help", "help"):
-        print(_HELP)
+        print("\n".join(_help()))
         return 0
-    if first in ("-V", "--version"):
+    if first in ("-v", "-V", "--version"):
         print(_versions())
         return 0
     if first not in COMMANDS:
         print(_unknown(first), file=sys.stderr)
         return 2
+    return _run(first, rest)
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
     try:
-        return COMMANDS[first](rest, os.environ)
+        return COMMANDS[name].module.run(arguments, os.environ)
     except UserError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _help() -> Iterator[str]:
+    yield f"hotshoe {__version__}: the production server for Bokeh and Panel apps"
+    yield "\nusage: hotshoe COMMAND [options]\n"
+    width = max(map(len, COMMANDS))
+    for chapter in Chapter:
+        commands = [command for command in COMMANDS.values() if command.chapter is chapter]
+        if commands:
+            yield chapter.value
+            yield from (f"  {command.name:{width}}  {command.summary}" for command in commands)
+            yield ""
+    yield _EXAMPLES
 
 
 def _versions() -> str:
@@ -58,6 +80,8 @@ def _versions() -> str:
 def _unknown(word: str) -> str:
     if word.endswith((".py", ".ipynb")) or Path(word).is_dir():
         hint = f"did you mean hotshoe serve {word}?"
+    elif word in _OF_BOKEH:
+        hint = f"for extensions, bokeh {word} stays what it is"
     elif close := difflib.get_close_matches(word, COMMANDS, n=1):
         hint = f"did you mean hotshoe {close[0]}?"
     else:
