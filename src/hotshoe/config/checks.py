@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from ipaddress import ip_network
 
 from ..log_fields import AddFields
 
@@ -24,6 +25,22 @@ def check_prefix(text: str) -> str | None:
     """A path: no query, no fragment, no white space, no step up."""
     if re.search(r"[?#\s\\]|://", text) or ".." in text.split("/"):
         return f"{text!r} is not a path like /apps"
+    return None
+
+
+def check_network(text: str) -> str | None:
+    """An address, or a network as address and length."""
+    try:
+        ip_network(text)
+    except ValueError as error:
+        return f"{text!r} is not an address or a network like 10.0.0.0/8 ({error})"
+    return None
+
+
+def check_mode(text: str) -> str | None:
+    """The permissions of a file in octal digits; its owner must be able to use it."""
+    if not re.fullmatch("0?[67][0-7]{2}", text):
+        return f"{text!r} is not a mode like 600 or 660"
     return None
 
 

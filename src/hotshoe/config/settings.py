@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .checks import check_log_format, check_origin, check_prefix
+from ..errors import ConfigError
+from .checks import check_log_format, check_mode, check_network, check_origin, check_prefix
+from .conflicts import conflict
 from .setting import Group, Setting, setting
 from .sources import gather, validate
 
@@ -28,6 +30,26 @@ class Settings:
         metavar="PORT", bokeh_environment="BOKEH_DEFAULT_SERVER_PORT", least=0, most=65535)
     address: str | None = setting(
         None, "Address to listen on; without one, all of this machine, IPv4 and IPv6.", Group.PLACE, metavar="ADDRESS")
+    unix_socket: str | None = setting(
+        None, "Unix socket to listen on instead of a port; a proxy in front of it has to keep foreign origins out.",
+        Group.PLACE, metavar="PATH")
+    unix_socket_mode: str = setting(
+        "600", "Who may connect to the Unix socket, as chmod takes it.", Group.PLACE, metavar="MODE", check=check_mode)
+    ssl_certfile: str | None = setting(
+        None, "File with the certificate, and the chain below its root, in PEM; the server then speaks https. Read "
+        "again when it changes.", Group.PLACE, metavar="FILE", bokeh_environment="BOKEH_SSL_CERTFILE")
+    ssl_keyfile: str | None = setting(
+        None, "File with the certificate's private key, if the certificate's own file does not have it.", Group.PLACE,
+        metavar="FILE", bokeh_environment="BOKEH_SSL_KEYFILE")
+    ssl_password: str | None = setting(
+        None, "What the private key is encrypted with.", Group.PLACE, bokeh_environment="BOKEH_SSL_PASSWORD",
+        secret=True)
+    use_xheaders: bool = setting(
+        False, "Believe a proxy on this machine, or on the Unix socket, what it says of its visitors: X-Forwarded-For "
+        "or X-Real-Ip, X-Forwarded-Proto or X-Scheme, X-Forwarded-Host.", Group.PLACE)
+    trusted_proxies: tuple[str, ...] = setting(
+        (), "With --use-xheaders, another proxy to believe: an address, or a network like 10.0.0.0/8. Can be given "
+        "several times.", Group.PLACE, metavar="ADDRESS", check=check_network)
     prefix: str = setting(
         "", "Path in front of every URL of the server.", Group.PLACE, metavar="PREFIX", check=check_prefix)
     dev: bool = setting(
@@ -74,11 +96,39 @@ class Settings:
         300, "How long the token in a page can create a session; a session that lives can be joined at any time.",
         Group.SECURITY, unit="s", metavar="S", least=1)
     max_sessions: int = setting(
-        0, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit.",
+        0, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit, as do "
+        "the zeros of other limits.", Group.LIMITS, metavar="N", least=0)
+    max_sessions_per_user: int = setting(
+        200, "Most sessions at once of one user who has logged in.", Group.LIMITS, metavar="N", least=0)
+    max_sessions_per_address: int = setting(
+        2000, "Most sessions at once from one address, behind which a whole office may be. It does not count where "
+        "the address of the visitor is not known, as behind a proxy without --use-xheaders.", Group.LIMITS,
+        metavar="N", least=0)
+    max_connections: int = setting(
+        0, "Most connections at once. When they are taken, those that have waited longest for a request give way. 0 is "
+        "as many as the process may have files open, less a quarter.", Group.LIMITS, metavar="N", least=0)
+    max_connections_per_address: int = setting(
+        4000, "Most connections at once from one address; see --max-sessions-per-address. A browser has up to seven.",
         Group.LIMITS, metavar="N", least=0)
+    max_header_size: int = setting(
+        65536, "Largest head of a request: its address, headers and cookies.", Group.LIMITS,
+        unit="bytes", metavar="BYTES", least=1024)
+    max_body_size: int = setting(
+        1024 * 1024, "Largest body of a request; only forms have one.", Group.LIMITS,
+        unit="bytes", metavar="BYTES", least=0)
+    request_timeout: int = setting(
+        30, "Time for the head of a request to arrive, and again for its body; 0 waits for ever.", Group.LIMITS,
+        unit="s", metavar="S", least=0)
     websocket_max_message_size: int = setting(
         20 * 1024 * 1024, "Largest message that is taken from a browser or client.", Group.LIMITS,
         unit="bytes", metavar="BYTES", least=1)
+    websocket_compression_level: int | None = setting(
+        None, "Compress websocket messages, where the browser can, as much as zlib's level says; without it, and "
+        "without --websocket-compression-mem-level, nothing is compressed.", Group.LIMITS,
+        metavar="LEVEL", least=0, most=9)
+    websocket_compression_mem_level: int | None = setting(
+        None, "Compress websocket messages, and give each connection as much memory for it as zlib's memLevel says.",
+        Group.LIMITS, metavar="LEVEL", least=1, most=9)
     log_level: str = setting(
         "info", "What to log: this and everything graver; None is info.", Group.LOG,
         metavar="LEVEL", bokeh_environment="BOKEH_PY_LOG_LEVEL", choices=LOG_LEVELS)
@@ -92,6 +142,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         validate(TABLE, {field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        if problem := conflict(self):
+            raise ConfigError(problem)
 
     @classmethod
     def load(cls, explicit: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None, *,
