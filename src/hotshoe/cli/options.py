@@ -61,6 +61,8 @@ def _add(group: argparse._ArgumentGroup, row: Setting) -> None:
             options["action"] = "store_false" if row.default else "store_true"
         case Kind.SWITCH:
             options |= {"action": _SwitchWithFiles, "nargs": "*", "metavar": "FILE"}
+        case Kind.TEXTS if row.declaration.many:
+            options |= {"action": "extend", "nargs": "+", "metavar": row.declaration.metavar}
         case Kind.TEXTS:
             options |= {"action": "append", "metavar": row.declaration.metavar}
         case _:

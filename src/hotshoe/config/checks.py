@@ -10,6 +10,9 @@ from ..log_fields import AddFields
 
 _ORIGIN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+)(:(?P<port>\*|\d+))?")
 
+_YES = ("yes", "true", "on", "1")
+_NO = ("no", "false", "off", "0")
+
 
 def check_origin(text: str) -> str | None:
     """``HOST[:PORT]``, an IPv6 address in brackets."""
@@ -53,3 +56,8 @@ def check_log_format(text: str) -> str | None:
     except (ValueError, TypeError, KeyError) as error:
         return f"{text!r} is not a format of Python's logging ({error})"
     return None
+
+
+def session_ids_of(sign: str) -> str:
+    """What ``BOKEH_SIGN_SESSIONS`` says, as a value of ``--session-ids``: a yes or a no, or it is none."""
+    return {**dict.fromkeys(_YES, "signed"), **dict.fromkeys(_NO, "unsigned")}.get(sign.strip().lower(), sign)

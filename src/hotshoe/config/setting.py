@@ -6,6 +6,7 @@ wrong with it is said with the name that its author used.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
@@ -58,21 +59,25 @@ class Declaration:
     separator: str | None = None
     check: Callable[[str], str | None] | None = None
     secret: bool = False
+    from_bokeh: Callable[[str], str] | None = None
+    many: bool = False
 
 
 def setting(default: _T, help: str, group: Group, *, unit: str | None = None, metavar: str | None = None,  # noqa: A002
             flag: str | None = None, bokeh_environment: str | None = None, bokeh_wins: bool = False,
             least: int | None = None, most: int | None = None, choices: tuple[str, ...] = (),
-            separator: str | None = ",", check: Callable[[str], str | None] | None = None, secret: bool = False) -> _T:
+            separator: str | None = ",", check: Callable[[str], str | None] | None = None, secret: bool = False,
+            from_bokeh: Callable[[str], str] | None = None, many: bool = False) -> _T:
     """Declare a field of ``Settings``.
 
     ``flag`` is the option if it is not the field's name. ``bokeh_wins`` says that the ``BOKEH_…`` variable
     replaces even the flag, as in ``bokeh serve``. ``separator`` splits a list in an environment variable; ``None``
     splits at white space. ``check`` returns what is wrong with a text, or ``None``. What is ``secret`` has no option,
-    since anyone can list a command's arguments, and is never shown.
+    since anyone can list a command's arguments, and is never shown. ``from_bokeh`` makes a value of what the
+    ``BOKEH_…`` variable says, where that has words of its own. ``many`` values may follow one option.
     """
     declaration = Declaration(help, group, unit, metavar, flag, bokeh_environment, bokeh_wins, least, most, choices,
-                              separator, check, secret)
+                              separator, check, secret, from_bokeh, many)
     return field(default=default, repr=not secret, metadata={_METADATA_KEY: declaration})
 
 
@@ -199,5 +204,6 @@ class Setting:
 
     def _text_problem(self, text: str) -> str | None:
         if self.declaration.choices and text not in self.declaration.choices:
-            return f"{text!r} is not {self.allowed}"
+            close = difflib.get_close_matches(text.lower(), self.declaration.choices, n=1)
+            return f"{text!r} is not {self.allowed}{f'; did you mean {close[0]}?' if close else ''}"
         return self.declaration.check(text) if self.declaration.check else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .checks import check_log_format, check_mode, check_network, check_origin, check_prefix
+from .checks import check_log_format, check_mode, check_network, check_origin, check_prefix, session_ids_of
 from .conflicts import conflict
 from .setting import Group, Setting, setting
 from .sources import gather, validate
@@ -92,6 +92,28 @@ class Settings:
         "times. * stands for any part of a name or for all; without a port it is 80. BOKEH_ALLOW_WS_ORIGIN replaces "
         "the whole list, given by flag or not.", Group.SECURITY,
         metavar="HOST[:PORT]", bokeh_environment="BOKEH_ALLOW_WS_ORIGIN", bokeh_wins=True, check=check_origin)
+    session_ids: str = setting(
+        "auto", "Whose session ids are taken. auto: those that this server has signed, and of scripts on this machine "
+        "also others; signed: only signed ones; external-signed: only signed ones, which another program makes; "
+        "unsigned: any, as in bokeh serve.", Group.SECURITY, metavar="MODE",
+        bokeh_environment="BOKEH_SIGN_SESSIONS", from_bokeh=session_ids_of,
+        choices=("auto", "unsigned", "signed", "external-signed"))
+    secret_key: str | None = setting(
+        None, "The key that signs session ids and tokens and seals logins; hotshoe secret makes one. Servers that "
+        "share users need the same.", Group.SECURITY, bokeh_environment="BOKEH_SECRET_KEY", secret=True)
+    old_secret_keys: tuple[str, ...] = setting(
+        (), "Keys that were replaced: what they have signed is still believed.", Group.SECURITY, secret=True)
+    secret_file: str | None = setting(
+        None, "Where the key is kept that is made on the first start if none is given; without it, in the user's own "
+        "state folder.", Group.SECURITY, metavar="FILE")
+    include_headers: tuple[str, ...] = setting(
+        (), "The only headers of a request that apps see.", Group.SECURITY, metavar="NAME", many=True)
+    exclude_headers: tuple[str, ...] = setting(
+        (), "Headers that apps do not see.", Group.SECURITY, metavar="NAME", many=True)
+    include_cookies: tuple[str, ...] = setting(
+        (), "The only cookies that apps see.", Group.SECURITY, metavar="NAME", many=True)
+    exclude_cookies: tuple[str, ...] = setting(
+        (), "Cookies that apps do not see.", Group.SECURITY, metavar="NAME", many=True)
     session_token_expiration: int = setting(
         300, "How long the token in a page can create a session; a session that lives can be joined at any time.",
         Group.SECURITY, unit="s", metavar="S", least=1)

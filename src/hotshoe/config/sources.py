@@ -49,7 +49,10 @@ def from_environment(table: Iterable[Setting], environ: Mapping[str, str], *,
         names = row.environment[1:] if only_bokeh else row.environment
         name = next((name for name in names if environ.get(name)), None)
         if name is not None:
-            values[row.name] = _parsed(row, environ[name], f"the environment's {name}")
+            text = environ[name]
+            if name == row.declaration.bokeh_environment and row.declaration.from_bokeh is not None:
+                text = row.declaration.from_bokeh(text)
+            values[row.name] = _parsed(row, text, f"the environment's {name}")
     return values
 
 
