@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
-from hotshoe.config import Settings, conflicts
+from hotshoe.config import Settings
 from hotshoe.errors import ConfigError
 
 SOCKET = {"unix_socket": "/run/a.sock"}
@@ -41,7 +42,7 @@ def test_the_rest_goes_together(values: dict[str, Any]) -> None:
 
 
 def test_windows_has_no_unix_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conflicts.os, "name", "nt")
+    monkeypatch.setattr(os, "name", "nt")
     with pytest.raises(ConfigError, match="none on Windows; use --address"):
         Settings(unix_socket="/run/a.sock")
 

@@ -1,10 +1,11 @@
-"""The sockets that a server listens on: bound here, before any loop runs, or not at all."""
+"""The sockets that a server listens on: bound here and in ``unix_sockets``, before any loop runs, or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -19,20 +20,28 @@ _ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Listening sockets that share one port."""
+    """Listening sockets that share one port; or one Unix socket, whose port is 0."""
 
     sockets: tuple[socket.socket, ...]
     port: int
+    remove: Callable[[], None] | None = None
+    """Takes the file of a Unix socket away."""
 
     @property
     def are_local(self) -> bool:
         """Whether only this machine reaches them."""
-        return all(ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback for sock in self.sockets)
+        return self.remove is not None or all(map(_is_loopback, self.sockets))
 
     def close(self) -> None:
         """Close those that no server has closed yet."""
+        if self.remove is not None:
+            self.remove()
         for sock in self.sockets:
             sock.close()
+
+
+def _is_loopback(sock: socket.socket) -> bool:
+    return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def listen(address: str | None, port: int) -> Listeners:
