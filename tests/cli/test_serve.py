@@ -136,7 +136,7 @@ def test_a_second_signal_ends_at_once(threads: str, tmp_path: Path) -> None:
         command.wait_for("unloading")
         time.sleep(0.6)
         command.send(signal.SIGTERM)
-        assert command.finish(2) == 1
+        assert command.finish() == 1
 
 
 @pytest.mark.real

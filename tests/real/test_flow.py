@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from tests.browser.server import serve
+from tests.real.conftest import wait_until
 from tests.real.conversations import connect, model_of, new_token
 from tests.real.websocket import WebSocket
 
@@ -18,6 +19,9 @@ pytestmark = pytest.mark.real
 
 APP = Path(__file__).parent / "apps" / "firehose.py"
 STALL_S = 30.0
+STREAMED_LEAST = 40 * 10**6
+STALL_MOST_S = 120.0
+"""A busy machine streams less than 2 MB/s, but it gets there."""
 MEMORY_MOST = 5 * 10**6
 
 
@@ -64,16 +68,16 @@ def test_a_viewer_that_stops_reading_costs_nobody_anything() -> None:
         time.sleep(3)  # what a stream needs to settle: pools, caches, the socket's own buffers
         before, bytes_before = process.memory_info().rss, neighbour.bytes
         time.sleep(STALL_S)
-        grown, streamed = process.memory_info().rss - before, neighbour.bytes - bytes_before
-        assert streamed > STALL_S * 1.2e6, "the machine can't stream what the test wants"
+        wait_until(lambda: neighbour.bytes - bytes_before > STREAMED_LEAST, STALL_MOST_S)
+        grown = process.memory_info().rss - before
         assert grown < MEMORY_MOST
         assert neighbour.beats == list(range(neighbour.beats[0], neighbour.beats[-1] + 1)), "a beat was lost"
-        assert neighbour.longest_s < 2
+        assert neighbour.longest_s < 5, "a stall of the slow one lasts longer"
 
-        read_again_s = time.monotonic()
-        seen = 0
-        while time.monotonic() - read_again_s < 1:
-            seen = max([seen, *beats_of(slow.next()[2], beat)])
         current = neighbour.beats[-1]
-        assert current - seen < 40 * 1.0
+        read_again_s, messages = time.monotonic(), 0
+        while not any(number >= current for number in beats_of(slow.next()[2], beat)):
+            messages += 1
+        assert messages < 40 * STALL_S / 2, "it was sent what it had missed"
+        assert time.monotonic() - read_again_s < 10
         neighbour.end()

@@ -19,8 +19,8 @@ from hotshoe import Server
 
 pytestmark = pytest.mark.real
 
-GENEROUS_S = 0.8
-"""For a machine that others keep busy too; the slow work takes more than 2 s and is seen to run on."""
+GENEROUS_S = 5.0
+"""For a machine that others keep busy too; that the slow work is seen to run on is what proves that nobody waits."""
 
 
 class Slow:
@@ -131,14 +131,24 @@ def test_only_the_last_of_the_changes_that_wait_is_applied(server: Server, slow:
     page = get(server.port, f"/slow?flags={slow.folder}")
     with connect(server.port, "/slow/ws", token=page.token, timeout_s=20) as socket:
         trigger = model_of(socket.pull(), "trigger")["id"]
+        asked = [socket.say("PATCH-DOC", {"events": [changed(trigger, "value", 1)]})]
+        wait_until(lambda: slow.runs)
+        asked += [socket.say("PATCH-DOC", {"events": [changed(trigger, "value", value)]}) for value in (11, 12, 13)]
+        wait_until(lambda: b'"new": 13' in _last_that_waits(server))
+        assert slow.runs
         slow.enough()
-        asked = [socket.say("PATCH-DOC", {"events": [changed(trigger, "value", value)]}) for value in (1, 11, 12, 13)]
         answered = [socket.until("OK")[-1][0]["reqid"] for _ in asked]
         assert answered == asked
-        heard = model_of(socket.pull(), "heard")["attributes"]["text"]
-        assert heard.startswith("heard 1")
-        assert heard.endswith(" 13")
-        assert " 12" not in heard
+        assert model_of(socket.pull(), "heard")["attributes"]["text"] == "heard 1 13"
+
+
+def _last_that_waits(server: Server) -> bytes:
+    """The content of the last message of the one connection to the slow app. No answer can tell that it has come."""
+    assert server._running is not None
+    (session,) = server._running.host._registries["/slow"].sessions
+    (connection,) = session._connections
+    waiting = connection._inbox._last
+    return b"" if waiting is None else bytes(waiting.message.content)
 
 
 ENDINGS = ("sys.exit()", "sys.exit(3)", "raise SystemExit", "raise KeyboardInterrupt", "raise GeneratorExit",

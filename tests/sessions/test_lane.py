@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -88,14 +87,14 @@ async def test_a_long_queue_lets_other_lanes_have_the_thread(pool: ThreadPool) -
     loop = asyncio.get_running_loop()
     long, short = (Lane(loop, pool, contextvars.Context()) for _ in range(2))
     blocked = Lane(loop, pool, contextvars.Context())
-    release = threading.Event()
+    release, submitted = threading.Event(), threading.Event()
     done_at: dict[str, int] = {}
     count = 0
 
     def work() -> None:
         nonlocal count
         count += 1
-        time.sleep(0.0001)
+        submitted.wait(10)
 
     def block() -> None:
         release.wait(10)
@@ -107,6 +106,7 @@ async def test_a_long_queue_lets_other_lanes_have_the_thread(pool: ThreadPool) -
     for _ in range(10 * TURN):
         long.submit(work)
     short.submit(note)
+    submitted.set()
     await done(short)
     release.set()
     await done(long)
@@ -117,12 +117,15 @@ async def test_what_waits_in_an_abandoned_lane_is_for_its_heir(lane: Lane, pool:
     ran: list[str] = []
     heir = Lane(asyncio.get_running_loop(), pool, contextvars.Context())
 
+    began = asyncio.Event()
+
     async def forever() -> None:
+        began.set()
         await asyncio.sleep(60)
 
     lane.submit(forever)
     lane.submit(lambda: ran.append("waited"))
-    await asyncio.sleep(0.02)
+    await began.wait()
     lane.abandon(heir)
     lane.submit(lambda: ran.append("came later"))
     await done(heir)

@@ -24,7 +24,7 @@ def test_closing_cancels_and_does_not_wait_for_threads() -> None:
     started = time.monotonic()
     close_loop(loop)
     release.set()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert loop.is_closed()
     assert task.cancelled()
     assert ends == ["cancelled"]
