@@ -37,7 +37,7 @@ def add_settings(parser: argparse.ArgumentParser, table: Iterable[Setting]) -> N
         for row in rows:
             if row.declaration.group is group:
                 _add(titled, row)
-    parser.add_argument("--config", metavar="FILE", type=Path, default=None,
+    titled.add_argument("--config", metavar="FILE", type=Path, default=None,
                         help=f"Settings as TOML; without it, {FILE_NAME} in the current directory if there is one.")
 
 

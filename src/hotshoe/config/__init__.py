@@ -2,6 +2,6 @@
 
 from .setting import Group, Kind, Setting
 from .settings import TABLE, Settings
-from .sources import FILE_NAME
+from .sources import FILE_NAME, BokehFile
 
-__all__ = ["FILE_NAME", "TABLE", "Group", "Kind", "Setting", "Settings"]
+__all__ = ["FILE_NAME", "TABLE", "BokehFile", "Group", "Kind", "Setting", "Settings"]

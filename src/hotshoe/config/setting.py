@@ -29,6 +29,7 @@ class Group(Enum):
     LOGIN = "users and login"
     LIMITS = "limits"
     LOG = "log"
+    FILES = "files of settings"
 
 
 class Kind(Enum):
@@ -170,11 +171,12 @@ class Setting:
         """The value that a program or a file gives. Lists become tuples; ``ValueError`` if the type is wrong."""
         if self.kind is Kind.TEXTS and isinstance(value, (list, tuple)):
             value = tuple(value)
-        if not self._fits(value):
+        if not self.fits(value):
             raise ValueError(f"{value!r} is not {self.allowed}")
         return self._choice(value) if isinstance(value, str) else value
 
-    def _fits(self, value: object) -> bool:
+    def fits(self, value: object) -> bool:
+        """Whether the value has the setting's type."""
         match self.kind:
             case Kind.INTEGER:
                 return isinstance(value, int) and not isinstance(value, bool)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .checks import check_log_format, check_mode, check_network, check_origin, check_prefix, session_ids_of
+from .checks import check_ico_path, check_log_format, check_mode, check_network, check_origin, check_prefix, session_ids_of
 from .conflicts import conflict
 from .setting import Group, Setting, setting
-from .sources import gather, validate
+from .sources import BokehFile, gather, validate
 
 LOG_LEVELS = ("trace", "debug", "info", "warning", "error", "critical", "None")
 
@@ -64,12 +64,21 @@ class Settings:
         (), "Everything after it becomes sys.argv[1:] of every app.", Group.APPS, metavar="...", separator=None)
     glob: bool = setting(
         False, "Expand the names of files as patterns, where the shell does not.", Group.APPS)
+    index: str | None = setting(
+        None, "Template of Tornado for the page at the root that lists the apps, instead of hotshoe's own.", Group.APPS,
+        metavar="FILE")
     disable_index: bool = setting(
         False, "Do not list the apps at the root.", Group.APPS)
     disable_index_redirect: bool = setting(
         False, "Do not redirect from the root to the app if there is only one.", Group.APPS)
+    ico_path: str = setting(
+        "default", "Icon of the pages, an .ico file; none has none.", Group.APPS, metavar="FILE",
+        bokeh_environment="BOKEH_ICO_PATH", check=check_ico_path)
     show_source: bool = setting(
         False, "Let the index show the source of each app's main file to everyone.", Group.APPS)
+    num_procs: int = setting(
+        1, "Processes that run app code; 0 is as many as there are processors. So far there is always one, and the log "
+        "says so.", Group.SESSIONS, metavar="N", least=0)
     threads: int = setting(
         64, "Most threads that run app code at once; 0 runs everything on the event loop as bokeh serve does.",
         Group.SESSIONS, metavar="N", least=0, most=4096)
@@ -117,6 +126,62 @@ class Settings:
     session_token_expiration: int = setting(
         300, "How long the token in a page can create a session; a session that lives can be joined at any time.",
         Group.SECURITY, unit="s", metavar="S", least=1)
+    auth: str = setting(
+        "none", "How users log in: with a password of the users file, at an OpenID Connect provider, or at a proxy that "
+        "names them in a header.", Group.LOGIN, metavar="HOW", choices=("none", "basic", "oidc", "header"))
+    login_lifetime: int = setting(
+        43200, "How long a login lasts, with --auth basic and oidc.", Group.LOGIN, unit="s", metavar="S", least=60,
+        most=31536000)
+    users_file: str = setting(
+        "hotshoe.users", "With --auth basic, the file with users, their groups and the hashes of their passwords, made by "
+        "hotshoe user; it is read again when it changes.", Group.LOGIN, metavar="FILE")
+    oidc_issuer: str | None = setting(
+        None, "With --auth oidc, the provider: its issuer URL, or github, google or microsoft.", Group.LOGIN,
+        metavar="URL|NAME", check=check_issuer)
+    oidc_tenant: str | None = setting(
+        None, "With --oidc-issuer microsoft, whose users may log in: the tenant's id or domain.", Group.LOGIN,
+        metavar="TENANT", check=check_tenant)
+    oidc_client_id: str | None = setting(
+        None, "The id that the provider has given to this server.", Group.LOGIN, metavar="ID")
+    oidc_client_secret: str | None = setting(
+        None, "The secret that the provider has given to this server, if it did.", Group.LOGIN, secret=True)
+    oidc_client_secret_file: str | None = setting(
+        None, "File that holds this secret.", Group.LOGIN, metavar="FILE")
+    oidc_scope: tuple[str, ...] = setting(
+        (), "What to ask the provider for; without it openid, profile and email, or what the named provider needs.",
+        Group.LOGIN, metavar="SCOPE", many=True)
+    oidc_allowed_domain: tuple[str, ...] = setting(
+        (), "Only users with a verified e-mail address in this domain may log in. Can be given several times.",
+        Group.LOGIN, metavar="DOMAIN")
+    oidc_redirect_url: str | None = setting(
+        None, "Where the provider sends users back to, ending in /login-callback, if it can't be told from the request, "
+        "as behind a proxy that cuts a prefix off.", Group.LOGIN, metavar="URL", check=check_redirect_url)
+    user_claim: str | None = setting(
+        None, "Which claim of the provider or the JWT is the user's name; it has to be one that no two users share. "
+        "Without it sub; login at GitHub, email at Google and in a proxy's JWT.", Group.LOGIN, metavar="CLAIM")
+    groups_claim: str = setting(
+        "groups", "Which claim of the provider or the JWT lists the user's groups.", Group.LOGIN, metavar="CLAIM")
+    auth_header_user: str | None = setting(
+        None, "With --auth header, the header in which a trusted proxy names the user. The proxy must replace it in "
+        "every request.", Group.LOGIN, metavar="NAME", check=check_header)
+    auth_header_email: str | None = setting(
+        None, "The header with the user's e-mail address.", Group.LOGIN, metavar="NAME", check=check_header)
+    auth_header_groups: str | None = setting(
+        None, "The header with the user's groups, separated by commas.", Group.LOGIN, metavar="NAME",
+        check=check_header)
+    auth_header_jwt: str | None = setting(
+        None, "With --auth header, the header with a JWT that says who the user is; no other header then counts.",
+        Group.LOGIN, metavar="NAME", check=check_header)
+    auth_header_keys: str | None = setting(
+        None, "The keys that verify the JWT: the URL of a JWKS, or a file with a JWKS or a public key in PEM.",
+        Group.LOGIN, metavar="URL|FILE")
+    auth_header_audience: str | None = setting(
+        None, "For whom the JWT must have been made.", Group.LOGIN, metavar="TEXT")
+    auth_header_issuer: str | None = setting(
+        None, "Who must have made the JWT.", Group.LOGIN, metavar="TEXT")
+    auth_header_logout_url: str | None = setting(
+        None, "Where the proxy logs a user out: a URL, or a path of its host.", Group.LOGIN, metavar="URL",
+        check=check_place)
     max_sessions: int = setting(
         0, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit, as do "
         "the zeros of other limits.", Group.LIMITS, metavar="N", least=0)
@@ -151,6 +216,12 @@ class Settings:
     websocket_compression_mem_level: int | None = setting(
         None, "Compress websocket messages, and give each connection as much memory for it as zlib's memLevel says.",
         Group.LIMITS, metavar="LEVEL", least=1, most=9)
+    stats_log_frequency_milliseconds: int = setting(
+        15000, "How often to log how many connections and sessions there are, which --log-level debug shows.",
+        Group.LOG, unit="ms", metavar="MS", flag="--stats-log-frequency", least=1)
+    mem_log_frequency_milliseconds: int = setting(
+        0, "How often to log how much memory the process takes; 0 never does. It needs psutil.", Group.LOG,
+        unit="ms", metavar="MS", flag="--mem-log-frequency", least=0)
     log_level: str = setting(
         "info", "What to log: this and everything graver; None is info.", Group.LOG,
         metavar="LEVEL", bokeh_environment="BOKEH_PY_LOG_LEVEL", choices=LOG_LEVELS)
@@ -161,6 +232,9 @@ class Settings:
         False, "Write the log as JSON, an object on each line; then --log-format does not count.", Group.LOG)
     log_file: str | None = setting(
         None, "File to write the log to instead of stderr.", Group.LOG, metavar="FILE")
+    use_config: str | None = setting(
+        None, "File with settings of bokeh in YAML, as bokeh serve takes it: stronger than the environment, weaker than "
+        "options.", Group.FILES, metavar="FILE")
 
     def __post_init__(self) -> None:
         validate(TABLE, {field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
@@ -169,17 +243,20 @@ class Settings:
 
     @classmethod
     def load(cls, explicit: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None, *,
-             flags: bool = False) -> Settings:
+             flags: bool = False, bokeh: BokehFile | None = None, bokeh_user: BokehFile | None = None) -> Settings:
         """The settings from, strongest first: ``explicit`` (by name), ``environ``, the file (TOML), the defaults.
 
-        ``flags`` says that ``explicit`` came from the command line; errors then name the option. Raises
-        ``ConfigError``, one line: which setting, from where, what is wrong, what is allowed.
+        Of bokeh's files, ``bokeh`` comes before ``environ``, ``bokeh_user`` after the file. ``flags`` says that
+        ``explicit`` came from the command line; errors then name the option. Raises ``ConfigError``, one line: which
+        setting, from where, what is wrong, what is allowed.
         """
-        return cls(**gather(TABLE, explicit, environ, file, flags=flags))
+        found = gather(TABLE, explicit, environ, file, flags=flags, bokeh=bokeh, bokeh_user=bokeh_user)
+        return cls(**{name: given.value for name, given in found.items()})
 
     def replace(self, **values: Any) -> Settings:
         """These settings with some other values, by name. Raises ``ConfigError``, also for a name that is none."""
-        return dataclasses.replace(self, **gather(TABLE, values, {}, None))
+        found = gather(TABLE, values, {}, None)
+        return dataclasses.replace(self, **{name: given.value for name, given in found.items()})
 
 
 TABLE: tuple[Setting, ...] = tuple(Setting.of(field) for field in dataclasses.fields(Settings))
