@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from .login_conflicts import login_conflict
+
 if TYPE_CHECKING:
     from .settings import Settings
 
@@ -13,7 +15,7 @@ _DEFAULT_PORT = 5006
 
 def conflict(settings: Settings) -> str | None:
     """What is wrong with some settings together, or ``None``."""
-    return _unix_socket(settings) or _tls(settings) or _proxies(settings)
+    return _unix_socket(settings) or _tls(settings) or _proxies(settings) or login_conflict(settings)
 
 
 def _unix_socket(settings: Settings) -> str | None:

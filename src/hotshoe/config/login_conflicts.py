@@ -41,7 +41,7 @@ def _oidc(settings: Settings) -> str | None:
     if settings.oidc_issuer != "microsoft" and settings.oidc_tenant:
         return "--oidc-tenant needs --oidc-issuer microsoft"
     if settings.oidc_issuer == "microsoft" and settings.oidc_allowed_domain:
-        return "--oidc-allowed-domain: Microsoft does not say whether an address is verified; --oidc-tenant is the limit"
+        return "--oidc-allowed-domain: Microsoft does not verify addresses; --oidc-tenant is the limit"
     return None
 
 

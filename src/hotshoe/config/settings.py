@@ -13,8 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .checks import check_ico_path, check_log_format, check_mode, check_network, check_origin, check_prefix, session_ids_of
+from .checks import (
+    check_ico_path,
+    check_log_format,
+    check_mode,
+    check_network,
+    check_origin,
+    check_prefix,
+    session_ids_of,
+)
 from .conflicts import conflict
+from .login_checks import check_header, check_issuer, check_place, check_redirect_url, check_tenant
 from .setting import Group, Setting, setting
 from .sources import BokehFile, gather, validate
 
@@ -127,13 +136,13 @@ class Settings:
         300, "How long the token in a page can create a session; a session that lives can be joined at any time.",
         Group.SECURITY, unit="s", metavar="S", least=1)
     auth: str = setting(
-        "none", "How users log in: with a password of the users file, at an OpenID Connect provider, or at a proxy that "
+        "none", "How users log in: by a password of the users file, at an OpenID Connect provider, or at a proxy that "
         "names them in a header.", Group.LOGIN, metavar="HOW", choices=("none", "basic", "oidc", "header"))
     login_lifetime: int = setting(
         43200, "How long a login lasts, with --auth basic and oidc.", Group.LOGIN, unit="s", metavar="S", least=60,
         most=31536000)
     users_file: str = setting(
-        "hotshoe.users", "With --auth basic, the file with users, their groups and the hashes of their passwords, made by "
+        "hotshoe.users", "With --auth basic, the file with users, their groups and hashes of their passwords, made by "
         "hotshoe user; it is read again when it changes.", Group.LOGIN, metavar="FILE")
     oidc_issuer: str | None = setting(
         None, "With --auth oidc, the provider: its issuer URL, or github, google or microsoft.", Group.LOGIN,
@@ -154,8 +163,8 @@ class Settings:
         (), "Only users with a verified e-mail address in this domain may log in. Can be given several times.",
         Group.LOGIN, metavar="DOMAIN")
     oidc_redirect_url: str | None = setting(
-        None, "Where the provider sends users back to, ending in /login-callback, if it can't be told from the request, "
-        "as behind a proxy that cuts a prefix off.", Group.LOGIN, metavar="URL", check=check_redirect_url)
+        None, "Where the provider sends users back to, ending in /login-callback, if the request does not tell, as "
+        "behind a proxy that cuts a prefix off.", Group.LOGIN, metavar="URL", check=check_redirect_url)
     user_claim: str | None = setting(
         None, "Which claim of the provider or the JWT is the user's name; it has to be one that no two users share. "
         "Without it sub; login at GitHub, email at Google and in a proxy's JWT.", Group.LOGIN, metavar="CLAIM")
