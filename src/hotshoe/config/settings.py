@@ -242,8 +242,8 @@ class Settings:
     log_file: str | None = setting(
         None, "File to write the log to instead of stderr.", Group.LOG, metavar="FILE")
     use_config: str | None = setting(
-        None, "File with settings of bokeh in YAML, as bokeh serve takes it: stronger than the environment, weaker than "
-        "options.", Group.FILES, metavar="FILE")
+        None, "File with settings of bokeh in YAML, as bokeh serve takes it; stronger than the environment, weaker "
+        "than options.", Group.FILES, metavar="FILE")
 
     def __post_init__(self) -> None:
         validate(TABLE, {field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
