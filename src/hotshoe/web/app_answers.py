@@ -33,7 +33,8 @@ class AppAnswers:
         if scope["method"] == "HEAD":
             return Answer(headers=NO_STORE)
         token = await self._visits.open(scope, app, ticket)
-        page = await self._host.page(app.url, ticket.session_id)
+        with ticket.joining():
+            page = await self._host.page(app.url, ticket.session_id)
         return Answer(page.fill(token=token), headers=NO_STORE)
 
     async def autoload(self, scope: Scope, route: Route) -> Answer:
@@ -63,15 +64,16 @@ class AppAnswers:
         if scope["method"] == "HEAD":
             return answers.script("", headers=headers)
         token = await self._visits.open(scope, app, ticket)
-        source = await self._host.autoload_script(
-            app.url,
-            ticket.session_id,
-            element_id=embedding.element_id,
-            app_path=embedding.app_path,
-            absolute_url=embedding.absolute_url,
-            token=token,
-            resources=embedding.resources,
-        )
+        with ticket.joining():
+            source = await self._host.autoload_script(
+                app.url,
+                ticket.session_id,
+                element_id=embedding.element_id,
+                app_path=embedding.app_path,
+                absolute_url=embedding.absolute_url,
+                token=token,
+                resources=embedding.resources,
+            )
         return answers.script(source, headers=headers)
 
     async def metadata(self, scope: Scope, route: Route) -> Answer:

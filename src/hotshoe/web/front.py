@@ -16,6 +16,7 @@ from . import own_pages
 from .answers import TRY_AGAIN, Answer, Receive, Scope, Send
 from .app_answers import AppAnswers
 from .autoload import cors_headers
+from .disclosure import Disclosure
 from .handshakes import Handshakes
 from .lifecycle import Lifecycle
 from .mishaps import failure_of, report_of
@@ -23,9 +24,10 @@ from .origins import Origins
 from .own_answers import Assets, OwnAnswers, folder_of
 from .requests import request_id
 from .routes import Kind, Route, Routes
+from .secret_keys import keys_of
 from .sockets import refuse_text
 from .static import FRESH_S, StaticFiles
-from .tickets import Tickets
+from .tickets import Mode, Tickets
 from .visits import Visits
 
 _log = logging.getLogger(__name__)
@@ -41,9 +43,12 @@ class Front:
         self._static = self._new_static()
         self._origins = Origins(settings.allow_websocket_origin)
         self._known_routes: Routes | None = None
-        tickets = Tickets(lifetime_s=settings.session_token_expiration)
-        self._handshakes = Handshakes(host, settings, tickets, self._origins)
-        of_apps = AppAnswers(host, settings, Visits(host, tickets), self._origins)
+        keys = keys_of(settings)
+        mode = Mode(settings.session_ids)
+        tickets = Tickets(() if mode is Mode.UNSIGNED else keys, mode, settings.session_token_expiration)
+        visits = Visits(host, tickets, Disclosure(settings))
+        self._handshakes = Handshakes(host, settings, visits, self._origins)
+        of_apps = AppAnswers(host, settings, visits, self._origins)
         own = OwnAnswers(host, settings)
         self._handlers: Mapping[Kind, Callable[[Scope, Route], Awaitable[Answer]]] = {
             Kind.PAGE: of_apps.page,

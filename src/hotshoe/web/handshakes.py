@@ -13,7 +13,7 @@ from .following import Followers
 from .origins import Origins
 from .routes import Kind, Route
 from .sockets import Socket, refuse_text
-from .tickets import Tickets
+from .visits import Visits
 
 _SHUTDOWN_GRACE_S = 5.0
 
@@ -21,10 +21,9 @@ _SHUTDOWN_GRACE_S = 5.0
 class Handshakes:
     """Admits or refuses each websocket; closes all at the end."""
 
-    def __init__(self, host: Host, settings: Settings, tickets: Tickets, origins: Origins) -> None:
-        self._host = host
+    def __init__(self, host: Host, settings: Settings, visits: Visits, origins: Origins) -> None:
         self._settings = settings
-        self._tickets = tickets
+        self._visits = visits
         self._origins = origins
         self._followers = Followers(host)
         self._sockets: dict[Socket, asyncio.Task[Any]] = {}
@@ -42,7 +41,7 @@ class Handshakes:
             await self._serve_app(scope, receive, send, app_of(route).url)
 
     async def _serve_app(self, scope: Scope, receive: Receive, send: Send, app: str) -> None:
-        socket = Socket(scope, receive, send, app=app, host=self._host, tickets=self._tickets,
+        socket = Socket(scope, receive, send, app=app, visits=self._visits,
                         max_message_bytes=self._settings.websocket_max_message_size,
                         keep_alive_s=self._settings.keep_alive_milliseconds / 1000)
         task = asyncio.current_task()

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ from ..apps.request import Request
 Scope = Mapping[str, Any]
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_NOT_OF_SCRIPTS = frozenset({b"origin", b"forwarded", b"via", b"x-real-ip", b"x-scheme"})
 _SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token"})
 
 
@@ -89,16 +91,34 @@ def last(arguments: Mapping[str, Iterable[bytes]], name: str) -> str | None:
     return values[-1].decode("utf-8", "replace").strip() if values else None
 
 
-def with_payload(request: Request, payload: Mapping[str, Any], *, trusted: bool) -> Request:
-    """The request with what its token brought: the page's arguments, and, from a signed token, headers and cookies.
+def is_local_script(scope: Scope) -> bool:
+    """Whether a program on this machine asks, as far as can be seen: no browser, and no proxy that says it is one.
 
-    What the request itself carries wins. An unsigned token can't bring headers: anyone could then write those
-    that only a proxy may set.
+    A browser names its origin in every websocket's handshake; a script with ``bokeh.client`` names none.
+    """
+    client = scope.get("client")
+    return client is not None and _is_loopback(client[0]) and not any(
+        name in _NOT_OF_SCRIPTS or name.startswith(b"x-forwarded") for name, _ in scope["headers"])
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_loopback
+
+
+def with_payload(request: Request, payload: Mapping[str, Any]) -> Request:
+    """The request with what its token can be believed to bring: the page's arguments, headers and cookies.
+
+    Of headers and cookies, what the request itself carries wins.
     """
     changes: dict[str, Any] = {}
     if (arguments := _mapping_of(payload.get("arguments"), list)) is not None:
         changes["arguments"] = {str(name): _bytes_list(values) for name, values in arguments.items()}
-    for name in ("headers", "cookies") if trusted else ():
+    for name in ("headers", "cookies"):
         if (brought := _mapping_of(payload.get(name), str)) is not None:
             changes[name] = {**brought, **getattr(request, name)}
     return replace(request, **changes) if changes else request

@@ -12,14 +12,13 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from ..apps.request import Request
 from ..errors import BuildError, CapacityError, ProtocolError, RemoteError, RequestError, SessionGone
-from ..hosts.host import Attachment, Host, OpenRequest
+from ..hosts.host import Attachment
 from ..wire import Assembler, Close, Outgoing, close_reason, is_binary, notice
 from .answers import Answer, Receive, Scope, Send, text
 from .protocol import BATCH
-from .requests import request_of, with_payload
-from .tickets import Ticket, Tickets
+from .tickets import Ticket
+from .visits import Visits
 
 _log = logging.getLogger(__name__)
 
@@ -34,14 +33,13 @@ class DisconnectedError(Exception):
 class Socket:
     """A websocket whose handshake has been admitted to ``app``."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, app: str, host: Host, tickets: Tickets,
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, app: str, visits: Visits,
                  max_message_bytes: int, keep_alive_s: float = 0) -> None:
         self._scope = scope
         self._receive = receive
         self._raw_send = send
         self._app = app
-        self._host = host
-        self._tickets = tickets
+        self._visits = visits
         self._assembler = Assembler(max_message_bytes)
         self._sends_batches = BATCH in scope.get("extensions", ())
         # Our own server pings; of another, nobody knows.
@@ -95,7 +93,7 @@ class Socket:
             raise ProtocolError("Subprotocol header is not 'bokeh'")
         if not offered[1]:
             raise RequestError("No token received in subprotocol header")
-        return self._tickets.of_token(offered[1])
+        return self._visits.ticket_of(offered[1])
 
     async def _read(self) -> Close:
         while True:
@@ -110,7 +108,7 @@ class Socket:
                 await attachment.ready()
 
     async def _write(self, ticket: Ticket) -> Close:
-        attachment = await self._attach(ticket)
+        attachment = await self._visits.attach(self._scope, self._app, ticket)
         self._attached.set_result(attachment)
         send = self._send_batch if self._sends_batches else self._send_frames
         receive = attachment.receive if self._silence_s is None else partial(self._next, attachment)
@@ -130,18 +128,6 @@ class Socket:
                 return await attachment.receive()
         except TimeoutError:
             return [notice({})]
-
-    async def _attach(self, ticket: Ticket) -> Attachment:
-        if ticket.expired:
-            try:
-                return await self._host.attach(self._app, ticket.session_id)
-            except SessionGone:
-                raise RequestError("Token is expired, and its session has ended") from None
-        await self._host.open(OpenRequest(self._app, self._request(ticket), ticket.session_id, ticket.payload))
-        return await self._host.attach(self._app, ticket.session_id)
-
-    def _request(self, ticket: Ticket) -> Request:
-        return with_payload(request_of(self._scope), ticket.payload or {}, trusted=self._tickets.key is not None)
 
     async def _send_batch(self, messages: Sequence[Outgoing]) -> None:
         fragments = [(data, is_binary(index)) for message in messages for index, data in enumerate(message)]

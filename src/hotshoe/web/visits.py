@@ -1,4 +1,4 @@
-"""From a request for a page to the session that it gets."""
+"""From a request, or a socket's handshake, to the session that it gets."""
 
 from __future__ import annotations
 
@@ -6,40 +6,67 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..apps.request import Request
-from ..errors import BuildError
-from ..hosts.host import AppInfo, Host, OpenRequest
+from ..errors import BuildError, RequestError, SessionGone
+from ..hosts.host import AppInfo, Attachment, Host, OpenRequest
 from .answers import Scope
+from .disclosure import Disclosure
 from .mishaps import logged
-from .requests import arguments_of, header, request_of, with_payload
+from .requests import arguments_of, header, is_local_script, request_of, with_payload
 from .tickets import Ticket, Tickets
 
 
 class Visits:
-    """Finds or creates the sessions that pages and embedding scripts are about."""
+    """Finds or creates the sessions that pages, embedding scripts and sockets are about."""
 
-    def __init__(self, host: Host, tickets: Tickets) -> None:
+    def __init__(self, host: Host, tickets: Tickets, disclosure: Disclosure) -> None:
         self._host = host
         self._tickets = tickets
+        self._disclosure = disclosure
 
     def ticket(self, scope: Scope) -> Ticket:
-        """Which session the request asks for. Raises ``RequestError``, ``TokenError``."""
+        """Which session a page's request asks for. Raises ``RequestError``, ``TokenError``."""
         arguments = arguments_of(scope.get("query_string", b""))
         return self._tickets.of_page(arguments, header(scope, b"bokeh-session-id"))
 
-    async def open(self, scope: Scope, app: AppInfo, ticket: Ticket) -> str:
-        """Find or create the session; the token to put into the page. Raises as ``Host.open``."""
-        request = request_of(scope)
-        if ticket.token is None:
-            info = await self._host.open(OpenRequest(app.url, request, ticket.session_id))
-            return self._mint(app, ticket, request, info.payload)
-        if ticket.expired:
-            return ticket.token  # it joins a session that lives; rendering its page tells whether it does
-        request = with_payload(request, ticket.payload or {}, trusted=self._tickets.key is not None)
-        await self._host.open(OpenRequest(app.url, request, ticket.session_id, ticket.payload))
-        return ticket.token
+    def ticket_of(self, token: str) -> Ticket:
+        """Which session a socket's token asks for. Raises ``TokenError``."""
+        return self._tickets.of_token(token)
 
-    def _mint(self, app: AppInfo, ticket: Ticket, request: Request, payload: Mapping[str, Any]) -> str:
+    async def open(self, scope: Scope, app: AppInfo, ticket: Ticket, headers: Mapping[str, str] | None = None) -> str:
+        """Find or create a page's session; the token to put into the page. Raises as ``Host.open``.
+
+        A ticket that may only join creates nothing: rendering the page tells whether its session lives. ``headers``
+        are those that an embedder has set, which the socket can't bring again.
+        """
+        if ticket.token is not None:
+            if not ticket.expired and not ticket.brought:
+                await self._create(scope, app.url, ticket)
+            return ticket.token
+        request = self._disclosure.of(scope)
+        if ticket.brought:
+            return self._mint(app, ticket, request, {}, headers)
+        info = await self._host.open(OpenRequest(app.url, request, ticket.session_id))
+        return self._mint(app, ticket, request, info.payload, headers)
+
+    async def attach(self, scope: Scope, app: str, ticket: Ticket) -> Attachment:
+        """Find or create a socket's session, and subscribe to it. Raises as ``Host.open`` and ``Host.attach``."""
+        if not ticket.expired and (not ticket.brought or is_local_script(scope)):
+            await self._create(scope, app, ticket)
+            return await self._host.attach(app, ticket.session_id)
         try:
-            return self._tickets.mint(ticket.session_id, request, payload)
+            with ticket.joining():
+                return await self._host.attach(app, ticket.session_id)
+        except SessionGone:
+            raise RequestError("Token is expired, and its session has ended") from None
+
+    async def _create(self, scope: Scope, app: str, ticket: Ticket) -> None:
+        request = self._disclosure.limit(with_payload(request_of(scope), ticket.payload or {}))
+        payload = None if ticket.lost else ticket.payload
+        await self._host.open(OpenRequest(app, request, ticket.session_id, payload))
+
+    def _mint(self, app: AppInfo, ticket: Ticket, request: Request, payload: Mapping[str, Any],
+              headers: Mapping[str, str] | None) -> str:
+        try:
+            return self._tickets.mint(ticket.session_id, request, payload, headers)
         except (TypeError, ValueError) as error:
             raise BuildError(app.url, logged(f"A token for {app.url}")) from error
