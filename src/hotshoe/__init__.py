@@ -47,5 +47,19 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def load_ipython_extension(shell: object) -> None:
+    """``%load_ext hotshoe`` in a notebook: bokeh's own ``show`` of an app uses hotshoe."""
+    from hotshoe.notebook import install
+
+    install()
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """``%unload_ext hotshoe``: it no longer does."""
+    from hotshoe.notebook import uninstall
+
+    uninstall()
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

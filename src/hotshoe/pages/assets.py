@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,13 +24,25 @@ class Asset:
     content_type: str
 
 
-PAGE_SCRIPTS = ("signs.js", "busy.js", "failures.js", "hotshoe.js")
+PAGE_SCRIPTS = ("signs.js", "busy.js", "failures.js", "closing.js", "framed.js", "hotshoe.js")
+COMPONENT_SCRIPTS = ("loads.js", "shows.js", "notices.js", "plans.js", "component.js")
 
 
 @cache
 def page_script() -> Asset:
-    """What is served as ``_hotshoe/page.js``: several files as one, which has its names for itself."""
-    parts = "\n".join(map(read_script, PAGE_SCRIPTS))
+    """What is served as ``_hotshoe/page.js``."""
+    return _as_one(PAGE_SCRIPTS)
+
+
+@cache
+def component_script() -> Asset:
+    """What is served as ``_hotshoe/embed.js``, and below each app: the ``<bokeh-app>`` element."""
+    return _as_one(COMPONENT_SCRIPTS)
+
+
+def _as_one(names: Sequence[str]) -> Asset:
+    """Several files as one, which has its names for itself."""
+    parts = "\n".join(map(read_script, names))
     body = f'(function () {{\n"use strict";\n\n{parts}}})();\n'.encode()
     return Asset(body, hashlib.sha512(body).hexdigest(), "application/javascript")
 

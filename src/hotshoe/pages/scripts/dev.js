@@ -5,6 +5,8 @@
   "use strict";
 
   const RETRY_MS = 1000;
+  const RETRY_MOST_MS = 30000;
+  const STEADY_MS = 5000;
   const LOOK_MS = 50;
   const TRIES = 600;
   const SECRET = new Set(["PasswordInput", "FileInput"]);
@@ -113,9 +115,11 @@
     return location.origin.replace(/^http/, "ws") + path + "/";
   }
 
-  function follow() {
+  // A server that is gone for good is asked less and less often.
+  function follow(wait_ms) {
     const query = new URLSearchParams({ app, version });
     const socket = new WebSocket(`${base()}_hotshoe/dev?${query}`);
+    const began_ms = performance.now();
     socket.onmessage = (event) => {
       if (event.data !== "changed") return;
       socket.onclose = null;
@@ -123,9 +127,12 @@
       location.reload();
     };
     // The server was stopped, or is being started again: another process has another version.
-    socket.onclose = () => setTimeout(follow, RETRY_MS);
+    socket.onclose = () => {
+      const was_steady = performance.now() - began_ms > STEADY_MS;
+      setTimeout(follow, wait_ms, was_steady ? RETRY_MS : Math.min(wait_ms * 1.25, RETRY_MOST_MS));
+    };
   }
 
-  follow();
+  follow(RETRY_MS);
   begin(TRIES);
 })();
