@@ -269,6 +269,12 @@ async def test_favicon(make_site: MakeSite) -> None:
         assert response.content.startswith(b"\0\0\1\0")
 
 
+async def test_an_icon_of_ones_own_or_none(make_site: MakeSite, tmp_path: Path) -> None:
+    (tmp_path / "own.ico").write_bytes(b"mine")
+    assert (await make_site("/a", ico_path=str(tmp_path / "own.ico")).get("/favicon.ico")).content == b"mine"
+    assert (await make_site("/a", ico_path="none").get("/favicon.ico")).status_code == 404
+
+
 # -- files
 
 

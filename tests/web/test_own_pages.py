@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 
+from hotshoe.errors import ConfigError
 from hotshoe.hosts.host import AppInfo
 from hotshoe.web.answers import Answer
-from hotshoe.web.own_pages import error_page, favicon, index_page, index_redirect, source_page
+from hotshoe.web.own_pages import error_page, icon, index_page, index_redirect, source_page
 
 HOSTILE = "</style></script><script>alert(1)</script>\"' {{ 7*7 }}"
 
@@ -55,4 +57,16 @@ def test_the_redirect_is_relative_and_quoted() -> None:
 
 
 def test_favicon_has_three_sizes() -> None:
-    assert favicon().body[:6] == b"\0\0\1\0\3\0"
+    favicon = icon("default")
+    assert favicon is not None
+    assert favicon.body[:6] == b"\0\0\1\0\3\0"
+
+
+def test_an_icon_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "own.ico").write_bytes(b"mine")
+    own = icon(str(tmp_path / "own.ico"))
+    assert own is not None
+    assert own.body == b"mine"
+    assert icon("None") is None
+    with pytest.raises(ConfigError, match=r"--ico-path: .*missing\.ico can't be read: No such file"):
+        icon(str(tmp_path / "missing.ico"))

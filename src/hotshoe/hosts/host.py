@@ -63,6 +63,8 @@ class Statistics:
     """Live sessions by app URL."""
     connections: int
     threads: int
+    unused: Mapping[str, int] = field(default_factory=dict)
+    """Those of the sessions that have no connection."""
 
 
 class Attachment(Protocol):
@@ -110,9 +112,12 @@ class Host(Protocol):
     async def attach(self, app: str, session_id: str) -> Attachment:
         """Subscribe a websocket to a session. Raises ``SessionGone``."""
 
-    async def autoload_script(self, app: str, session_id: str, *, element_id: str, app_path: str,
+    async def autoload_script(self, app: str, session_id: str, *, element_id: str | None, app_path: str,
                               absolute_url: str | None, token: str, resources: bool) -> str:
-        """The JavaScript that embeds a session in a foreign page. Raises as ``page``, and ``RequestError``."""
+        """The JavaScript that embeds a session in a foreign page; without an element its plan, as JSON.
+
+        Raises as ``page``, and ``RequestError``.
+        """
 
     async def metadata(self, app: str) -> Any:
         """The app's metadata as JSON data."""

@@ -22,6 +22,7 @@ from ..sessions.failures import report, user_name
 from .capacity import Capacity
 from .host import AppInfo, OpenRequest, SessionInfo, Statistics
 from .reloading import Reloading, Versions
+from .usage import Usage
 
 log = logging.getLogger("hotshoe.host")
 
@@ -42,6 +43,7 @@ class InlineHost:
         self._settings = settings
         self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign)
         self._capacity = Capacity(settings.max_sessions)
+        self._usage = Usage(settings, self.statistics)
         self._sources = sources
         self._registries: dict[str, Registry] = {}
         self._pool: ThreadPool | None = None
@@ -73,7 +75,7 @@ class InlineHost:
             if self._pool is not None:
                 self._pool.close()
             raise
-        self._tasks = [asyncio.create_task(self._expire()), asyncio.create_task(pulse.run())]
+        self._tasks = [asyncio.create_task(work) for work in (self._expire(), pulse.run(), self._usage.run())]
         if self._sources is not None:
             reloading = Reloading(self._sources, self._call, self.replace_app)
             self._tasks.append(asyncio.create_task(reloading.run()))
@@ -121,13 +123,13 @@ class InlineHost:
         app: str,
         session_id: str,
         *,
-        element_id: str,
+        element_id: str | None,
         app_path: str,
         absolute_url: str | None,
         token: str,
         resources: bool,
     ) -> str:
-        """The JavaScript that embeds the session in a foreign page."""
+        """The JavaScript that embeds the session in a foreign page, or the plan that it would follow."""
         session = self._session(app, session_id)
         render = partial(
             pages.render_autoload,
@@ -185,6 +187,7 @@ class InlineHost:
             sessions={url: len(some) for url, some in sessions.items()},
             connections=sum(session.connection_count for some in sessions.values() for session in some),
             threads=self._pool.count if self._pool is not None else 0,
+            unused={url: sum(not session.connection_count for session in some) for url, some in sessions.items()},
         )
 
     def _registry(self, app: str) -> Registry:

@@ -10,17 +10,19 @@ from ..apps.source import source_text
 from ..config import Settings
 from ..errors import CompileError, RequestError
 from ..hosts.host import Host
-from ..pages.assets import bokehjs_dir, extension_dir, page_script
+from ..pages.assets import Asset, bokehjs_dir, component_script, extension_dir, page_script
 from ..pages.models import model_script
 from ..pages.scripting import script_json
 from . import answers, own_pages
 from .answers import NO_STORE, Answer, Scope
 from .app_answers import app_of
 from .conditions import matches
+from .own_index import OwnIndex
 from .requests import arguments_of, header, last
 from .routes import Kind, Route
 from .static import StaticFiles
 
+_OWN_SCRIPTS = {"page.js": page_script, "embed.js": component_script}
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -30,6 +32,10 @@ class OwnAnswers:
     def __init__(self, host: Host, settings: Settings) -> None:
         self._host = host
         self._settings = settings
+        self._own_index: OwnIndex | None = None
+        if settings.index is not None:
+            self._own_index = OwnIndex(settings.index, prefix=settings.prefix, fresh=settings.dev)
+        self._icon = own_pages.icon(settings.ico_path)
 
     async def index(self, scope: Scope, route: Route) -> Answer:
         """The apps, or the way to the only one."""
@@ -38,6 +44,8 @@ class OwnAnswers:
         apps = list(self._host.apps.values())
         if len(apps) == 1 and not self._settings.disable_index_redirect:
             return own_pages.index_redirect(apps[0], scope["path"])
+        if self._own_index is not None:
+            return await asyncio.to_thread(self._own_index.answer, scope, apps)
         return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source)
 
     async def source(self, scope: Scope, route: Route) -> Answer:
@@ -48,8 +56,8 @@ class OwnAnswers:
         return await asyncio.to_thread(own_pages.source_page, route.app, program, route.up)
 
     async def favicon(self, scope: Scope, route: Route) -> Answer:
-        """The icon."""
-        return own_pages.favicon()
+        """The icon, if there is one."""
+        return own_pages.error_page(404) if self._icon is None else self._icon
 
 
 class Assets:
@@ -60,8 +68,8 @@ class Assets:
 
     async def answer(self, scope: Scope, route: Route) -> Answer:
         """The script that the route names."""
-        if route.rest == "page.js":
-            return await self._page_script(scope)
+        if (own := _OWN_SCRIPTS.get(route.rest)) is not None:
+            return await self._own_script(scope, own())
         digest = route.rest.removeprefix("models/").removesuffix(".js")
         if route.rest != f"models/{digest}.js":
             return own_pages.error_page(404)
@@ -73,8 +81,7 @@ class Assets:
             return own_pages.error_page(404)
         return await self._script(scope, source.encode(), digest, {"Cache-Control": _IMMUTABLE})
 
-    async def _page_script(self, scope: Scope) -> Answer:
-        asset = page_script()
+    async def _own_script(self, scope: Scope, asset: Asset) -> Answer:
         asked = last(arguments_of(scope.get("query_string", b"")), "v")
         headers = {"Cache-Control": _IMMUTABLE if asked == asset.version else "no-cache"}
         return await self._script(scope, asset.body, asset.version, headers)

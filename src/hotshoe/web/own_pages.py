@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
-from ..errors import Failure, Frame, Report
+from ..errors import ConfigError, Failure, Frame, Report
 from ..hosts.host import AppInfo
 from ..pages.scripting import dev_code, dev_script
 from .answers import Answer
@@ -154,8 +154,20 @@ def _calls(failure: Failure) -> list[tuple[bool, list[Frame]]]:
     return [(is_own, list(group)) for is_own, group in groupby(reversed(failure.frames), attrgetter("is_own"))]
 
 
-@cache
-def favicon() -> Answer:
-    """The icon: a camera's hot shoe from above."""
-    return Answer((_TEMPLATES / "favicon.ico").read_bytes(), media_type="image/x-icon",
-                  headers={"Cache-Control": "max-age=86400"})
+def icon(path: str) -> Answer | None:
+    """The icon that ``--ico-path`` names; ``default`` is a camera's hot shoe from above, ``none`` is none.
+
+    Raises ``ConfigError`` if it can't be read.
+    """
+    match path.lower():
+        case "none":
+            return None
+        case "default" | "default-dev":
+            file = _TEMPLATES / "favicon.ico"
+        case _:
+            file = Path(path)
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--ico-path: {path} can't be read: {error.strerror}") from error
+    return Answer(body, media_type="image/x-icon", headers={"Cache-Control": "max-age=86400"})
