@@ -5,13 +5,14 @@ import re
 import subprocess
 from typing import Any
 
+import bokeh
 import pytest
 from bokeh.document import Document
 from bokeh.models.widgets import Slider
 from tests.needs import need_program
 
 from hotshoe.errors import RequestError, TokenError
-from hotshoe.pages.autoload import base_path, render_autoload
+from hotshoe.pages.autoload import autoload_script, base_path, render_autoload
 
 
 def script_of(**changes: Any) -> str:
@@ -22,19 +23,30 @@ def script_of(**changes: Any) -> str:
     return render_autoload(document, **arguments)
 
 
-def urls_of(script: str) -> list[str]:
-    match = re.search(r"const js_urls = (\[.*\]);", script)
+def plan_of(script: str) -> dict[str, Any]:
+    match = re.search(r"^autoload\((\{.*\}), document", script, re.MULTILINE)
     assert match is not None
-    return [url.partition("?")[0] for url in json.loads(match[1])]
+    plan: dict[str, Any] = json.loads(match[1])
+    return plan
+
+
+def urls_of(script: str) -> list[str]:
+    return [url.partition("?")[0] for url in plan_of(script)["scripts"]]
 
 
 def test_it_is_javascript_that_embeds_the_session() -> None:
     script = script_of(absolute_url="https://h.example:8443/p/app", app_path="/p/app")
     subprocess.run([need_program("node"), "--check", "-"], input=script, text=True, check=True, timeout=30)
-    assert ('embed_items({}, [{"token":"abc.def","elementid":"p1001","use_for_title":false}], '
-            '"/p/app", "https://h.example:8443/p/app")') in script
-    assert 'document.getElementById("p1001")' in script
-    assert "Bokeh.set_log_level" in script
+    assert '{"token":"abc.def","elementid":"p1001","use_for_title":false,' in script
+    plan = plan_of(script)
+    assert (plan["app_path"], plan["absolute_url"]) == ("/p/app", "https://h.example:8443/p/app")
+    assert (plan["base"], plan["bokeh"]) == ("https://h.example:8443/p/", bokeh.__version__)
+
+
+def test_without_an_element_it_is_the_plan_alone() -> None:
+    plan = json.loads(script_of(element_id=None, absolute_url="https://h/p/app", app_path="/p/app"))
+    script = script_of(absolute_url="https://h/p/app", app_path="/p/app")
+    assert plan == {**plan_of(script), "elementid": None}
 
 
 def test_it_loads_everything_as_no_script_of_ours_can_load_more() -> None:
@@ -44,7 +56,19 @@ def test_it_loads_everything_as_no_script_of_ours_can_load_more() -> None:
 
 
 def test_resources_can_be_left_to_the_embedder() -> None:
-    assert urls_of(script_of(resources=False)) == []
+    script = script_of(resources=False)
+    assert urls_of(script) == []
+    assert "bokeh.min.js" not in script
+    assert not plan_of(script)["resources"]
+
+
+def test_what_can_not_be_shown_can_be_said() -> None:
+    script = autoload_script({"elementid": "</script>", "error": "It is <b>gone</b>.\u2028"})
+    subprocess.run([need_program("node"), "--check", "-"], input=script, text=True, check=True, timeout=30)
+    assert plan_of(script)["error"] == "It is <b>gone</b>.\u2028"
+    assert "</script>" not in script
+    assert "<b>" not in script
+    assert "\u2028" not in script
 
 
 @pytest.mark.parametrize(("app_path", "absolute_url", "app_url", "base"), [
@@ -55,6 +79,7 @@ def test_resources_can_be_left_to_the_embedder() -> None:
     ("/", "http://h", "/", "/"),
     ("/p/a/b", "http://h/p/a/b", "/a/b", "/p/"),
     ("/other", "http://h/other", "/app", "/other/"),
+    ("/p/my%20app", "http://h/p/my%20app", "/my app", "/p/"),
 ])
 def test_the_base_is_the_apps_path_without_the_app(app_path: str, absolute_url: str | None, app_url: str,
                                                    base: str) -> None:

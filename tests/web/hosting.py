@@ -84,7 +84,7 @@ class ToldHost:
         self.pipes.append(Pipe())
         return self.pipes[-1]
 
-    async def autoload_script(self, app: str, session_id: str, *, element_id: str, app_path: str,
+    async def autoload_script(self, app: str, session_id: str, *, element_id: str | None, app_path: str,
                               absolute_url: str | None, token: str, resources: bool) -> str:
         self._check(app, session_id)
         return f"/* {element_id} {app_path} {absolute_url} {resources} {token} */"

@@ -9,10 +9,9 @@ from ..errors import CapacityError, RemoteError, RequestError, SessionGone
 from ..hosts.host import AppInfo, Host
 from . import answers
 from .answers import NO_STORE, TRY_AGAIN, Answer, Scope
-from .autoload import Embedding, cors_headers, error_script
+from .autoload import Embedding, Notice, cors_headers, refusal
 from .mishaps import failure_of, report_of
 from .origins import Origins
-from .requests import arguments_of, last
 from .routes import Route
 from .visits import Visits
 
@@ -38,28 +37,29 @@ class AppAnswers:
         return Answer(page.fill(token=token), headers=NO_STORE)
 
     async def autoload(self, scope: Scope, route: Route) -> Answer:
-        """The script that embeds a session; what goes wrong is shown where the app would stand."""
+        """The script that embeds a session, or its plan; what goes wrong is shown where the app would stand."""
         headers = {**cors_headers(scope, self._origins), **NO_STORE}
         if scope["method"] == "OPTIONS":
             return Answer(headers=headers, media_type="text/plain; charset=utf-8")
-        arguments = arguments_of(scope.get("query_string", b""))
-        element_id = last(arguments, "bokeh-autoload-element") or ""
+        embedding = Embedding.of(scope)
         try:
-            return await self._autoload_script(scope, app_of(route), Embedding.of(arguments), headers)
+            app = app_of(route)
+            if notice := refusal(scope, embedding, self._origins):
+                return notice.answer(scope, embedding, 403, headers)
+            return await self._embedded(scope, app, embedding, headers)
         except (RemoteError, SessionGone) as error:
             status = error.status if isinstance(error, RemoteError) else 410
             if isinstance(error, CapacityError):
                 headers |= TRY_AGAIN
-            if not element_id:
-                return answers.text(str(error), status, headers)
-            return error_script(element_id, str(error), status, headers)
+            return Notice(str(error)).answer(scope, embedding, status, headers)
         except Exception as error:
             words, error_id = failure_of(error, scope["path"])
-            told = report_of(error).text if self._settings.dev else f"It has been logged as error {error_id}."
-            return error_script(element_id, f"{words}\n{told}", 500, headers)
+            told = report_of(error).text if self._settings.dev else ""
+            return Notice(words, told, error_id).answer(scope, embedding, 500, headers)
 
-    async def _autoload_script(self, scope: Scope, app: AppInfo, embedding: Embedding,
-                               headers: Mapping[str, str]) -> Answer:
+    async def _embedded(self, scope: Scope, app: AppInfo, embedding: Embedding, headers: Mapping[str, str]) -> Answer:
+        if not embedding.element_id and not embedding.as_plan:
+            raise RequestError("No bokeh-autoload-element query parameter")
         ticket = self._visits.ticket(scope)
         if scope["method"] == "HEAD":
             return answers.script("", headers=headers)
@@ -68,12 +68,14 @@ class AppAnswers:
             source = await self._host.autoload_script(
                 app.url,
                 ticket.session_id,
-                element_id=embedding.element_id,
+                element_id=None if embedding.as_plan else embedding.element_id,
                 app_path=embedding.app_path,
                 absolute_url=embedding.absolute_url,
                 token=token,
                 resources=embedding.resources,
             )
+        if embedding.as_plan:
+            return Answer(source.encode(), media_type="application/json", headers=headers)
         return answers.script(source, headers=headers)
 
     async def metadata(self, scope: Scope, route: Route) -> Answer:

@@ -1,15 +1,20 @@
-"""What ``autoload.js`` is asked with, its CORS headers, and the script that shows an error where the app would be."""
+"""``autoload.js``: what it is asked with, who may ask with what, and what it says where the app can't be."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from urllib.parse import parse_qsl, urlsplit
 
-from ..errors import RequestError
-from ..pages.scripting import script_json
-from .answers import Answer, Scope, script
-from .origins import Origins, same_origin
-from .requests import header, last
+from ..pages.autoload import autoload_script
+from . import answers
+from .answers import Answer, Scope
+from .origins import Origins, host_of, same_origin
+from .requests import arguments_of, header, headers_of, last
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_PREFLIGHT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +25,47 @@ class Embedding:
     app_path: str
     absolute_url: str | None
     resources: bool
+    as_plan: bool
+    """Whether a script of ours asks, which is in the page already and wants data."""
 
     @classmethod
-    def of(cls, arguments: Mapping[str, list[bytes]]) -> Embedding:
-        """Read the arguments of the request; only that there is an element is checked. Raises ``RequestError``."""
-        element_id = last(arguments, "bokeh-autoload-element")
-        if not element_id:
-            raise RequestError("No bokeh-autoload-element query parameter")
+    def of(cls, scope: Scope) -> Embedding:
+        """Read the request; nothing is checked."""
+        arguments = arguments_of(scope.get("query_string", b""))
         return cls(
-            element_id=element_id,
+            element_id=last(arguments, "bokeh-autoload-element") or "",
             app_path=last(arguments, "bokeh-app-path") or "/",
             absolute_url=last(arguments, "bokeh-absolute-url") or None,
             resources=last(arguments, "resources") != "none",
+            as_plan="application/json" in (header(scope, b"accept") or "").lower(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is shown where the app would be."""
+
+    error: str
+    """One sentence."""
+    detail: str = ""
+    error_id: str = ""
+    """Under which it stands in the log."""
+    flag: str = ""
+    """What the server could be started with for it not to happen."""
+    login: str = ""
+    """Where to log in, relative to the request."""
+
+    def answer(self, scope: Scope, embedding: Embedding, status: int, headers: Mapping[str, str]) -> Answer:
+        """As data for a script of ours, else as a script that shows it, else as a line of text."""
+        said = {name: value for name, value in asdict(self).items() if value}
+        if embedding.as_plan:
+            return replace(answers.json(said, headers), status=status)
+        if not embedding.element_id:
+            return answers.text(self.error, status, headers)
+        # A script that comes by XMLHttpRequest, as bokeh asks for it, runs whatever its status is, so that can be the
+        # true one; a script element runs none but good ones.
+        shown = 200 if header(scope, b"sec-fetch-dest") == "script" else status
+        return answers.script(autoload_script({"elementid": embedding.element_id, **said}), shown, headers)
 
 
 def cors_headers(scope: Scope, origins: Origins) -> dict[str, str]:
@@ -40,35 +73,105 @@ def cors_headers(scope: Scope, origins: Origins) -> dict[str, str]:
 
     (``bokeh serve`` echoes any origin together with credentials.)
     """
-    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Vary": "Origin"}
+    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Vary": "Origin, Accept",
+               "Access-Control-Expose-Headers": "Retry-After"}
     origin = header(scope, b"origin")
     if origin and (same_origin(origin, header(scope, b"host")) or origins.names(origin)):
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Allow-Credentials"] = "true"
     if scope["method"] == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = "PUT, GET, OPTIONS"
+        headers["Access-Control-Max-Age"] = str(_PREFLIGHT_S)
+        # Fetch, 3.3.5: with credentials a star is no wildcard, and it never stands for Authorization.
+        asked = [name.strip() for name in (header(scope, b"access-control-request-headers") or "").split(",")]
+        if all(map(_TOKEN.fullmatch, asked)):
+            headers["Access-Control-Allow-Headers"] = ", ".join(asked)
     return headers
 
 
-_SHOW = """\
-(function(id, text) {
-  const place = document.getElementById(id);
-  const note = document.createElement("div");
-  note.setAttribute("role", "alert");
-  note.style.cssText = "margin:8px 0;padding:12px 16px;border:1px solid #c2410c;border-radius:8px;" +
-    "font:15px/1.5 system-ui,sans-serif;color:#1c1d1f;background:#fff7ed;white-space:pre-line";
-  note.textContent = text;
-  if (place === null) document.body.appendChild(note);
-  else if (place.tagName === "SCRIPT") place.after(note);
-  else place.appendChild(note);
-  console.error("Bokeh: " + text);
-})"""
+def refusal(scope: Scope, embedding: Embedding, origins: Origins) -> Notice | None:
+    """What to say to a page whose websocket will be refused; ``None`` if it won't be.
 
-
-def error_script(element_id: str, detail: str, status: int, headers: Mapping[str, str]) -> Answer:
-    """A script that writes ``detail`` where the app would stand.
-
-    Embedding pages run what they get whatever its status is (they load it by XMLHttpRequest), so the status can be
-    the true one.
+    A script in that page can't read why its websocket is refused, so it is said here, before there is a session.
+    This protects nothing: that is done where the websocket comes in.
     """
-    return script(f"{_SHOW}({script_json(element_id)}, {script_json(detail)});\n", status, headers)
+    origin = _page_origin(scope)
+    if origin is None or not _connects_here(embedding, origin):
+        return None
+    as_socket = {**scope, "headers": [*scope["headers"], (b"origin", origin.encode("latin-1"))]}
+    if origins.admit(as_socket):
+        return None
+    host = host_of(origin)
+    if not host:
+        return Notice("This server does not allow pages without an address to embed its apps.",
+                      "Browsers give none to pages that are opened from a file or stand in a sandboxed frame.")
+    return Notice(f"This server does not allow pages of {origin} to embed its apps.",
+                  flag=f"--allow-websocket-origin={host}")
+
+
+def _page_origin(scope: Scope) -> str | None:
+    """Where the page is that asks. A script element sends no ``Origin``, but, unless the page forbids it, the rest."""
+    origin = header(scope, b"origin")
+    if origin is not None or header(scope, b"sec-fetch-dest") != "script":
+        return origin
+    return _origin_of(header(scope, b"referer") or "")
+
+
+def _origin_of(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else None
+
+
+def _connects_here(embedding: Embedding, origin: str) -> bool:
+    # Without an absolute URL, or with one of its own host, the page connects to its own host: some proxy's affair.
+    if embedding.as_plan:
+        return True
+    return embedding.absolute_url is not None and _origin_of(embedding.absolute_url) != origin
+
+
+def login_needed(scope: Scope, origins: Origins, login: str) -> Answer:
+    """For a visitor who has to log in first. ``login`` is the page for that, relative to the request."""
+    headers = {**cors_headers(scope, origins), "Cache-Control": "no-store"}
+    notice = Notice("This app asks you to log in.", login=login)
+    return notice.answer(scope, Embedding.of(scope), 401, headers)
+
+
+# -- the headers of an embedder
+
+MARK = "Bokeh-Embed-Headers"
+_UNMARKED_BYTES = 512
+_NOT_EMBEDDERS = re.compile(
+    r"(accept|sec|access-control|proxy|content|if|x-forwarded|x-auth|x-amz|x-amzn|x-goog|x-ms|x-envoy|x-b3|x-real|"
+    r"x-remote|x-ssl|x-client|x-original|x-request|x-correlation|x-trace|x-scheme|x-csrf|x-xsrf|x-user|x-email|x-access|"
+    r"x-id|x-jwt|cf|fly|cdn|fastly|true|remote|ssl|oidc|tailscale|traceparent|tracestate|baggage|forwarded|via|host|connection|"
+    r"keep-alive|te|trailer|transfer-encoding|upgrade|upgrade-insecure-requests|user-agent|cookie|referer|origin|date|"
+    r"cache-control|pragma|priority|dnt|range|expect|authorization|purpose|save-data|device-memory|dpr|width|"
+    r"viewport-width|downlink|ect|rtt|early-data|x-requested-with|bokeh-session-id|bokeh-embed-headers)(-.*)?"
+)
+
+
+def embedder_headers(scope: Scope) -> dict[str, str]:
+    """The headers that the script of an embedding page has set: a websocket can't bring them again.
+
+    Our own scripts name theirs in ``Bokeh-Embed-Headers``, with the values: what they can't say the value of has been
+    put in by a proxy, may be a secret, and must not come back in a token, which the browser reads. bokeh's scripts
+    don't; from them, which always come from other origins when that matters, names are taken that neither a
+    browser nor a common proxy uses, and no more than fits in a token.
+    """
+    headers = headers_of(scope)
+    mark = headers.get(MARK)
+    if mark is not None:
+        told = {_title(name): value for name, value in parse_qsl(mark, keep_blank_values=True)}
+        return {name: value for name, value in told.items() if headers.get(name) == value and name != "Cookie"}
+    origin = headers.get("Origin")
+    if origin is None or same_origin(origin, headers.get("Host")):
+        return {}
+    found = {name: value for name, value in headers.items() if not _NOT_EMBEDDERS.fullmatch(name.lower())}
+    return found if sum(len(name) + len(value) for name, value in found.items()) <= _UNMARKED_BYTES else {}
+
+
+def _title(name: str) -> str:
+    return "-".join(word.capitalize() for word in name.split("-"))

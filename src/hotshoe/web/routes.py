@@ -35,6 +35,8 @@ _READ = ("GET", "HEAD")
 _METHODS = {Kind.SOCKET: ("GET",), Kind.AUTOLOAD: ("GET", "HEAD", "OPTIONS")}
 _OWN = "/_hotshoe/"
 _OF_APPS = {"/_hotshoe/thumbnails": Kind.THUMBNAIL, "/_hotshoe/source": Kind.SOURCE}
+COMPONENT = "embed.js"
+"""The script of ``<bokeh-app>``. It is found below every path, as embedders know paths of apps, and not the prefix."""
 _ENDPOINTS = {"ws": Kind.SOCKET, "metadata": Kind.METADATA, "autoload.js": Kind.AUTOLOAD}
 
 
@@ -108,7 +110,9 @@ class Routes:
         head, _, tail = trimmed.rpartition("/")
         if (kind := _ENDPOINTS.get(tail)) and (app := self._apps.get(head or "/")):
             return Route(kind, app, up=climb(rest))
-        return self._app_static(rest)
+        if (file := self._app_static(rest)) is None and tail == COMPONENT and not rest.startswith("/static/"):
+            return Route(Kind.ASSET, rest=COMPONENT, up=climb(rest))
+        return file
 
     def _app_static(self, rest: str) -> Route | None:
         at = rest.find("/static/")

@@ -1,0 +1,41 @@
+// `autoload.js`: shows one session where its element stands. An element that is a script is replaced, as by bokeh.
+
+async function until_parsed() {
+  if (document.readyState !== "loading") return;
+  await new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve, { once: true }));
+}
+
+async function place_of(element_id) {
+  if (document.getElementById(element_id) === null) await until_parsed();
+  const element = document.getElementById(element_id);
+  if (element === null) {
+    console.error(`Bokeh: this page has no element with the id ${element_id} to show an app in`);
+    return null;
+  }
+  if (element.tagName !== "SCRIPT") return element;
+  const place = document.createElement("div");
+  place.dataset.bokehRoot = element.dataset.bokehRoot || "";
+  element.replaceWith(place);
+  return place;
+}
+
+function show_trouble(place, trouble) {
+  const host = document.createElement("div");
+  const shadow = host.attachShadow({ mode: "open" });
+  shadow.adoptedStyleSheets = [notice_sheet()];
+  place.append(host);
+  shadow.append(trouble_notice(host, trouble));
+  console.error(`Bokeh: ${trouble.message}`);
+}
+
+async function autoload(plan, nonce) {
+  const place = await place_of(plan.elementid) || (plan.error ? document.body : null);
+  if (place === null) return;
+  try {
+    if (plan.error) throw new Trouble(plan.error, plan.detail, plan);
+    await load_all(plan, nonce);
+    await show_session({ ...plan, query: location.search.slice(1) }, place, place.dataset.bokehRoot || null);
+  } catch (error) {
+    show_trouble(place, error instanceof Trouble ? error : new Trouble("This app could not be shown.", error.message));
+  }
+}

@@ -1,0 +1,106 @@
+// Asks a server for what is needed to show an app, and finds words for each way in which that can fail.
+
+class AppAddress {
+  constructor(src) {
+    let url;
+    try {
+      url = new URL(src, document.baseURI);
+    } catch (error) {
+      url = null;
+    }
+    if (!src || url === null || !/^https?:$/.test(url.protocol)) {
+      throw new Trouble("This app has no address.", src ? `${src} is not the address of an app.` : 'Its attribute "src" is missing.',
+        { again: false });
+    }
+    if (url.username || url.password) {
+      throw new Trouble("This app can't be asked for.", "Its address has a user and password in it.", { again: false });
+    }
+    this.origin = url.origin;
+    this.path = url.pathname.replace(/\/+$/, "");
+    this.query = url.search.slice(1);
+  }
+
+  get url() {
+    return this.origin + this.path;
+  }
+
+  ask({ resources }) {
+    const ask = new URL(`${this.url}/autoload.js?${this.query}`);
+    ask.searchParams.set("bokeh-app-path", this.path || "/");
+    ask.searchParams.set("bokeh-absolute-url", this.url);
+    if (!resources) ask.searchParams.set("resources", "none");
+    return ask;
+  }
+}
+
+async function ask_for_plan(app, options, signal) {
+  const names = Object.keys(options.headers);
+  const headers = { ...options.headers, Accept: "application/json" };
+  // So that the server knows which headers are ours, and not of a proxy.
+  if (names.length > 0) headers["Bokeh-Embed-Headers"] = new URLSearchParams(options.headers).toString();
+  const credentials = options.with_credentials ? "include" : "same-origin";
+  let answer;
+  try {
+    answer = await fetch(app.ask(options), { headers, credentials, signal, cache: "no-store" });
+  } catch (error) {
+    throw signal.aborted ? error : await trouble_of_silence(app, options);
+  }
+  const data = await data_of(answer);
+  if (!answer.ok || data === null || data.error) throw trouble_of_answer(app, answer, data || {});
+  return data;
+}
+
+async function data_of(answer) {
+  if (!(answer.headers.get("Content-Type") || "").includes("json")) return null;
+  try {
+    return await answer.json();
+  } catch (error) {
+    return null;
+  }
+}
+
+function trouble_of_answer(app, answer, data) {
+  const more = { error_id: data.error_id, flag: data.flag };
+  const { status } = answer;
+  if (status === 401 || (answer.redirected && data.error === undefined)) {
+    const login = data.login ? new URL(data.login, answer.url).href : answer.redirected ? answer.url : undefined;
+    const safe = login && /^https?:/.test(login) ? login : undefined;
+    return new Trouble("This app asks you to log in.", "", { login: safe });
+  }
+  if (status === 404) return new Trouble("There is no app at this address.", app.url);
+  if (status === 429 || status === 503) {
+    const after_s = Math.min(Number(answer.headers.get("Retry-After")) || 0, 300);
+    return new Trouble(data.error || "The server has no room for this app just now.", data.detail, { passes: true, after_s });
+  }
+  if (status === 502 || status === 504) return unreachable(app, `The proxy before it answers with status ${status}.`);
+  if (data.error) return new Trouble(data.error, data.detail, more);
+  const what = answer.ok ? "What answers there is no server that knows <bokeh-app>." : `It answers with status ${status}.`;
+  return new Trouble("This app could not be shown.", `${what}\n${app.url}`, more);
+}
+
+const unreachable = (app, detail) => new Trouble("This app can't be reached.", `${detail}\n${app.url}`, { passes: true });
+
+// A browser does not tell why there is no answer; what can be found out is.
+async function trouble_of_silence(app, options) {
+  const is_local = /^(localhost|127\.|\[::1\])/.test(new URL(app.origin).host);
+  if (location.protocol === "https:" && app.origin.startsWith("http:") && !is_local) {
+    return new Trouble("This app can't be reached.", `Browsers load nothing by http into a page of https: ${app.url}`, { again: false });
+  }
+  if (app.origin === location.origin) return unreachable(app, "Its server does not answer.");
+  // Without cookies and headers of ours the server tells everyone whether it lets pages from here in.
+  const probe = new URL(app.ask(options));
+  try {
+    const answer = await fetch(probe, { method: "HEAD", headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store" });
+    if (answer.status === 403) {
+      const reason = await fetch(probe, { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store" });
+      return trouble_of_answer(app, reason, (await data_of(reason)) || {});
+    }
+    if (options.with_credentials) {
+      return new Trouble(`The server does not give cookies to pages of ${location.origin}.`, "",
+        { flag: `--allow-websocket-origin=${location.host}` });
+    }
+    return new Trouble("This app could not be asked for.", "The server does not answer requests with these headers.");
+  } catch (error) {
+    return unreachable(app, `Its server does not answer, or lets no page of ${location.origin} read what it says.`);
+  }
+}

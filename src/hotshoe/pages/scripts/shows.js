@@ -1,0 +1,48 @@
+// Shows a session in an element of the page, with a socket and views of its own, and takes them away again.
+
+class Shown {
+  constructor(session, views) {
+    this.session = session;
+    this.views = views;
+  }
+
+  get document() {
+    return this.session.document;
+  }
+
+  // First the socket, so that nothing of what follows is told to the server.
+  close() {
+    this.session.close();
+    this.views.clear();
+    const { documents } = window.Bokeh;
+    const at = documents.indexOf(this.document);
+    if (at >= 0) documents.splice(at, 1);
+  }
+}
+
+const root_views = (views) => [...views].filter((view) => view.el && view.el.isConnected);
+
+// `only` is the id of the root to be shown; the others are drawn where nobody sees them.
+async function show_session(plan, place, only = null) {
+  const { Bokeh } = window;
+  const url = Bokeh.require("embed/server")._get_ws_url(plan.app_path, plan.absolute_url === null ? undefined : plan.absolute_url);
+  let session;
+  try {
+    session = await Bokeh.require("client/connection").pull_session(url, plan.token, plan.query);
+  } catch (error) {
+    throw trouble_of_socket(error);
+  }
+  const roots = session.document.all_roots || session.document.roots();
+  const places = only === null ? [] : roots.map((root) => (root.id === only ? place : document.createElement("div")));
+  if (only !== null && !places.includes(place)) {
+    session.close();
+    throw new Trouble("This session has nothing of that id to show.", only, { again: false });
+  }
+  return new Shown(session, await Bokeh.embed.add_document_standalone(session.document, place, places, false));
+}
+
+function trouble_of_socket(error) {
+  const reason = /^Lost websocket connection, \d+ \((.+)\)$/.exec(error.message || "");
+  return new Trouble("The app's connection could not be opened.",
+    reason ? reason[1] : "Its websocket was refused, or something between here and the server does not pass websockets.");
+}
