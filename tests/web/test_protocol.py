@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame
 
 from hotshoe.web import protocol
-from hotshoe.web.protocol import BATCH, HttpProtocol, WebSocketProtocol, frame_header, framed, missing, protocols
+from hotshoe.web.http_protocol import HttpProtocol, ServingState
+from hotshoe.web.limits import Limits
+from hotshoe.web.protocol import WebSocketProtocol, missing, protocols
+from hotshoe.web.sending import BATCH, frame_header, framed
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -29,8 +31,8 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class Served:
     """An ASGI app on a port of its own, on the running loop, with uvicorn's state in reach."""
 
-    def __init__(self, app: App, **options: Any) -> None:
-        self.state = ServerState()
+    def __init__(self, app: App, limits: Limits | None = None, **options: Any) -> None:
+        self.state = ServingState(limits)
         options = {"ws_per_message_deflate": False, "ws_ping_interval": None, "ws_ping_timeout": None, **options}
         self.config = Config(
             app, http=HttpProtocol, ws=WebSocketProtocol, lifespan="off", interface="asgi3", log_config=None,
@@ -476,50 +478,6 @@ async def test_who_is_not_read_from_is_not_blamed() -> None:
         await until(lambda: served.socket.read_paused)
         await asyncio.sleep(0.5)
         assert not served.socket.close_sent
-
-
-async def http(port: int, *parts: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0)
-        async with asyncio.timeout(5):
-            return await reader.read()
-    finally:
-        writer.close()
-
-
-@both_loops
-async def test_a_head_has_a_largest_size() -> None:
-    async with Served(sending()) as served:
-        lines = [b"GET / HTTP/1.1\r\n", *(b"X-%d: %s\r\n" % (number, b"x" * 1000) for number in range(200))]
-        answer = await http(served.port, b"".join(lines)[: protocol.MAX_HEAD_BYTES + 1])
-        assert answer.startswith(b"HTTP/1.1 431 ")
-
-
-@both_loops
-async def test_a_head_has_a_longest_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.1)
-    async with Served(sending()) as served:
-        assert (await http(served.port, b"GET / HTTP/1.1\r\nHost:")).startswith(b"HTTP/1.1 408 ")
-        assert (await http(served.port)).startswith(b"HTTP/1.1 408 ")
-        assert not served.state.connections
-
-
-@both_loops
-async def test_a_slow_answer_is_not_a_slow_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.1)
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(0.3)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-    async with Served(app) as served:
-        answer = await http(served.port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert answer.endswith(b"ok")
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux can acknowledge at once")

@@ -1,8 +1,7 @@
-"""uvicorn's protocol classes with what a Bokeh server needs on top; the only module that subclasses uvicorn.
+"""uvicorn's protocol classes with what a Bokeh server needs on top; only here and in ``http_protocol`` are they known.
 
 The websocket class sends all frames of a message in one write (an ASGI extension, ``BATCH``), closes with a
-handshake, never waits for a peer that does not read, and gives up one that answers no pings. The HTTP class bounds
-the size and time of a head.
+handshake, never waits for a peer that does not read, and gives up one that answers no pings.
 """
 
 from __future__ import annotations
@@ -10,32 +9,30 @@ from __future__ import annotations
 import logging
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
 
+from .deflating import deflated
+from .http_protocol import HttpProtocol
+from .sending import BATCH, framed, set_nodelay
+
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from uvicorn.config import Config
-    from uvicorn.server import ServerState
     from websockets.http11 import Request
 
-BATCH = "hotshoe.websocket.batch"
-"""An ASGI extension and its message: ``{"type": BATCH, "fragments": [(data, is_binary), …]}``."""
+    from .http_protocol import ServingState
+    from .sending import Fragment
 
-Fragment: TypeAlias = "tuple[bytes | memoryview, bool]"
-
-MAX_HEAD_BYTES = 65536
-HEAD_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
 JOIN_BYTES = 65536
 """A batch up to this size is copied together: one buffer is cheaper to write than many small ones."""
@@ -54,47 +51,27 @@ _NEEDED = {
         "conn", "queue", "writable", "handshake_initiated", "handshake_complete", "close_sent", "disconnected",
         "close_timer", "close_timeout", "initial_response", "read_paused", "transport", "loop", "logger", "ping_timer",
     },
-    HttpToolsProtocol: {"parser", "cycle", "transport", "loop", "logger", "access_log"},
+    HttpToolsProtocol: {
+        "parser", "cycle", "transport", "loop", "logger", "access_log", "flow", "pipeline", "client", "headers",
+        "timeout_keep_alive_task",
+    },
 }  # fmt: skip
 
 
-def frame_header(length: int, binary: bool) -> bytes:
-    """The header of a whole, unmasked, uncompressed data frame (RFC 6455, section 5.2)."""
-    first = 0x82 if binary else 0x81
-    if length < 126:
-        return bytes((first, length))
-    if length < 65536:
-        return bytes((first, 126)) + length.to_bytes(2, "big")
-    return bytes((first, 127)) + length.to_bytes(8, "big")
-
-
-def framed(fragments: Iterable[Fragment]) -> list[bytes | memoryview]:
-    """Headers and payloads in the order in which they travel; payloads are not copied."""
-    parts: list[bytes | memoryview] = []
-    for data, binary in fragments:
-        payload = data if isinstance(data, bytes) else _flat(data)
-        parts += (frame_header(len(payload), binary), payload)
-    return parts
-
-
-def _flat(data: memoryview | bytearray) -> bytes | memoryview:
-    """A view whose length is its bytes, whatever shape and item it had."""
-    view = memoryview(data)
-    if not view.nbytes or not view.c_contiguous:
-        return view.tobytes()  # an empty view can't be cast, one with gaps can't be written
-    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
-
-
 class _Reader(StreamReader):
+    def __init__(self, head_bytes: int) -> None:
+        super().__init__()
+        self._head_bytes = head_bytes
+
     def read_line(self, m: int, *more: Any) -> Any:
         # websockets takes no line beyond 8 KB; a token or the cookies of a login make longer ones.
-        return super().read_line(max(m, MAX_HEAD_BYTES), *more)
+        return super().read_line(max(m, self._head_bytes), *more)
 
 
 class _Connection(ServerProtocol):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, head_bytes: int, **options: Any) -> None:
         super().__init__(**options)
-        self.reader = _Reader()
+        self.reader = _Reader(head_bytes)
         self.parser = self.parse()
         next(self.parser)
 
@@ -109,15 +86,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(
         self,
         config: Config,
-        server_state: ServerState,
+        server_state: ServingState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.logger = _uvicorn_log
         self.close_timeout = CLOSE_TIMEOUT_S
+        self._places = server_state.places
+        extensions = self.conn.available_extensions if server_state.extension is None else [server_state.extension]
         self.conn: ServerProtocol = _Connection(
-            extensions=self.conn.available_extensions, max_size=config.ws_max_size, logger=_uvicorn_log
+            server_state.limits.head_bytes, extensions=extensions, max_size=config.ws_max_size, logger=_uvicorn_log
         )
         self._socket: socket.socket | None = None
         self._missed_pings = 0
@@ -130,6 +109,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._socket = set_nodelay(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._places.leave(self.transport)
+        super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)  # the app's task exists now, but has not run yet
@@ -229,21 +212,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             raise RuntimeError(f"'{BATCH}' needs a websocket that is accepted and not closed")
         if self.conn.state is not State.OPEN or self.transport.is_closing():
             raise ClientDisconnected
-        parts = self._compressed(fragments) if self.conn.extensions else framed(fragments)
+        if self.conn.extensions:
+            parts: Sequence[bytes | memoryview] = await deflated(fragments, self.conn.extensions)
+            if self.conn.state is not State.OPEN or self.transport.is_closing():
+                raise ClientDisconnected
+        else:
+            parts = framed(fragments)
         if sum(map(len, parts)) <= JOIN_BYTES:
             self.transport.write(b"".join(parts))
         else:
             # asyncio's writelines (of Python 3.13.0, for one) never pauses the protocol; its write does.
             self.transport.writelines(parts[:-1])
             self.transport.write(parts[-1])
-
-    def _compressed(self, fragments: Iterable[Fragment]) -> list[bytes | memoryview]:
-        try:
-            for data, binary in fragments:
-                (self.conn.send_binary if binary else self.conn.send_text)(bytes(data))
-        except InvalidState:
-            raise ClientDisconnected from None
-        return list(self.conn.data_to_send())
 
     # -- closing
 
@@ -282,76 +262,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _abort(self) -> None:
         if not self.disconnected:
             self.transport.abort()
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """HTTP whose request heads have a largest size and a longest time."""
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.logger = _uvicorn_log
-        self.access_log = False
-        self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        set_nodelay(transport)
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_done()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._head_timer is None or self.transport.is_closing():
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(b"431 Request Header Fields Too Large")
-
-    def on_message_begin(self) -> None:
-        self._expect_head()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._head_done()
-        super().on_headers_complete()
-
-    def _expect_head(self) -> None:
-        self._head_done()
-        self._head_bytes = 0
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._refuse, b"408 Request Timeout")
-
-    def _head_done(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _refuse(self, status: bytes) -> None:
-        self._head_done()
-        self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-        self.transport.close()
-
-
-def set_nodelay(transport: asyncio.BaseTransport) -> socket.socket | None:
-    """Nagle's algorithm and a delayed ack together cost 40 ms an event; not every loop turns it off.
-
-    Gives the socket if it is one of TCP.
-    """
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return None
-    with suppress(OSError):  # the peer may be gone already
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
 
 
 def missing(base: type[asyncio.Protocol]) -> set[str]:

@@ -11,8 +11,8 @@ from email.utils import formatdate
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.server import ServerState
 
+from hotshoe.web.http_protocol import ServingState
 from hotshoe.web.listening import BACKLOG, Listeners
 from hotshoe.web.protocol import protocols
 
@@ -28,7 +28,7 @@ class Serving:
     ) -> None:
         http, websocket = protocols()
         self._listeners = listeners
-        self._state = ServerState()
+        self._state = ServingState()
         self._servers: list[asyncio.AbstractServer] = []
         self._clock: asyncio.Task[None] | None = None
         self._config = Config(

@@ -16,7 +16,7 @@ from ..errors import BuildError, CapacityError, ProtocolError, RemoteError, Requ
 from ..hosts.host import Attachment
 from ..wire import Assembler, Close, Outgoing, close_reason, is_binary, notice
 from .answers import Answer, Receive, Scope, Send, text
-from .protocol import BATCH
+from .sending import BATCH
 from .tickets import Ticket
 from .visits import Visits
 
