@@ -77,6 +77,7 @@ def _curdoc_variable() -> ContextVar[_Stack]:
         variable: ContextVar[_Stack] = stack
         return variable
     per_context = _ContextStack()
+    per_context.variable.set(tuple(stack))  # it is not empty when an app of another server imports a part of hotshoe
     curdoc_module._PATCHED_CURDOCS = per_context  # type: ignore[assignment]
     return per_context.variable
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from bokeh.core.serialization import Buffer
 from bokeh.document import Document
 from bokeh.document.events import DocumentPatchedEvent
@@ -63,8 +61,8 @@ def _encoded(
     *, echo: bool, redefines: bool,
 ) -> EncodedEvent:
     return EncodedEvent(
-        json=to_json(content),
-        buffers=_copied(buffers),
+        json=wire.to_json(content),
+        buffers=wire.copied(buffers),
         echo=echo,
         needs=_needs(event, defined),
         defined=tuple(defined),
@@ -79,39 +77,10 @@ def encode_document(document: Document, *, inline: bool = False, with_needs: boo
     that a browser must have loaded, for pages that were made for an earlier state.
     """
     serialized = seams.encode_document(document)
-    buffers = () if inline else _copied(serialized.buffers)
+    buffers = () if inline else wire.copied(serialized.buffers)
     needs = sorted(seams.needs_of(document.models)) if with_needs else ()
-    doc_json = to_json(serialized.content, inline=inline)
+    doc_json = wire.to_json(serialized.content, inline=inline)
     return Snapshot(wire.pull_doc_body(doc_json, buffers, needs), bool(buffers))
-
-
-def to_json(content: Any, *, inline: bool = False) -> bytes:
-    """JSON bytes of what bokeh's serializer made; buffers as references, or with ``inline`` as base64 text."""
-    plain = _with_base64 if inline else _with_reference
-    try:
-        return orjson.dumps(content, default=plain, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-    except orjson.JSONEncodeError:  # what JSON can say and orjson won't: a lone surrogate, a huge integer
-        return json.dumps(content, default=plain, separators=(",", ":")).encode()
-
-
-def _with_reference(obj: object) -> Any:
-    return obj.ref if isinstance(obj, Buffer) else _plain(obj)
-
-
-def _with_base64(obj: object) -> Any:
-    return obj.to_base64() if isinstance(obj, Buffer) else _plain(obj)
-
-
-def _plain(obj: object) -> Any:
-    # bokeh's serializer lets numpy's subclasses of float pass, which is all that json.dumps asks for.
-    if isinstance(obj, float):
-        return float(obj)
-    raise TypeError(f"can't be sent to a browser: {type(obj).__name__}")
-
-
-def _copied(buffers: list[Buffer]) -> Buffers:
-    # A copy, since an app may write into its array while the message waits.
-    return tuple((buffer.id, bytes(buffer.data)) for buffer in buffers)
 
 
 def _needs(event: DocumentPatchedEvent, defined: list[Model]) -> frozenset[str]:

@@ -16,6 +16,8 @@ from .encoding import (
 )
 from .frames import MAX_BUFFERS, Assembler
 from .messages import JSON, Close, Incoming, Outgoing, close_reason, is_binary
+from .requests import patch_doc_request, pull_doc_request, push_doc_request, server_info_request
+from .serialized import copied, to_json
 
 __all__ = [
     "JSON",
@@ -30,6 +32,7 @@ __all__ = [
     "Outgoing",
     "ack",
     "close_reason",
+    "copied",
     "decode_content",
     "error",
     "is_binary",
@@ -37,8 +40,13 @@ __all__ = [
     "notice",
     "ok",
     "patch_doc",
+    "patch_doc_request",
     "pull_doc_body",
     "pull_doc_reply",
+    "pull_doc_request",
+    "push_doc_request",
     "reply",
     "server_info_reply",
+    "server_info_request",
+    "to_json",
 ]

@@ -57,7 +57,7 @@ def pull_doc_body(doc_json: bytes, buffers: Buffers, needs: Sequence[str] = ()) 
 
     ``needs`` as for ``patch_doc``.
     """
-    return (_needing(needs), b'{"doc":' + doc_json + b"}", *_buffer_fragments(buffers))
+    return (_needing(needs), b'{"doc":' + doc_json + b"}", *buffer_fragments(buffers))
 
 
 def pull_doc_reply(reqid: str, doc_json: bytes, buffers: Buffers) -> Outgoing:
@@ -74,7 +74,7 @@ def patch_doc(events: Sequence[bytes], buffers: Buffers, needs: Sequence[str] = 
     if not events:
         raise ValueError("a PATCH-DOC needs at least one event")
     content = b'{"events":[' + b",".join(events) + b"]}"
-    return (_header("PATCH-DOC", num_buffers=len(buffers)), _needing(needs), content, *_buffer_fragments(buffers))
+    return (_header("PATCH-DOC", num_buffers=len(buffers)), _needing(needs), content, *buffer_fragments(buffers))
 
 
 def notice(metadata: Mapping[str, JSON]) -> Outgoing:
@@ -99,7 +99,8 @@ def _header(msgtype: str, *, reqid: str | None = None, num_buffers: int | None =
     return header + b"}"
 
 
-def _buffer_fragments(buffers: Buffers) -> Iterable[bytes | memoryview]:
+def buffer_fragments(buffers: Buffers) -> Iterable[bytes | memoryview]:
+    """A header and a payload for each buffer."""
     for buffer_id, payload in buffers:
         yield _encode({"id": buffer_id})
         yield payload
