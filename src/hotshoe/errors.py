@@ -13,6 +13,11 @@ HotshoeError
 ├── BuildError              an app raised while it built its document
 ├── CompileError            a custom model's JavaScript or TypeScript does not compile
 ├── SessionGone             the session has ended
+├── ClientError             hotshoe.client can't do what it was asked; also an OSError, as bokeh.client raises
+│   ├── NoServerError       nobody answers there
+│   ├── RefusedError        the server answers, and does not take us: status and reason
+│   ├── ClientTimeout       the server has not answered in time
+│   └── LostError           a session that was connected is gone for good
 └── UnlockedChangeError     a document was changed without its lock
 """
 
@@ -152,3 +157,30 @@ class SessionGone(HotshoeError):
 
 class UnlockedChangeError(HotshoeError, RuntimeError):
     """A document was changed without its lock; the value goes out with the next locked section."""
+
+
+class ClientError(HotshoeError, OSError):
+    """A client of a server can't do what it was asked; the text is one line that says why."""
+
+
+class NoServerError(ClientError):
+    """Nobody answers at the address: the server may not run yet."""
+
+
+class RefusedError(ClientError):
+    """The server answers, and does not let us in."""
+
+    def __init__(self, text: str, *, status: int | None = None, code: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        """The HTTP status of its answer; ``None`` if it closed the websocket instead."""
+        self.code = code
+        """The code that it closed the websocket with."""
+
+
+class ClientTimeout(ClientError, TimeoutError):
+    """The server has not answered in time; it may still be at work."""
+
+
+class LostError(ClientError):
+    """A session was connected, and is gone for good; what is changed now goes nowhere."""
