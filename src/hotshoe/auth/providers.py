@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ..config import Settings
+from .needing import need
 from .provider import Provider
 from .user import User
 
@@ -17,4 +19,15 @@ def provider_of(settings: Settings, *, keys: Sequence[bytes],
     has ended; from then on ``user_of`` is ``None`` for every request and websocket that carries it, and still brings
     the user for their other logins. What ``login_path`` returns has its ``next`` argument already.
     """
+    match settings.auth:
+        case "basic":
+            return _basic(settings, keys, on_logout)
     return None
+
+
+def _basic(settings: Settings, keys: Sequence[bytes], on_logout: Callable[[User], None]) -> Provider:
+    need("--auth basic", "argon2", "itsdangerous")
+    from .basic import BasicLogin
+
+    return BasicLogin(Path(settings.users_file), keys=keys, lifetime_s=settings.login_lifetime,
+                      prefix=settings.prefix, on_logout=on_logout)

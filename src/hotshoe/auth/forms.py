@@ -1,0 +1,84 @@
+"""Forms that a browser sends: read within limits, and believed only if the browser got them from here."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from ..errors import RequestError
+from .sealing import Seal
+
+FIELD = "form_token"
+_MOST_BYTES = 16_384
+_MOST_FIELDS = 10
+_PATIENCE_S = 30.0
+_MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form, the last one of each name. Raises ``RequestError``."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
+        raise RequestError("A form has to be sent as the login page sends it.", status=415)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            body = await _body(request)
+        # What is no UTF-8 becomes U+FFFD, which is in no password.
+        fields = parse_qs(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except TimeoutError:
+        raise RequestError("The form took too long to arrive.", status=408) from None
+    except ClientDisconnect:
+        raise RequestError("The form did not arrive.") from None
+    except ValueError:
+        raise RequestError("The form has too many fields.") from None
+    return {name: values[-1] for name, values in fields.items()}
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise RequestError("The form is too large.", status=413)
+    return bytes(body)
+
+
+class FormGuard:
+    """Tells forms of our own pages from those that other sites let a visitor send (cross-site request forgery).
+
+    The token of a form must be that of a cookie, which is sealed, so that nobody makes up the pair. This holds behind
+    every proxy, while ``Origin`` can only be compared where the host that the browser knows is known. Where the browser
+    says itself from where it was sent, that has to be right too: a neighbour with a subdomain of the same domain could
+    give a visitor his own cookie. One token serves all tabs.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._seal = Seal(keys, "form")
+
+    def token(self, request: Request) -> str:
+        """The token to put into a form: that which the browser has, or a new one."""
+        return self._known(request) or secrets.token_urlsafe(16)
+
+    def keep(self, response: Response, request: Request, token: str) -> None:
+        """Let the browser have the token of the form that it gets with the response."""
+        if token != self._known(request):
+            self._seal.set_cookie(response, request, {"t": token})
+
+    def problem(self, request: Request, form: Mapping[str, str]) -> str | None:
+        """Why the form can't be believed, in words, or ``None``."""
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return "This form was sent by another site. Please fill it in here."
+        known = self._known(request)
+        if known is None:
+            return "Your browser did not send the cookie that comes with this form. Please allow cookies and try again."
+        if not hmac.compare_digest(known.encode(), form.get(FIELD, "").encode("utf-8", "surrogatepass")):
+            return "This form was not meant for this browser. Please try again."
+        return None
+
+    def _known(self, request: Request) -> str | None:
+        return next((value["t"] for value in self._seal.cookies(request) if isinstance(value.get("t"), str)), None)
