@@ -10,8 +10,19 @@ from hotshoe.config import TABLE, Setting
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_help_names_each_setting(row: Setting) -> None:
-    assert (row.flag in make_parser().format_help()) is not row.declaration.secret
+def test_each_setting_has_an_option_with_help(row: Setting) -> None:
+    actions = {option: action for action in make_parser().actions for option in action.option_strings}
+    if row.declaration.secret:
+        assert row.flag not in actions
+    else:
+        assert actions[row.flag].help
+
+
+def test_an_option_for_a_secret_is_told_where_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--secret-key", "x"], {})
+    error = capsys.readouterr().err
+    assert "--secret-key; everybody can list a command's options, so set BOKEH_SECRET_KEY" in error
 
 
 def test_options_stand_anywhere() -> None:
@@ -67,7 +78,10 @@ def test_files_after_dev_are_watched_unless_they_are_all(
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--port", "x"], "argument --port: 'x' is not a whole number from 0 to 65535"),
     (["--log-level", "loud"], "argument --log-level: 'loud' is not trace, debug"),
+    (["--log-level", "warn"], "argument --log-level: 'warn' is not trace, debug, info, warning, error, critical or "
+                              "None; did you mean warning?"),
     (["--nothing"], "unrecognized arguments: --nothing"),
+    (["--disable-indx"], "unrecognized arguments: --disable-indx; did you mean --disable-index?"),
 ])
 def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -3,42 +3,80 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..config import FILE_NAME, Group, Kind, Setting
 
-_HELP_COLUMN = 34
+_HELP_COLUMN = 30
+_MOST_COLUMNS = 110
+_UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]+)")
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are two lines, and whose options can stand between and after the files."""
 
-    def __init__(self, prog: str, usage: str, description: str, epilog: str) -> None:
-        super().__init__(prog=prog, usage=usage, description=description, epilog=epilog, formatter_class=_formatter)
+    def __init__(self, prog: str, usage: str, description: str, epilog: str = "") -> None:
+        super().__init__(prog=prog, usage=usage, description=description, epilog=epilog, formatter_class=_Formatter,
+                         add_help=False)
+        self.add_argument("-h", "--help", action="help", help="Show this help")
+        self.advice: dict[str, str] = {}
+        """What to do instead of giving an option that does not exist."""
+
+    @property
+    def actions(self) -> tuple[argparse.Action, ...]:
+        """All options and arguments, in the order of the help."""
+        return tuple(self._actions)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with status 2."""
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {message}{self._hint(message)} (see {self.prog} --help)\n")
+
+    def _hint(self, message: str) -> str:
+        if (match := _UNKNOWN.match(message)) is None:
+            return ""
+        if advice := self.advice.get(match[1]):
+            return f"; {advice}"
+        options = [option for action in self._actions for option in action.option_strings]
+        close = difflib.get_close_matches(match[1], options, n=1)
+        return f"; did you mean {close[0]}?" if close else ""
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.HelpFormatter(prog, max_help_position=_HELP_COLUMN)
+class _Formatter(argparse.HelpFormatter):
+    """Breaks no line inside the name of an option."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(shutil.get_terminal_size().columns, _MOST_COLUMNS) - 2
+        super().__init__(prog, max_help_position=_HELP_COLUMN, width=width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
-def add_settings(parser: argparse.ArgumentParser, table: Iterable[Setting]) -> None:
+def add_settings(parser: Parser, table: Iterable[Setting]) -> None:
     """An option for each setting, under its group's title, and ``--config``."""
-    rows = tuple(row for row in table if not row.declaration.secret)
+    rows = tuple(table)
     for group in Group:
-        titled = parser.add_argument_group(group.value)
+        titled = parser.add_argument_group(group.value.capitalize())
         for row in rows:
-            if row.declaration.group is group:
+            if row.declaration.group is not group:
+                continue
+            if row.declaration.secret:
+                parser.advice[row.flag] = f"everybody can list a command's options, so set {row.environment[-1]}"
+            else:
                 _add(titled, row)
     titled.add_argument("--config", metavar="FILE", type=Path, default=None,
-                        help=f"Settings as TOML; without it, {FILE_NAME} in the current directory if there is one.")
+                        help=f"Settings as TOML; without it, {FILE_NAME} in the current directory if there is one")
 
 
 def given(values: argparse.Namespace, table: Iterable[Setting]) -> dict[str, Any]:
@@ -80,9 +118,10 @@ class _SwitchWithFiles(argparse.Action):
 
 
 def _help(row: Setting) -> str:
-    text = row.declaration.help
+    """The first sentence; ``hotshoe settings NAME`` shows the others."""
+    text = row.declaration.help.partition(". ")[0].removesuffix(".")
     if row.declaration.choices:
-        text += f" One of {', '.join(row.declaration.choices)}."
+        text += f": {', '.join(row.declaration.choices)}"
     if row.kind not in (Kind.SWITCH, Kind.TEXTS) and row.default not in (None, ""):
         unit = f" {row.declaration.unit}" if row.declaration.unit else ""
         text += f" (default: {row.default}{unit})"

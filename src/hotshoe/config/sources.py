@@ -134,6 +134,21 @@ def _from_bokeh(row: Setting, text: str) -> str:
     return text if row.declaration.from_bokeh is None else row.declaration.from_bokeh(text)
 
 
+def read_bokeh_file(file: Path) -> BokehFile:
+    """A file of bokeh's settings in YAML. Raises ``ConfigError``."""
+    import yaml  # type: ignore[import-untyped]  # half of the users have no such file
+
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: can't be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{file}: is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: has no settings: each is a line like log_level: debug")
+    return BokehFile(file, values)
+
+
 def validate(table: Iterable[Setting], values: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` for the first value that its setting can't have."""
     for row in table:

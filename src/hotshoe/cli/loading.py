@@ -1,0 +1,79 @@
+"""From a parsed command line to settings: the options, the environment, and the files that they name."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import FILE_NAME, TABLE, BokehFile, Given, Setting, Settings, gather, read_bokeh_file
+from .options import given
+
+_log = logging.getLogger("hotshoe")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All that settings come from."""
+
+    explicit: Mapping[str, Any]
+    environ: Mapping[str, str]
+    file: Path | None = None
+    bokeh: BokehFile | None = None
+    bokeh_user: BokehFile | None = None
+
+    @classmethod
+    def of(cls, values: argparse.Namespace, environ: Mapping[str, str], **explicit: Any) -> Sources:
+        """What the options say, what ``explicit`` adds to it, and what they name. Raises ``ConfigError``."""
+        options = {**given(values, TABLE), **explicit}
+        some = cls(options, environ, values.config or _local_file(), bokeh_user=_user_file())
+        named = some.gather().get("use_config")
+        return some if named is None else replace(some, bokeh=read_bokeh_file(Path(named.value)))
+
+    def gather(self) -> dict[str, Given]:
+        """What is given, by name, with the places where it stands. Raises ``ConfigError``."""
+        return gather(TABLE, self.explicit, self.environ, self.file, flags=True, bokeh=self.bokeh,
+                      bokeh_user=self.bokeh_user)
+
+    def settings(self) -> Settings:
+        """The settings. Raises ``ConfigError``."""
+        return Settings(**{name: found.value for name, found in self.gather().items()})
+
+
+def tell_bokeh(file: BokehFile | None) -> None:
+    """Have bokeh itself read its file of settings, and warn of keys that it does not know."""
+    if file is None:
+        return
+    from bokeh.settings import settings
+    from bokeh.util.settings import get_all_settings
+
+    _log.info("Using override config file: %s", file.path)
+    settings.load_config(str(file.path))
+    known = [setting.name for setting in get_all_settings().values()]
+    for key in file.values:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            _log.warning("%s: bokeh has no setting %s%s", file.path, key, hint)
+
+
+def some_of(*names: str) -> Iterable[Setting]:
+    """The rows of these settings."""
+    return [row for row in TABLE if row.name in names]
+
+
+def _local_file() -> Path | None:
+    file = Path(FILE_NAME)
+    return file if file.is_file() else None
+
+
+def _user_file() -> BokehFile | None:
+    try:
+        file = Path.home() / ".bokeh" / "bokeh.yaml"
+    except RuntimeError:  # a user without a home
+        return None
+    return read_bokeh_file(file) if file.is_file() else None
