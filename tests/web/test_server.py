@@ -18,7 +18,7 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from hotshoe.errors import AppError, BindError, ConfigError
-from hotshoe.web import server as server_module
+from hotshoe.web import service
 from hotshoe.web.server import Server
 
 
@@ -201,7 +201,7 @@ def test_sessions_are_updated_from_anywhere() -> None:
 
 
 def test_a_stuck_app_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "HOST_GRACE_S", 0.3)
+    monkeypatch.setattr(service, "HOST_GRACE_S", 0.3)
     release = threading.Event()
     entered = threading.Event()
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from hotshoe.config import Settings
-from hotshoe.hosts.inline import InlineHost
 from hotshoe.hosts.reloading import load_apps
-from hotshoe.pages.assets import bokehjs_dir
-from hotshoe.web.front import Front
+from hotshoe.web.limits import raise_file_limit
 from hotshoe.web.listening import Listeners, listen
 from hotshoe.web.loops import close_loop, ending_signals, is_current, new_loop, switching_fast
-from hotshoe.web.serving import Serving
+from hotshoe.web.service import STOP_GRACE_S, Service
+from hotshoe.web.tls import Tls
+from hotshoe.web.unix_sockets import listen_unix
 
 if TYPE_CHECKING:
     import signal
@@ -33,12 +33,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-HOST_GRACE_S = 5.0
-"""How long sessions and hooks may take to end."""
-CONNECTION_GRACE_S = 1.0
-THREAD_GRACE_S = HOST_GRACE_S + CONNECTION_GRACE_S + 4.0
-PREPARE_AFTER_S = 2.0
-_PREPARED = ("bokeh.min.js", "bokeh-widgets.min.js", "bokeh-gl.min.js", "bokeh-tables.min.js")
+THREAD_GRACE_S = STOP_GRACE_S + 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +50,6 @@ class Pending:
         return asyncio.wrap_future(self.future).__await__()
 
 
-@dataclass(slots=True)
-class _Running:
-    """All that exists only between start and stop."""
-
-    host: InlineHost
-    front: Front
-    serving: Serving
-    prepare: asyncio.TimerHandle | None = None
-
-
 class Server:
     """Serves apps: a path, a function ``f(doc)``, an ``Application``, a list of these, or a mapping by URL.
 
@@ -73,7 +58,7 @@ class Server:
     ``run`` serves here until a signal ends it. Settings are fields of ``Settings``, by name: ``port=0``. A stopped
     server can be started again.
 
-    Raises AppError for what is no app, ConfigError for a wrong setting and, on start, BindError.
+    Raises AppError for what is no app, ConfigError for a wrong setting or certificate and, on start, BindError.
     """
 
     def __init__(
@@ -85,11 +70,12 @@ class Server:
         **overrides: Any,
     ) -> None:
         self._settings = (settings or Settings()).replace(**overrides)
+        self._tls = Tls.of(self._settings)
         self._apps, self._sources = load_apps(apps, self._settings)
         self._given_loop: asyncio.AbstractEventLoop | None = getattr(io_loop, "asyncio_loop", io_loop)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: Listeners | None = None
-        self._running: _Running | None = None
+        self._running: Service | None = None
         self._thread: threading.Thread | None = None
         self._ending: asyncio.Event | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -111,7 +97,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port; with ``port=0`` it is known once the server has started."""
+        """The port; with ``port=0`` it is known once the server has started. On a Unix socket it is 0."""
         return self._port
 
     @property
@@ -127,14 +113,23 @@ class Server:
 
     @property
     def urls(self) -> list[str]:
-        """The apps' full URLs, in the order in which they were given, quoted for a browser."""
-        return [self.url(quote(path)) for path in self._apps]
+        """The apps' full URLs, in the order in which they were given, quoted for a browser.
+
+        None on a Unix socket, which no browser reaches by itself.
+        """
+        return [] if self._settings.unix_socket else [self.url(quote(path)) for path in self._apps]
 
     def url(self, path: str = "/") -> str:
-        """The full URL of a path below the prefix; the path is taken as it is, a query may follow it."""
+        """The full URL of a path below the prefix; the path is taken as it is, a query may follow it.
+
+        Raises RuntimeError on a Unix socket, where only the proxy before it has one.
+        """
+        if self._settings.unix_socket:
+            raise RuntimeError("a server on a Unix socket has no URL of its own")
         name = self.address or "localhost"
         host = f"[{name}]" if ":" in name else name
-        return f"http://{host}:{self.port}{self.prefix}{path if path.startswith('/') else '/' + path}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{host}:{self.port}{self.prefix}{path if path.startswith('/') else '/' + path}"
 
     def show(self, path: str = "/") -> None:
         """Open an app in the browser."""
@@ -191,7 +186,9 @@ class Server:
             return
         self._loop = asyncio.get_running_loop()
         try:
-            self._running = await self._begin(self._listen())
+            service = Service(self._apps, self._listen(), self._settings, sources=self._sources, tls=self._tls)
+            await service.start()
+            self._running = service
         except BaseException:
             self._forget()
             raise
@@ -200,7 +197,7 @@ class Server:
         """The same as ``stop``, on the loop that serves."""
         running, self._running = self._running, None
         if running is not None:
-            self._ended = asyncio.create_task(self._end(running))
+            self._ended = asyncio.create_task(running.stop())
         if self._ended is not None:
             await asyncio.shield(self._ended)  # it goes on if who waits for it is cancelled
         if self._ending is not None:
@@ -223,8 +220,10 @@ class Server:
         """Serve until SIGINT or SIGTERM (a second one does not wait for anything); blocks.
 
         ``on_started`` is called once the server takes requests, ``on_signal`` in the handler of the first signal.
-        A process that does nothing else: Python's switch interval is shortened while it serves on threads.
+        A process that does nothing else: Python's switch interval is shortened while it serves on threads, and it
+        may open as many files as the system lets it.
         """
+        raise_file_limit()
         with switching_fast(self._settings.threads > 0), ending_signals(partial(self._on_signal, on_signal)):
             if self._thread is None:
                 self._run_here(on_started)
@@ -256,41 +255,6 @@ class Server:
         await self.stop_async()
 
     # -- on the loop
-
-    async def _begin(self, listeners: Listeners) -> _Running:
-        settings = self._settings
-        host = InlineHost(self._apps, settings, sources=self._sources)
-        front = Front(host, settings=settings)
-        serving = Serving(
-            front,
-            listeners,
-            max_message_bytes=settings.websocket_max_message_size,
-            ping_interval_s=settings.keep_alive_milliseconds / 1000,
-        )
-        running = _Running(host, front, serving)
-        if settings.dev and not listeners.are_local:
-            _log.warning("dev mode shows code and data to whoever reaches this server; "
-                         "with --address 127.0.0.1 nobody else does")
-        try:
-            await front.start()
-            await serving.start()
-        except BaseException:
-            await self._end(running)
-            raise
-        running.prepare = asyncio.get_running_loop().call_later(PREPARE_AFTER_S, _prepare, front)
-        return running
-
-    async def _end(self, running: _Running) -> None:
-        if running.prepare is not None:
-            running.prepare.cancel()
-        running.serving.refuse()
-        try:
-            async with asyncio.timeout(HOST_GRACE_S):
-                await running.front.stop()
-        except TimeoutError:
-            _log.warning("Stopping without the sessions and hooks that did not end within %g s", HOST_GRACE_S)
-        finally:
-            await running.serving.stop(CONNECTION_GRACE_S)
 
     # -- threads and loops
 
@@ -376,7 +340,11 @@ class Server:
 
     def _listen(self) -> Listeners:
         if self._listeners is None:
-            self._listeners = listen(self._settings.address, self._settings.port)
+            settings = self._settings
+            if settings.unix_socket:
+                self._listeners = listen_unix(settings.unix_socket, int(settings.unix_socket_mode, 8))
+            else:
+                self._listeners = listen(settings.address, settings.port)
             self._port = self._listeners.port
         return self._listeners
 
@@ -385,7 +353,7 @@ class Server:
             self._listeners.close()
             self._listeners = None
 
-    def _need_running(self) -> _Running:
+    def _need_running(self) -> Service:
         if self._running is None:
             raise RuntimeError("the server is not running")
         return self._running
@@ -394,8 +362,3 @@ class Server:
 def _tell_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("The server could not start: %s", error, exc_info=error)
-
-
-def _prepare(front: Front) -> None:
-    folder = bokehjs_dir() / "js"
-    front.static.prepare(folder / name for name in _PREPARED)

@@ -6,6 +6,7 @@ uvicorn's own ``Server`` owns the process (signals, logging, exit); a library mu
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from email.utils import formatdate
 from typing import Any
@@ -15,22 +16,38 @@ from uvicorn.config import Config
 from hotshoe.web.http_protocol import ServingState
 from hotshoe.web.listening import BACKLOG, Listeners
 from hotshoe.web.protocol import protocols
+from hotshoe.web.tls import Tls
 
 KEEP_ALIVE_S = 75
 """Longer than the 60 s for which proxies keep idle connections to a server."""
+
+CERTIFICATE_EVERY_S = 2.0
+"""How often to look whether the certificate has changed."""
+
+HANDSHAKE_TIMEOUT_S = 10.0
+SHUTDOWN_TIMEOUT_S = 2.0
+"""For TLS, where they are more than a packet."""
 
 
 class Serving:
     """Serves ``app`` from ``start`` to ``stop``; both run on the same loop."""
 
     def __init__(
-        self, app: Any, listeners: Listeners, *, max_message_bytes: int, ping_interval_s: float | None
+        self,
+        app: Any,
+        listeners: Listeners,
+        *,
+        max_message_bytes: int,
+        ping_interval_s: float | None,
+        state: ServingState | None = None,
+        tls: Tls | None = None,
     ) -> None:
         http, websocket = protocols()
         self._listeners = listeners
-        self._state = ServingState()
+        self._state = state or ServingState()
+        self._tls = tls
         self._servers: list[asyncio.AbstractServer] = []
-        self._clock: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._config = Config(
             app,
             http=http,
@@ -60,9 +77,25 @@ class Serving:
         """Begin to accept connections."""
         loop = asyncio.get_running_loop()
         self._set_date()
-        self._clock = loop.create_task(self._keep_date())
+        self._tasks = [loop.create_task(self._keep_date())]
+        if self._tls is not None:
+            self._tasks.append(loop.create_task(self._keep_certificate(self._tls)))
         for sock in self._listeners.sockets:
-            self._servers.append(await loop.create_server(self._protocol, sock=sock, backlog=BACKLOG))
+            self._servers.append(await self._serve(loop, sock))
+
+    async def _serve(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> asyncio.AbstractServer:
+        if sock.family not in (socket.AF_INET, socket.AF_INET6):
+            return await loop.create_unix_server(self._protocol, sock=sock, backlog=BACKLOG)
+        if self._tls is None:
+            return await loop.create_server(self._protocol, sock=sock, backlog=BACKLOG)
+        return await loop.create_server(
+            self._protocol,
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=self._tls.context,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+            ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+        )
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open go on."""
@@ -73,8 +106,8 @@ class Serving:
     async def stop(self, grace_s: float) -> None:
         """Close all connections: properly within ``grace_s``, by force after it."""
         self.refuse()
-        if self._clock is not None:
-            self._clock.cancel()
+        for task in self._tasks:
+            task.cancel()
         for connection in list(self._state.connections):
             connection.shutdown()
         if not await self._ended(grace_s):
@@ -107,6 +140,11 @@ class Serving:
     def _set_date(self) -> None:
         # A list of its own each time: connections hold on to the one they got.
         self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+
+    async def _keep_certificate(self, tls: Tls) -> None:
+        while True:
+            await asyncio.sleep(CERTIFICATE_EVERY_S)
+            await asyncio.to_thread(tls.refresh)  # files may be slow, and so is the key of a key
 
     async def _keep_date(self) -> None:
         while True:
