@@ -117,7 +117,7 @@ async def test_a_place_is_free_again_when_a_session_ends_or_fails(make: Make) ->
 
 async def test_what_viewers_are_told(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     host = make(1, App(build=lambda document: None), App(build=lambda document: None))
-    front = Front(host, settings=Settings())
+    front = Front(host, settings=Settings(session_ids="unsigned"))
     await front.start()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=front), base_url="http://h") as client:
         assert (await client.get("/a", headers={"Bokeh-Session-Id": "x"})).status_code == 200

@@ -54,6 +54,8 @@ globalThis.document = {
   head: { appendChild: (element) => inserted.push(element) },
   createElement: (tag) => ({ tag, onload: null, onerror: null }),
 };
+globalThis.addEventListener = () => undefined;
+globalThis.location = { origin: "http://h" };
 globalThis.WebSocket = FakeSocket;
 
 function install(config) {

@@ -17,13 +17,14 @@ MakeSite = Callable[..., Site]
 
 @pytest.fixture
 async def make_site() -> AsyncIterator[MakeSite]:
-    """Makes a site: ``make_site("/a", "/b", prefix="p", …)``."""
+    """Makes a site: ``make_site("/a", "/b", prefix="p", …)``; it takes any session id unless it is told otherwise."""
     made: list[Site] = []
 
-    def make(*apps: AppInfo | str, **settings: Any) -> Site:
+    def make(*apps: AppInfo | str, only_local: bool = False, **settings: Any) -> Site:
         infos = [app if isinstance(app, AppInfo) else AppInfo(app, app.strip("/").title()) for app in apps]
         host = ToldHost(*infos)
-        made.append(Site(host, Front(host, settings=Settings(**settings))))
+        chosen = Settings(**{"session_ids": "unsigned", **settings})
+        made.append(Site(host, Front(host, settings=chosen, only_local=only_local)))
         return made[-1]
 
     yield make

@@ -142,7 +142,8 @@ class Peer:
 
 
 def socket_scope(path: str, *, protocols: Sequence[str] = (), headers: Mapping[str, str] | None = None,
-                 batch: bool = False, plain: bool = False, query: bytes = b"", root_path: str = "") -> dict[str, Any]:
+                 batch: bool = False, plain: bool = False, query: bytes = b"", root_path: str = "",
+                 client: tuple[str, int] | None = ("127.0.0.1", 1)) -> dict[str, Any]:
     extensions: dict[str, Any] = {} if plain else {"websocket.http.response": {}}
     if batch:
         extensions[BATCH] = {}
@@ -150,7 +151,7 @@ def socket_scope(path: str, *, protocols: Sequence[str] = (), headers: Mapping[s
     return {
         "type": "websocket", "path": path, "query_string": query, "root_path": root_path, "scheme": "ws",
         "headers": [(name.lower().encode(), value.encode()) for name, value in pairs.items()],
-        "subprotocols": list(protocols), "extensions": extensions, "client": ("127.0.0.1", 1), "server": ("h", 80),
+        "subprotocols": list(protocols), "extensions": extensions, "client": client, "server": ("h", 80),
     }
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from hotshoe.web.origins import allowed, host_of, pattern_of, same_origin, same_origin_socket
+import pytest
+from tests.web.conftest import MakeSite
+
+from hotshoe.web.origins import allowed, host_of, is_local_name, pattern_of, same_origin, same_origin_socket
 
 
 @pytest.mark.parametrize(("origin", "host"), [
@@ -85,3 +88,47 @@ def test_an_entry_without_a_port_is_one_of_port_80() -> None:
 def test_host_of() -> None:
     assert host_of("https://Example.com:1") == "example.com:1"
     assert host_of("http://[::1") == ""
+
+
+@pytest.mark.parametrize(("host", "local"), [
+    ("localhost", True), ("localhost:5006", True), ("LOCALHOST.:5006", True), ("app.localhost:1", True),
+    ("127.0.0.1:5006", True), ("127.8.9.1", True), ("[::1]:5006", True), ("[::1]", True),
+    ("evil.example", False), ("evil.example:5006", False), ("localhost.evil.example", False), ("", False),
+    ("10.0.0.1", False), ("evillocalhost", False), ("[::2]", False), ("127.0.0.1.evil.example", False),
+    (":5006", False),
+])
+def test_names_of_this_machine(host: str, local: bool) -> None:
+    assert is_local_name(host) is local
+
+
+async def test_a_foreign_name_gets_nothing_from_a_server_of_this_machine(make_site: MakeSite) -> None:
+    site = make_site("/a", only_local=True)
+    answer = await site.get("/a", headers={"Host": "evil.example"})
+    assert answer.status_code == 403
+    assert "--use-xheaders" in answer.text
+    assert "--allow-websocket-origin=evil.example" in answer.text
+    assert site.host.wishes == []
+    for path in ("/a/metadata", "/static/js/bokeh.min.js", "/a/autoload.js?bokeh-autoload-element=e", "/"):
+        assert (await site.get(path, headers={"Host": "evil.example"})).status_code == 403, path
+    peer = site.connect("/a/ws", protocols=["bokeh", "t"], headers={"host": "evil.example"})
+    assert (await peer.hear())["status"] == 403
+    assert (await site.get("/a", headers={"Host": "localhost:5006"})).status_code == 200
+
+
+@pytest.mark.parametrize("settings", [
+    {"only_local": False}, {"only_local": True, "use_xheaders": True},
+    {"only_local": True, "allow_websocket_origin": ["site.example"]},
+])
+async def test_where_a_proxy_or_a_list_is_named_any_name_goes(make_site: MakeSite, settings: dict[str, Any]) -> None:
+    site = make_site("/a", **settings)
+    assert (await site.get("/a", headers={"Host": "other.example"})).status_code == 200
+
+
+async def test_the_page_can_ask_why_it_was_refused(make_site: MakeSite) -> None:
+    site = make_site("/a")
+    refused = (await site.get("/_hotshoe/refusal?origin=https://shop.example")).json()
+    assert "--allow-websocket-origin=shop.example" in refused["refusal"]
+    own = (await site.get("/_hotshoe/refusal?origin=http://testserver")).json()
+    assert own == {"refusal": None}
+    odd = (await site.get("/_hotshoe/refusal?origin=%00<script>")).json()
+    assert odd["refusal"] is not None

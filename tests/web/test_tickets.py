@@ -7,7 +7,7 @@ import pytest
 from hotshoe.apps.request import Request
 from hotshoe.errors import RequestError, TokenError
 from hotshoe.tokens import check_session_id, new_session_id, read
-from hotshoe.web.tickets import Tickets
+from hotshoe.web.tickets import Mode, Tickets
 
 KEY = b"k" * 32
 
@@ -20,7 +20,7 @@ def test_a_new_session() -> None:
 
 
 def test_signed_ids_and_tokens() -> None:
-    tickets = Tickets(key=KEY, clock=lambda: 1000.0)
+    tickets = Tickets([KEY], Mode.SIGNED, clock=lambda: 1000.0)
     session_id = tickets.of_page({}, None).session_id
     assert check_session_id(session_id, KEY)
     token = tickets.mint(session_id, Request(arguments={"a": [b"1"]}), {"user": "jo"})
@@ -31,15 +31,18 @@ def test_signed_ids_and_tokens() -> None:
     with pytest.raises(TokenError):
         tickets.of_token(Tickets().mint(session_id, Request(), {}))
     with pytest.raises(TokenError):
-        tickets.of_token(Tickets(key=b"other" * 8).mint(session_id, Request(), {}))
+        tickets.of_token(Tickets([b"other" * 8], Mode.SIGNED).mint(session_id, Request(), {}))
 
 
 def test_external_ids() -> None:
-    tickets = Tickets(generate_ids=False)
+    tickets = Tickets([KEY], Mode.EXTERNAL)
     with pytest.raises(RequestError, match="No bokeh-session-id provided") as caught:
         tickets.of_page({}, None)
     assert caught.value.status == 403
-    assert tickets.of_page({"bokeh-session-id": [b"mine"]}, None).session_id == "mine"
+    mine = new_session_id(key=KEY)
+    assert tickets.of_page({"bokeh-session-id": [mine.encode()]}, None).session_id == mine
+    with pytest.raises(RequestError, match="Invalid token or session ID"):
+        tickets.of_page({"bokeh-session-id": [b"mine"]}, None)
 
 
 def test_expiry() -> None:
@@ -55,6 +58,6 @@ def test_expiry() -> None:
 
 def test_a_token_stays_short_whatever_the_browser_sends() -> None:
     request = Request(arguments={"a": [b"1"]}, headers={"X": "y" * 9000}, cookies={"c": "d" * 9000})
-    token = Tickets(key=KEY).mint(new_session_id(key=KEY), request, {})
+    token = Tickets([KEY], Mode.AUTO).mint(new_session_id(key=KEY), request, {})
     assert len(token) < 512
     assert read(token, key=KEY).payload == {"arguments": {"a": [b"1"]}}

@@ -13,16 +13,16 @@ from ..config import Settings
 from ..errors import CapacityError, RemoteError, SessionGone
 from ..hosts.host import Host
 from . import own_pages
-from .answers import TRY_AGAIN, Answer, Receive, Scope, Send
+from .answers import NO_STORE, TRY_AGAIN, Answer, Receive, Scope, Send, json
 from .app_answers import AppAnswers
 from .autoload import cors_headers
 from .disclosure import Disclosure
 from .handshakes import Handshakes
 from .lifecycle import Lifecycle
 from .mishaps import failure_of, report_of
-from .origins import Origins
+from .origins import Origins, misnamed
 from .own_answers import Assets, OwnAnswers, folder_of
-from .requests import request_id
+from .requests import arguments_of, last, request_id
 from .routes import Kind, Route, Routes
 from .secret_keys import keys_of
 from .sockets import refuse_text
@@ -36,12 +36,13 @@ _log = logging.getLogger(__name__)
 class Front:
     """An ASGI callable for http, websocket and lifespan."""
 
-    def __init__(self, host: Host, *, settings: Settings) -> None:
+    def __init__(self, host: Host, *, settings: Settings, only_local: bool = False) -> None:
         self._host = host
         self._settings = settings
         self._lifecycle = Lifecycle(host)
         self._static = self._new_static()
-        self._origins = Origins(settings.allow_websocket_origin)
+        only_local = only_local and not settings.use_xheaders
+        self._origins = Origins(settings.allow_websocket_origin, only_local=only_local)
         self._known_routes: Routes | None = None
         keys = keys_of(settings)
         mode = Mode(settings.session_ids)
@@ -125,6 +126,10 @@ class Front:
         if not self._lifecycle.running and not await self._lifecycle.ready():
             await own_pages.error_page(503, headers={"Retry-After": "5"}).send(scope, send)
             return
+        if self._origins.is_misnamed(scope):
+            page = own_pages.error_page(403, misnamed(scope), words="This server does not know that name.")
+            await page.send(scope, send)
+            return
         route = self._routes.resolve(scope["path"], scope.get("root_path", ""))
         if self._allows(route, scope["method"]) and (found := folder_of(route)) is not None:
             root, relative, packaged = found
@@ -162,7 +167,14 @@ class Front:
             return own_pages.error_page(500, words=words, error_id=error_id, home=home)
 
     async def _asset(self, scope: Scope, route: Route) -> Answer:
+        if route.rest == "refusal":
+            return self._refusal(scope)
         return await Assets(self._static).answer(scope, route)
+
+    def _refusal(self, scope: Scope) -> Answer:
+        """Why a page's websocket is refused, which no script can read from the handshake itself."""
+        origin = last(arguments_of(scope.get("query_string", b"")), "origin") or ""
+        return json({"refusal": self._origins.explain(scope, origin)}, NO_STORE)
 
     # -- websockets
 
@@ -171,6 +183,9 @@ class Front:
             return
         if not self._lifecycle.running and not await self._lifecycle.ready():
             await refuse_text(scope, send, "The server is shutting down", 503)
+            return
+        if self._origins.is_misnamed(scope):
+            await refuse_text(scope, send, misnamed(scope), 403)
             return
         route = self._routes.resolve(scope["path"], scope.get("root_path", ""))
         await self._handshakes.serve(scope, receive, send, route)

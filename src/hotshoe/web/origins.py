@@ -1,4 +1,6 @@
-"""Which origins may open a websocket: the page's own always, others only when they are named.
+"""Which names the server answers to, and which origins may open a websocket.
+
+The page's own origin always may, others only when they are named.
 
 An origin is the same if its host and port are those that the request was sent to. What a page's script can't set
 is believed: ``Host``, and for a websocket also ``X-Forwarded-Host`` and ``Sec-Fetch-Site``, so that a proxy that
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from .requests import Scope, header
@@ -19,23 +22,26 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
 class Origins:
-    """The allow list of one front."""
+    """The allow list of one front.
 
-    def __init__(self, entries: Iterable[str]) -> None:
+    ``only_local`` says that only this machine can reach the server, with no proxy between and no allow list. A browser
+    here may then be made to ask it by a foreign name (DNS rebinding), so the name counts.
+    """
+
+    def __init__(self, entries: Iterable[str], *, only_local: bool = False) -> None:
         self._patterns = tuple(map(pattern_of, entries))
+        self._only_local = only_local and not self._patterns
+
+    def is_misnamed(self, scope: Scope) -> bool:
+        """Whether the request asks for the server by a name that can't be its own."""
+        return self._only_local and not is_local_name(header(scope, b"host") or "")
 
     def admit(self, scope: Scope) -> bool:
         """Whether the websocket may be opened; a refusal is logged with the flag that would allow it."""
         origin = header(scope, b"origin")
         if origin is None:
             return True  # no browser: Python clients send none
-        own = same_origin_socket(
-            origin,
-            host=header(scope, b"host"),
-            forwarded_host=header(scope, b"x-forwarded-host"),
-            fetch_site=header(scope, b"sec-fetch-site"),
-        )
-        if own or allowed(origin, self._patterns):
+        if self._is_admitted(scope, origin):
             return True
         name = host_of(origin) or origin
         _log.error("Refusing websocket connection from Origin %r; use --allow-websocket-origin=%r or set "
@@ -43,12 +49,50 @@ class Origins:
                    origin, name, name, header(scope, b"host"))
         return False
 
+    def explain(self, scope: Scope, origin: str) -> str | None:
+        """Why a page of ``origin`` gets no websocket when it asks as ``scope`` did; ``None`` if it gets one."""
+        if self._is_admitted(scope, origin):
+            return None
+        name = host_of(origin) or origin
+        return (f"This server does not let pages of {name} connect. Whoever runs it can allow them with "
+                f"--allow-websocket-origin={name}.")
+
+    def _is_admitted(self, scope: Scope, origin: str) -> bool:
+        own = same_origin_socket(
+            origin,
+            host=header(scope, b"host"),
+            forwarded_host=header(scope, b"x-forwarded-host"),
+            fetch_site=header(scope, b"sec-fetch-site"),
+        )
+        return own or allowed(origin, self._patterns)
+
     def names(self, origin: str) -> bool:
         """Whether the list names the origin, so that it may have credentials.
 
         A lone ``*`` opens sockets to everyone; it is no reason to hand cookies to everyone.
         """
         return allowed(origin, [pattern for pattern in self._patterns if pattern != "*"])
+
+
+def misnamed(scope: Scope) -> str:
+    """What to say, and to log, of a request that ``Origins.is_misnamed``."""
+    host = header(scope, b"host") or ""
+    text = (f"It listens on this machine only, and was asked for as {host!r}. If a proxy brings you here, start it "
+            f"with --use-xheaders; else allow the name with --allow-websocket-origin={host or 'HOST'}.")
+    _log.warning("Refusing a request: %s", text)
+    return text
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a ``Host`` names this machine to itself: ``localhost``, a name below it, or a loopback address."""
+    name, _ = _split(host.strip().lower())
+    name = name.removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def same_origin(origin: str, host: str | None) -> bool:

@@ -213,7 +213,10 @@
   window.WebSocket = new Proxy(window.WebSocket, {
     construct(native, args, new_target) {
       const socket = Reflect.construct(native, args, new_target);
-      if (speaks_bokeh(args[1])) new Gate(socket);
+      if (speaks_bokeh(args[1])) {
+        new Gate(socket);
+        follow_closing(socket, config().base);
+      }
       return socket;
     },
   });
