@@ -49,6 +49,7 @@ def test_prefix_is_normalized(given: str, prefix: str) -> None:
     ("/sliders/embed.js", Kind.ASSET, None, "embed.js"),
     ("/nothing/embed.js", Kind.ASSET, None, "embed.js"),
     ("/embed.js", Kind.ASSET, None, "embed.js"),
+    ("/nothing/autoload.js", Kind.AUTOLOAD, None, ""),
     ("/sliders/static/embed.js", Kind.APP_STATIC, "/sliders", "embed.js"),
     ("/static/embed.js", Kind.STATIC, None, "embed.js"),
     ("/_hotshoe/thumbnails/deep/er", Kind.THUMBNAIL, "/deep/er", ""),

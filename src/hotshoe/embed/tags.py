@@ -1,4 +1,4 @@
-"""The HTML that sites put into their pages; all of it is safe to be put there as it is (``markupsafe.Markup``)."""
+"""The HTML that sites put into their pages; all of it is safe to be put there as it is."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import re
 import secrets
 from collections.abc import Mapping
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
-
-from markupsafe import Markup, escape
 
 from .addresses import Address, query_of
 
 if TYPE_CHECKING:
     from bokeh.model import Model
 
-_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _NONCE = re.compile(r"[A-Za-z0-9_+/=-]*")
@@ -26,8 +25,21 @@ _NONCE = re.compile(r"[A-Za-z0-9_+/=-]*")
 Resources = Literal["default"] | None
 
 
+class Html(str):
+    """A text that templates put in as it is: Jinja2 and others look for ``__html__``.
+
+    It is no ``markupsafe.Markup``, which escapes what it is added to; sites add these as the texts that they were.
+    """
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        """The text itself."""
+        return str(self)
+
+
 def app_tag(path: str, *, arguments: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,
-            with_credentials: bool = False, resources: Resources = "default", nonce: str = "") -> Markup:
+            with_credentials: bool = False, resources: Resources = "default", nonce: str = "") -> Html:
     """A ``<bokeh-app>`` element with the script that makes it work.
 
     ``path`` is where the browser finds the app: ``/sliders``, relative to the page, or a whole URL. Raises
@@ -44,12 +56,12 @@ def app_tag(path: str, *, arguments: Mapping[str, Any] | None = None, headers: M
     }
     words = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items() if value is not None)
     script = f'<script src="{escape(address.below("embed.js"))}" async{_nonce(nonce)}></script>'
-    return Markup(f"<bokeh-app{words}></bokeh-app>\n{script}")  # noqa: S704 (escaped above)
+    return Html(f"<bokeh-app{words}>{_meanwhile(address)}</bokeh-app>\n{script}")
 
 
 def server_document(url: str = "default", relative_urls: bool = False, resources: Resources = "default",
                     arguments: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,
-                    with_credentials: bool = False, *, nonce: str = "") -> Markup:
+                    with_credentials: bool = False, *, nonce: str = "") -> Html:
     """A script that embeds an app, as ``bokeh.embed.server_document`` makes it.
 
     ``url`` may also be a path, which the page's own host serves. ``relative_urls`` has the browser ask the page's
@@ -63,7 +75,7 @@ def server_document(url: str = "default", relative_urls: bool = False, resources
 def server_session(model: Model | None = None, session_id: str | None = None, url: str = "default",
                    relative_urls: bool = False, resources: Resources = "default",
                    headers: Mapping[str, str] | None = None, with_credentials: bool = False, *,
-                   nonce: str = "") -> Markup:
+                   nonce: str = "") -> Html:
     """A script that embeds the session with this id, as ``bokeh.embed.server_session`` makes it.
 
     Of ``model``, a root of the session's document, only that is shown, else the whole document.
@@ -75,6 +87,12 @@ def server_session(model: Model | None = None, session_id: str | None = None, ur
     _check(with_id, False, resources)
     root = None if model is None else model.id
     return _script(url, relative_urls, resources, "", with_id, with_credentials, nonce, root)
+
+
+def _meanwhile(address: Address) -> str:
+    """What is there until the script has come, and stays if it never does."""
+    link = f'<a href="{escape(address.url or "/")}">Open it by itself.</a>'
+    return f"<p>Loading an app… If it does not appear, its server can't be reached. {link}</p>"
 
 
 def _check(headers: Mapping[str, str] | None, with_credentials: bool, resources: Resources) -> None:
@@ -95,7 +113,7 @@ def _nonce(nonce: str) -> str:
 
 
 def _script(url: str, relative_urls: bool, resources: Resources, query: str, headers: dict[str, str],
-            with_credentials: bool, nonce: str, root: str | None = None) -> Markup:
+            with_credentials: bool, nonce: str, root: str | None = None) -> Html:
     address = Address.of(_default_url() if url == "default" else url)
     element_id = f"p{secrets.token_hex(16)}"
     asked = [
@@ -115,7 +133,7 @@ def _script(url: str, relative_urls: bool, resources: Resources, query: str, hea
     }
     of_root = "" if root is None else f' data-bokeh-root="{escape(root)}"'
     code = f"{_load_code()}({json.dumps(plan).translate(_ESCAPES)});"
-    return Markup(f'<script id="{element_id}"{of_root}{_nonce(nonce)}>\n{code}\n</script>')  # noqa: S704 (as JSON)
+    return Html(f'<script id="{element_id}"{of_root}{_nonce(nonce)}>\n{code}\n</script>')
 
 
 def _quoted(value: str | None) -> str:

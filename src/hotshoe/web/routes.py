@@ -110,9 +110,14 @@ class Routes:
         head, _, tail = trimmed.rpartition("/")
         if (kind := _ENDPOINTS.get(tail)) and (app := self._apps.get(head or "/")):
             return Route(kind, app, up=climb(rest))
-        if (file := self._app_static(rest)) is None and tail == COMPONENT and not rest.startswith("/static/"):
+        file = self._app_static(rest)
+        return self._of_no_app(rest, tail) if file is None and not rest.startswith("/static/") else file
+
+    def _of_no_app(self, rest: str, tail: str) -> Route | None:
+        """What embedding pages ask for below any path: where there is no app, they have to hear that."""
+        if tail == COMPONENT:
             return Route(Kind.ASSET, rest=COMPONENT, up=climb(rest))
-        return file
+        return Route(Kind.AUTOLOAD, up=climb(rest)) if tail == "autoload.js" else None
 
     def _app_static(self, rest: str) -> Route | None:
         at = rest.find("/static/")
