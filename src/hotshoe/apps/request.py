@@ -24,13 +24,17 @@ class Request:
     """Names in ``Title-Case``; repeated headers are joined by a comma."""
     cookies: Mapping[str, str] = field(default_factory=dict)
     remote_ip: str | None = None
+    client_known: bool = False
+    """Whether ``remote_ip`` is the visitor's own address; else a proxy's, or perhaps one's."""
     protocol: str = "http"
     """``http`` or ``https``."""
     host: str = ""
     root_path: str = ""
     """Where an outer ASGI app mounted this one."""
     user: Any = None
-    """``scope["user"]`` of an outer framework, if there is one."""
+    """Who has logged in, as a ``hotshoe.auth.User``; without a login, ``scope["user"]`` of an outer framework."""
+    logout_url: str | None = None
+    """Where the user logs out, if there is such a place."""
 
     @property
     def uri(self) -> str:

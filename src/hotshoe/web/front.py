@@ -18,10 +18,12 @@ from .app_answers import AppAnswers
 from .autoload import cors_headers
 from .disclosure import Disclosure
 from .handshakes import Handshakes
+from .headers import SecurityHeaders
 from .lifecycle import Lifecycle
 from .mishaps import failure_of, report_of
 from .origins import Origins, misnamed
 from .own_answers import Assets, OwnAnswers, folder_of
+from .proxies import Proxies
 from .requests import arguments_of, last, request_id
 from .routes import Kind, Route, Routes
 from .secret_keys import keys_of
@@ -40,7 +42,9 @@ class Front:
         self._host = host
         self._settings = settings
         self._lifecycle = Lifecycle(host)
+        self._proxies = Proxies.of(settings)
         self._static = self._new_static()
+        self._headers = SecurityHeaders(settings)
         only_local = only_local and not settings.use_xheaders
         self._origins = Origins(settings.allow_websocket_origin, only_local=only_local)
         self._known_routes: Routes | None = None
@@ -82,9 +86,10 @@ class Front:
         """Serve one ASGI connection."""
         serve = {"http": self._http, "websocket": self._websocket}.get(scope["type"])
         if serve is not None:
+            scope = self._proxies.effective(scope)
             noted = log_fields.note(request_id=request_id(scope))
             try:
-                await serve(scope, receive, send)
+                await serve(scope, receive, self._headers.sender(scope, send))
             finally:
                 log_fields.forget(noted)
         elif scope["type"] == "lifespan":

@@ -13,11 +13,14 @@ from urllib.parse import parse_qsl
 from starlette.requests import cookie_parser
 
 from ..apps.request import Request
+from .proxies import client_is_known
 
 Scope = Mapping[str, Any]
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _NOT_OF_SCRIPTS = frozenset({b"origin", b"forwarded", b"via", b"x-real-ip", b"x-scheme"})
+LOGOUT_URL = "hotshoe.logout_url"
+"""The key of a scope whose user can log out."""
 _SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token"})
 
 
@@ -34,10 +37,12 @@ def request_of(scope: Scope) -> Request:
         headers=headers,
         cookies=cookie_parser(headers["Cookie"]) if "Cookie" in headers else {},
         remote_ip=client[0] if client else None,
+        client_known=client_is_known(scope),
         protocol="https" if scope.get("scheme") in ("https", "wss") else "http",
         host=headers.get("Host", ""),
         root_path=scope.get("root_path", ""),
         user=scope.get("user"),
+        logout_url=scope.get(LOGOUT_URL),
     )
 
 

@@ -15,6 +15,7 @@ from hotshoe.web.front import Front
 from hotshoe.web.http_protocol import ServingState
 from hotshoe.web.limits import Limits
 from hotshoe.web.listening import Listeners
+from hotshoe.web.proxies import Proxies
 from hotshoe.web.serving import Serving
 from hotshoe.web.tls import Tls
 
@@ -77,7 +78,7 @@ class Service:
 
 def _state(settings: Settings) -> ServingState:
     extension = deflater(settings.websocket_compression_level, settings.websocket_compression_mem_level)
-    return ServingState(Limits.of(settings), extension=extension)
+    return ServingState(Limits.of(settings), Proxies.of(settings).is_client, extension)
 
 
 def _prepare(front: Front) -> None:
