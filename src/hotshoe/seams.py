@@ -7,6 +7,7 @@ Here is tolerated, though not asked for, that a `Document` builds its callbacks 
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import re
 import sys
@@ -319,6 +320,31 @@ def changed_property(event: Any) -> tuple[Model, str] | None:
     """Which property of which model an event is about, if it is about one: a value, or columns of it."""
     model, attr = getattr(event, "model", None), getattr(event, "attr", None)
     return (model, attr) if isinstance(model, Model) and isinstance(attr, str) else None
+
+
+def python_callbacks(document: Document) -> Iterator[str]:
+    """What in a document calls Python, in words: the part, what happens to it, the function and its line."""
+    for model in document.models:
+        tables: list[tuple[str, Sequence[Any]]] = [*model._callbacks.items(), *model._event_callbacks.items()]
+        for cause, callbacks in tables:
+            yield from (f"{_named(model)}: {cause} -> {_place_of(callback)}" for callback in callbacks)
+    for cause, on_events in document.callbacks._event_callbacks.items():
+        yield from (f"document: {cause} -> {_place_of(callback)}" for callback in on_events)
+    for entry in document.session_callbacks:
+        yield f"{type(entry).__name__} -> {_place_of(entry.callback)}"
+
+
+def _named(model: Model) -> str:
+    return f"{type(model).__name__} {model.name!r}" if model.name else type(model).__name__
+
+
+def _place_of(callback: Any) -> str:
+    function = inspect.unwrap(callback)
+    while isinstance(function, functools.partial):
+        function = inspect.unwrap(function.func)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
 
 
 # -- the end of a document ------------------------------------------------------------------------------------

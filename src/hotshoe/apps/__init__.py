@@ -1,13 +1,14 @@
 """Apps: what builds a document."""
 
 from .app import App, Hooks
-from .loading import Target, load, load_all
+from .loading import NO_APPS, Target, load, load_all
 from .reports import describe
 from .request import Request
 from .sources import Reload, Sources, broken
 from .tracebacks import user_traceback
 
 __all__ = [
+    "NO_APPS",
     "App",
     "Hooks",
     "Reload",

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ..errors import AppError
@@ -56,8 +57,11 @@ def place(targets: Target | Iterable[Target] | Mapping[str, Target] | None = Non
         if url in placed:
             raise AppError(f"{_label(placed[url])} and {_label(target)} have the same URL {url}")
         placed[url] = target
-    return placed or {"/": App(_leave_empty, "Empty app")}
+    return placed if placed or targets is NO_APPS else {"/": App(_leave_empty, "Empty app")}
 
+
+NO_APPS: Mapping[str, Target] = MappingProxyType({})
+"""Serves no apps at all, only files."""
 
 _RESERVED = {".", "..", "_hotshoe"}
 """Names that can't stand in an app's URL: browsers resolve the first two, the server's own files have the third."""

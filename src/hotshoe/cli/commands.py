@@ -47,6 +47,13 @@ class Command:
 
 TABLE = (
     Command("serve", Chapter.SERVE, "Serve scripts, notebooks and directories with a main.py"),
+    Command("static", Chapter.SERVE, "Serve BokehJS, for pages of other servers"),
+    Command("html", Chapter.EXPORT, "Write an app as a page that needs no server"),
+    Command("json", Chapter.EXPORT, "Write an app's document as JSON"),
+    Command("settings", Chapter.LOOK, "Show every setting, and where its value comes from"),
+    Command("info", Chapter.LOOK, "Show versions and folders"),
+    Command("secret", Chapter.SET_UP, "Make a key that signs sessions"),
+    Command("completion", Chapter.SET_UP, "Write completion for bash, zsh or fish"),
 )
 COMMANDS: Mapping[str, Command] = {command.name: command for command in TABLE}
 """By name, in the order of ``--help``."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import FILE_NAME, TABLE, BokehFile, Given, Setting, Settings, gather, read_bokeh_file
+from ..config import FILE_NAME, TABLE, BokehFile, Given, Settings, gather, read_bokeh_file
 from .options import given
 
 _log = logging.getLogger("hotshoe")
@@ -30,7 +30,9 @@ class Sources:
     def of(cls, values: argparse.Namespace, environ: Mapping[str, str], **explicit: Any) -> Sources:
         """What the options say, what ``explicit`` adds to it, and what they name. Raises ``ConfigError``."""
         options = {**given(values, TABLE), **explicit}
-        some = cls(options, environ, values.config or _local_file(), bokeh_user=_user_file())
+        users = user_file()
+        bokeh_user = None if users is None else read_bokeh_file(users)
+        some = cls(options, environ, values.config or local_file(), bokeh_user=bokeh_user)
         named = some.gather().get("use_config")
         return some if named is None else replace(some, bokeh=read_bokeh_file(Path(named.value)))
 
@@ -56,24 +58,21 @@ def tell_bokeh(file: BokehFile | None) -> None:
     known = [setting.name for setting in get_all_settings().values()]
     for key in file.values:
         if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1)
+            close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.7)
             hint = f"; did you mean {close[0]}?" if close else ""
             _log.warning("%s: bokeh has no setting %s%s", file.path, key, hint)
 
 
-def some_of(*names: str) -> Iterable[Setting]:
-    """The rows of these settings."""
-    return [row for row in TABLE if row.name in names]
-
-
-def _local_file() -> Path | None:
+def local_file() -> Path | None:
+    """The ``hotshoe.toml`` of the current directory."""
     file = Path(FILE_NAME)
     return file if file.is_file() else None
 
 
-def _user_file() -> BokehFile | None:
+def user_file() -> Path | None:
+    """The user's own file of bokeh's settings."""
     try:
         file = Path.home() / ".bokeh" / "bokeh.yaml"
     except RuntimeError:  # a user without a home
         return None
-    return read_bokeh_file(file) if file.is_file() else None
+    return file if file.is_file() else None

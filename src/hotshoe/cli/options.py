@@ -16,6 +16,7 @@ from ..config import FILE_NAME, Group, Kind, Setting
 
 _HELP_COLUMN = 30
 _MOST_COLUMNS = 110
+_NO_CHOICE = re.compile(r"invalid choice: '([^']*)'")
 _UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]+)")
 
 
@@ -40,12 +41,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}{self._hint(message)} (see {self.prog} --help)\n")
 
     def _hint(self, message: str) -> str:
-        if (match := _UNKNOWN.match(message)) is None:
-            return ""
-        if advice := self.advice.get(match[1]):
+        known: list[str] = []
+        if match := _UNKNOWN.match(message):
+            known = [option for action in self._actions for option in action.option_strings]
+        elif match := _NO_CHOICE.search(message):
+            known = [str(choice) for action in self._actions for choice in action.choices or ()]
+        if match and (advice := self.advice.get(match[1])):
             return f"; {advice}"
-        options = [option for action in self._actions for option in action.option_strings]
-        close = difflib.get_close_matches(match[1], options, n=1)
+        close = difflib.get_close_matches(match[1], known, n=1) if match else []
         return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -1,0 +1,93 @@
+"""``hotshoe html``: each app as a page that needs no server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+from .documents import STDOUT, add_arguments, split, write_each
+from .options import Parser
+
+if TYPE_CHECKING:
+    import argparse
+
+    from bokeh.document import Document
+
+_MODES = ("cdn", "inline", "relative", "absolute", "server")
+_SHOWN = 10
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Write a page for each app. Raises ``UserError``."""
+    own, argv = split(arguments)
+    values = make_parser().parse_intermixed_args(own)
+    template = None if values.template is None else _text(values.template)
+    pages = write_each(values.files, argv, values.output, "html", partial(_page, values, template))
+    for name, document in pages:
+        _warn(name, document)
+        if values.show and name != STDOUT:
+            _show(name)
+    return 0
+
+
+def make_parser() -> Parser:
+    """The parser of ``hotshoe html``."""
+    parser = Parser(
+        prog="hotshoe html",
+        usage="hotshoe html FILE [FILE ...] [options] [--args ...]",
+        description="Run each app once, without a server, and write a page that shows its document. What is done in "
+                    "JavaScript works in it, Python callbacks do not: it says which these are.")
+    add_arguments(parser, "html")
+    parser.add_argument("--resources", metavar="MODE", choices=_MODES, default=None,
+                        help="Where BokehJS comes from: cdn loads it from cdn.bokeh.org, inline puts it into the page; "
+                             "relative, absolute and server name a folder or server (default: BOKEH_RESOURCES, or cdn)")
+    parser.add_argument("--title", metavar="TEXT", default=None, help="Title of the page (default: the document's)")
+    parser.add_argument("--template", metavar="FILE", type=Path, default=None,
+                        help="Template of Jinja2, as bokeh.embed.file_html takes it (default: the app's own)")
+    parser.add_argument("--show", action="store_true", help="Open each page in the browser")
+    return parser
+
+
+def _page(values: argparse.Namespace, template: str | None, document: Document) -> str:
+    from bokeh.core.templates import FILE
+    from bokeh.embed import file_html
+    from bokeh.resources import Resources
+    from bokeh.settings import settings
+    from jinja2 import TemplateError
+
+    chosen: Any = template if template is not None else document.template or FILE
+    mode = settings.resources(values.resources, default="cdn")
+    try:
+        return file_html(document, resources=Resources(mode=mode), title=values.title, template=chosen,
+                         template_variables=document.template_variables, suppress_callback_warning=True)
+    except TemplateError as error:
+        raise ConfigError(f"{values.template or 'the template of the app'}: {error}") from error
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--template: {file} can't be read: {error.strerror}") from error
+
+
+def _warn(name: str, document: Document) -> None:
+    from ..seams import python_callbacks
+
+    lines = list(dict.fromkeys(python_callbacks(document)))
+    if not lines:
+        return
+    print(f"{name}: these Python callbacks do not run in it, as there is no server behind it:", file=sys.stderr)
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    for line in [*lines[:_SHOWN], *more]:
+        print(f"  {line}", file=sys.stderr)
+
+
+def _show(name: str) -> None:
+    from bokeh.util.browser import view
+
+    view(Path(name).absolute().as_uri(), new="tab")

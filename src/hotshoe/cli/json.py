@@ -1,0 +1,40 @@
+"""``hotshoe json``: the document of each app as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .documents import add_arguments, split, write_each
+from .options import Parser
+
+if TYPE_CHECKING:
+    from bokeh.document import Document
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Write a file for each app. Raises ``UserError``."""
+    own, argv = split(arguments)
+    values = make_parser().parse_intermixed_args(own)
+
+    def text_of(document: Document) -> str:
+        from bokeh.core.json_encoder import serialize_json
+
+        return serialize_json(document.to_json(), indent=values.indent)
+
+    for _ in write_each(values.files, argv, values.output, "json", text_of):
+        pass
+    return 0
+
+
+def make_parser() -> Parser:
+    """The parser of ``hotshoe json``."""
+    parser = Parser(
+        prog="hotshoe json",
+        usage="hotshoe json FILE [FILE ...] [options] [--args ...]",
+        description="Run each app once, without a server, and write its document as JSON, for BokehJS's "
+                    "Bokeh.embed.embed_items or another tool.")
+    add_arguments(parser, "json")
+    parser.add_argument("--indent", metavar="SPACES", type=int, default=None,
+                        help="Write several lines, indented by so many spaces")
+    return parser
