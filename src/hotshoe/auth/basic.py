@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ..errors import RequestError
+from .arrival import visitor_address
 from .forms import FormGuard, read_form
 from .guessing import Guesses
 from .logins import Logins
@@ -98,7 +99,7 @@ class BasicLogin:
         name = form.get("name", "").strip()[:200]
         if (problem := self._guard.problem(request, form)) is not None:
             return self._form(request, next, name, problem, 403)
-        address = request.client.host if request.client else None
+        address = visitor_address(request)
         if wait_s := self._guesses.wait_s(name, address):
             return self._wait(request, next, name, wait_s)
         try:
@@ -106,9 +107,9 @@ class BasicLogin:
         except RequestError as error:
             return self._form(request, next, name, error.detail, error.status, _WAIT)
         if account is None:
-            _log.warning("A login as %r from %s failed", name, address)
+            _log.warning("A login as %r from %s failed", name, address or "an unknown address")
             return self._form(request, next, name, _WRONG, 401)
-        _log.info("User %r has logged in from %s", account.name, address)
+        _log.info("User %r has logged in", account.name)
         response = lead_back(next)
         self._logins.begin(response, request, User(account.name), _stamp(account))
         return response

@@ -110,16 +110,16 @@ class Guesses:
 
 
 def _network(address: str | None) -> str | None:
-    """Whom to count as one: of IPv6, everybody has a /64. ``None`` if it is not known: on loopback, it is a proxy's."""
+    """Whom to count as one: of IPv6, everybody has a /64. ``None`` if it is not known."""
     try:
         ip = ip_address((address or "").partition("%")[0])
     except ValueError:
         return None
     if isinstance(ip, IPv6Address):
         if ip.ipv4_mapped is None:
-            return None if ip.is_loopback else ip.exploded[:19]
+            return ip.exploded[:19]
         ip = ip.ipv4_mapped
-    return None if ip.is_loopback else str(ip)
+    return str(ip)
 
 
 def _short(key: str) -> bytes:

@@ -46,6 +46,8 @@ def _oidc(settings: Settings) -> str | None:
 
 
 def _header(settings: Settings) -> str | None:
+    if not settings.use_xheaders:
+        return "--auth header needs --use-xheaders: only a trusted proxy may say who the user is"
     if not settings.auth_header_jwt:
         if name := _first_given(settings, _JWT):
             return f"{_flag(name)} needs --auth-header-jwt, the header with the JWT"
