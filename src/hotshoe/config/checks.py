@@ -10,6 +10,7 @@ from ..log_fields import AddFields
 
 _ORIGIN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+)(:(?P<port>\*|\d+))?")
 
+_FRAME_ANCESTOR = re.compile(r"'self'|'none'|https?:|((https?)://)?(\*\.)?[A-Za-z0-9.-]+(:(\d+|\*))?")
 _YES = ("yes", "true", "on", "1")
 _NO = ("no", "false", "off", "0")
 
@@ -22,6 +23,11 @@ def check_origin(text: str) -> str | None:
     if match is None or ((match["port"] or "*") != "*" and int(match["port"]) > 65535):
         return f"{text!r} is not HOST or HOST:PORT"
     return None
+
+
+def check_frame_ancestor(text: str) -> str | None:
+    """A source of a content security policy: ``self``, ``none``, a scheme, or a host."""
+    return None if _FRAME_ANCESTOR.fullmatch(text) else f"{text!r} is not self, none or a site like https://example.org"
 
 
 def check_prefix(text: str) -> str | None:

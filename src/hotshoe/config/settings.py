@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from .checks import (
+    check_frame_ancestor,
     check_ico_path,
     check_log_format,
     check_mode,
@@ -132,6 +133,18 @@ class Settings:
         (), "The only cookies that apps see.", Group.SECURITY, metavar="NAME", many=True)
     exclude_cookies: tuple[str, ...] = setting(
         (), "Cookies that apps do not see.", Group.SECURITY, metavar="NAME", many=True)
+    csp: bool = setting(
+        False, "Send apps' pages with a content security policy: only scripts of the page itself run, and what they "
+        "load.", Group.SECURITY)
+    strict_csp: bool = setting(
+        False, "As --csp, and nothing that is text becomes code: CustomJS and its kin do not work then.",
+        Group.SECURITY)
+    frame_ancestors: tuple[str, ...] = setting(
+        (), "The sites that may show the pages in a frame, such as self or https://example.org; without it, any. "
+        "Can be given several times.", Group.SECURITY, metavar="SITE", check=check_frame_ancestor)
+    hsts_max_age: int = setting(
+        31536000, "How long a browser that came by https comes by nothing else (not on this machine itself); 0 leaves "
+        "it to the browser.", Group.SECURITY, unit="s", metavar="S", least=0)
     session_token_expiration: int = setting(
         300, "How long the token in a page can create a session; a session that lives can be joined at any time.",
         Group.SECURITY, unit="s", metavar="S", least=1)

@@ -29,12 +29,12 @@ class Answer:
 
     def raw_headers(self, method: str = "GET") -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them, with those that every answer has."""
-        headers = [(b"content-type", self.media_type.encode()), (b"x-content-type-options", b"nosniff")]
+        headers = [(b"content-type", self.media_type.encode())]
         # RFC 9110, section 8.6: the length in an answer to HEAD, and in a 304, is that of what GET would bring. What
         # has not been built for HEAD has none.
         if self.status != HTTPStatus.NOT_MODIFIED and (self.body or method != "HEAD"):
             headers.append((b"content-length", str(len(self.body)).encode()))
-        headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
         return headers
 
     async def send(self, scope: Scope, send: Send) -> None:

@@ -10,6 +10,7 @@ from ..hosts.host import AppInfo, Host
 from . import answers
 from .answers import NO_STORE, TRY_AGAIN, Answer, Scope
 from .autoload import Embedding, Notice, cors_headers, refusal
+from .headers import PagePolicy
 from .mishaps import failure_of, report_of
 from .origins import Origins
 from .routes import Route
@@ -24,6 +25,7 @@ class AppAnswers:
         self._settings = settings
         self._visits = visits
         self._origins = origins
+        self._policy = PagePolicy(settings)
 
     async def page(self, scope: Scope, route: Route) -> Answer:
         """The document of a session as a page. HEAD creates none."""
@@ -34,7 +36,8 @@ class AppAnswers:
         token = await self._visits.open(scope, app, ticket)
         with ticket.joining():
             page = await self._host.page(app.url, ticket.session_id)
-        return Answer(page.fill(token=token), headers=NO_STORE)
+        nonce, policy = self._policy.new()
+        return Answer(page.fill(token=token, nonce=nonce), headers={**NO_STORE, **policy})
 
     async def autoload(self, scope: Scope, route: Route) -> Answer:
         """The script that embeds a session, or its plan; what goes wrong is shown where the app would stand."""
