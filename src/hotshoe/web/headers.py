@@ -46,7 +46,8 @@ class SecurityHeaders:
         """``send`` with the headers added to the answer's start."""
         common = self._of(scope)
 
-        def send_more(event: MutableMapping[str, Any]) -> Awaitable[None]:  # no coroutine of its own: sockets send often
+        # No coroutine of its own: sockets send often.
+        def send_more(event: MutableMapping[str, Any]) -> Awaitable[None]:
             if event["type"] in _STARTS:
                 given = event.get("headers", ())
                 names = {name for name, _ in given} - {b"content-security-policy"}
