@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +42,9 @@ class Account:
     groups: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} is not a name: it has up to 64 letters, digits and . _ - + @")
+        check_user(self.name, self.email, self.groups)
         if not _HASH.fullmatch(self.hash):
             raise ValueError(f"the hash of {self.name} is not one of argon2")
-        if self.email and not _EMAIL.fullmatch(self.email):
-            raise ValueError(f"{self.email!r} is not an e-mail address")
-        for group in self.groups:
-            if not _GROUP.fullmatch(group):
-                raise ValueError(f"{group!r} is not a name of a group: it has up to 64 letters, digits and . _ - + @ /")
 
     @classmethod
     def parse(cls, line: str) -> Account:
@@ -65,6 +59,17 @@ class Account:
 
 
 Accounts = dict[str, Account]
+
+
+def check_user(name: str, email: str, groups: Iterable[str]) -> None:
+    """Raise ``ValueError``, which says what is wrong, if the file can't hold such a user."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name: it has up to 64 letters, digits and . _ - + @")
+    if email and not _EMAIL.fullmatch(email):
+        raise ValueError(f"{email!r} is not an e-mail address")
+    for group in groups:
+        if not _GROUP.fullmatch(group):
+            raise ValueError(f"{group!r} is not a name of a group: it has up to 64 letters, digits and . _ - + @ /")
 
 
 class UsersFile:

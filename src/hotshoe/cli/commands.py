@@ -53,6 +53,7 @@ TABLE = (
     Command("settings", Chapter.LOOK, "Show every setting, and where its value comes from"),
     Command("info", Chapter.LOOK, "Show versions and folders"),
     Command("secret", Chapter.SET_UP, "Make a key that signs sessions"),
+    Command("user", Chapter.SET_UP, "Add, change and list the users of --auth basic"),
     Command("completion", Chapter.SET_UP, "Write completion for bash, zsh or fish"),
 )
 COMMANDS: Mapping[str, Command] = {command.name: command for command in TABLE}
