@@ -77,6 +77,7 @@ def render_page(document: Document, *, app_url: str, busy_sign: bool = True, ver
     if version:
         script += dev_script(app_url, version, nonce=NONCE_SLOT)
     context: dict[str, Any] = {
+        "csp_nonce": NONCE_SLOT,
         **document.template_variables,
         "title": document.title or DEFAULT_TITLE,
         "bokeh_js": bundle.js,
