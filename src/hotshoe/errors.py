@@ -9,6 +9,8 @@ HotshoeError
 │   ├── ProtocolError       a malformed or unexpected websocket message
 │   ├── TokenError          a session token that is malformed, forged or expired
 │   ├── RequestError        a request that asks for what can't be had
+│   │   ├── LoginError      nobody is known who asks for it: they have to log in first
+│   │   └── AccessError     it is not for this user
 │   └── CapacityError       there are as many sessions as there may be
 ├── BuildError              an app raised while it built its document
 ├── CompileError            a custom model's JavaScript or TypeScript does not compile
@@ -90,11 +92,33 @@ class RequestError(RemoteError):
         self.status = status
 
 
-class CapacityError(RemoteError):
-    """There are as many sessions as there may be. What it says is for the viewer."""
+class LoginError(RequestError):
+    """Nobody is known who asks; ``place`` is where to log in, as a reference from what was asked for."""
 
-    status = 503
+    def __init__(self, detail: str, place: str | None = None) -> None:
+        super().__init__(detail, status=401)
+        self.place = place
+
+
+class AccessError(RequestError):
+    """What was asked for is not for this user; ``logout`` is where to log out, as a reference."""
+
+    def __init__(self, detail: str, logout: str | None = None) -> None:
+        super().__init__(detail, status=403)
+        self.logout = logout
+
+
+class CapacityError(RemoteError):
+    """There are as many sessions as there may be. What it says is for the viewer.
+
+    ``status`` is 503 if all places are taken, 429 if those of this viewer are.
+    """
+
     close_code = 1013
+
+    def __init__(self, detail: str, *, status: int = 503) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,12 @@ from bokeh.document import Document
 from tests.web.hosting import Peer, socket_scope
 
 from hotshoe.apps import App, Hooks, Request
+from hotshoe.auth import User
 from hotshoe.config import Settings
 from hotshoe.errors import CapacityError
 from hotshoe.hosts import InlineHost, OpenRequest
-from hotshoe.hosts.capacity import LOG_EVERY_S, Capacity
+from hotshoe.hosts.capacity import Capacity, network_of
+from hotshoe.log_pace import LOG_EVERY_S
 from hotshoe.tokens import mint
 from hotshoe.web.front import Front
 
@@ -44,11 +46,11 @@ async def make() -> AsyncIterator[Make]:
 
 def test_the_log_names_the_flag_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     now_s = 0.0
-    capacity = Capacity(2, lambda: now_s)
-    capacity.admit(1)
+    capacity = Capacity(2, clock=lambda: now_s)
+    capacity.admit([Request()], Request())
     for now_s in (0.0, 1.0, 2.0, LOG_EVERY_S):  # noqa: B007 - the clock reads it
         with pytest.raises(CapacityError, match="All places are taken"):
-            capacity.admit(2)
+            capacity.admit([Request()] * 2, Request())
     assert [record.getMessage() for record in caplog.records] == [
         "There are 2 sessions, as many as --max-sessions allows: turned away 1",
         "There are 2 sessions, as many as --max-sessions allows: turned away 3",
@@ -56,7 +58,48 @@ def test_the_log_names_the_flag_now_and_then(caplog: pytest.LogCaptureFixture) -
 
 
 def test_zero_is_no_limit() -> None:
-    Capacity(0).admit(10**6)
+    someone = Request(user="u", remote_ip="198.51.100.1", client_known=True)
+    Capacity().admit([someone] * 10_000, someone)
+
+
+def test_a_user_has_so_many(caplog: pytest.LogCaptureFixture) -> None:
+    capacity = Capacity(most_per_user=2)
+    held = [Request(user=User("ann")), Request(user="ann"), Request(user=User("bob")), Request(), Request()]
+    for wanted in (Request(user=User("bob")), Request()):
+        capacity.admit(held, wanted)
+    with pytest.raises(CapacityError, match="as many pages open as one user may have") as caught:
+        capacity.admit(held, Request(user=User("ann")))
+    assert (caught.value.status, caught.value.close_code) == (429, 1013)
+    assert caplog.messages == ["User ann has 2 sessions, as many as --max-sessions-per-user allows: turned away 1"]
+
+
+def visit(address: str | None, *, known: bool = True) -> Request:
+    return Request(remote_ip=address, client_known=known)
+
+
+def test_an_address_has_so_many(caplog: pytest.LogCaptureFixture) -> None:
+    capacity = Capacity(most_per_address=2)
+    held = [visit("198.51.100.1"), visit("198.51.100.1"), visit("198.51.100.2"),
+            visit("2001:db8::1"), visit("2001:db8::2:3")]
+    for wanted in ("198.51.100.2", "2001:db8:1::1", None):
+        capacity.admit(held, visit(wanted))
+    for wanted in ("198.51.100.1", "2001:db8::ffff"):
+        with pytest.raises(CapacityError, match="too many visitors from your address") as caught:
+            capacity.admit(held, visit(wanted))
+        assert caught.value.status == 429
+    assert "--max-sessions-per-address" in caplog.messages[0]
+    assert len(caplog.messages) == 1
+
+
+def test_an_address_that_may_be_a_proxys_has_no_limit() -> None:
+    Capacity(most_per_address=1).admit([visit("127.0.0.1", known=False)] * 9, visit("127.0.0.1", known=False))
+
+
+@pytest.mark.parametrize(("address", "network"), [
+    ("198.51.100.1", "198.51.100.1"), ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"), ("testclient", "testclient"),
+])
+def test_one_visitor_may_have_many_addresses_of_ipv6(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 async def test_apps_share_the_places_and_who_has_one_keeps_it(make: Make) -> None:
@@ -142,3 +185,16 @@ async def test_what_viewers_are_told(make: Make, caplog: pytest.LogCaptureFixtur
     peers["x"].leave()
     await asyncio.gather(*(peer.ended() for peer in peers.values()))
     assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) == 1
+
+
+async def test_one_visitor_too_many_is_told_so() -> None:
+    host = InlineHost({"/a": App(build=lambda document: None)}, Settings(max_sessions_per_address=1))
+    front = Front(host, settings=Settings(use_xheaders=True))
+    await front.start()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=front), base_url="http://h") as client:
+        answers = [await client.get("/a", headers={"X-Forwarded-For": f"198.51.100.{number}"}) for number in (1, 1, 2)]
+        assert [answer.status_code for answer in answers] == [200, 429, 200]
+        assert "<h1>There are too many visitors from your address.</h1>" in answers[1].text
+        assert answers[1].headers["Retry-After"] == "60"
+        assert [(await client.get("/a")).status_code for _ in range(3)] == [200] * 3
+    await front.stop()

@@ -42,7 +42,7 @@ class InlineHost:
         self._infos = {url: self._describe(url, app) for url, app in self._apps.items()}
         self._settings = settings
         self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign)
-        self._capacity = Capacity(settings.max_sessions)
+        self._capacity = Capacity.of(settings)
         self._usage = Usage(settings, self.statistics)
         self._sources = sources
         self._registries: dict[str, Registry] = {}
@@ -97,13 +97,18 @@ class InlineHost:
     async def open(self, wish: OpenRequest) -> SessionInfo:
         """Find or create the session."""
         registry = self._registry(wish.app)
-        self._admit(registry, wish.session_id)
+        self._admit(registry, wish)
         payload = wish.payload
         if payload is None:
             payload = await self._process_request(registry, wish.request)
-            self._admit(registry, wish.session_id)  # others may have come meanwhile
+            self._admit(registry, wish)  # others may have come meanwhile
         session = await registry.open(wish.session_id, wish.request, payload)
         return SessionInfo(session.id, wish.app, payload, session.connection_count)
+
+    async def owner(self, app: str, session_id: str) -> str | None:
+        """The name of the user who made the session."""
+        session = self._registry(app).get(session_id)
+        return None if session is None else session.user
 
     async def page(self, app: str, session_id: str) -> pages.Page:
         """The session's document as a page."""
@@ -196,9 +201,10 @@ class InlineHost:
         except KeyError:
             raise RequestError(f"no app at {app}", status=404) from None
 
-    def _admit(self, registry: Registry, session_id: str) -> None:
-        if not registry.knows(session_id):
-            self._capacity.admit(sum(each.count for each in self._registries.values()))
+    def _admit(self, registry: Registry, wish: OpenRequest) -> None:
+        if not registry.knows(wish.session_id):
+            held = [request for each in self._registries.values() for request in each.requests]
+            self._capacity.admit(held, wish.request)
 
     def _session(self, app: str, session_id: str) -> Session:
         session = self._registry(app).get(session_id)

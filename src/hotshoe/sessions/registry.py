@@ -12,7 +12,7 @@ from typing import Any
 
 from ..apps import App, Request
 from ..errors import BuildError, RequestError
-from .context import ServerContext
+from .context import ServerContext, SessionRequest
 from .lifecycle import build, end
 from .pulse import Pulse
 from .session import Session
@@ -29,6 +29,7 @@ class _Opening:
     """A session that is being built, and how many wait for it."""
 
     task: asyncio.Task[Session]
+    request: Request
     waiting: int = 0
 
 
@@ -77,9 +78,10 @@ class Registry:
         return self._sessions.get(session_id)
 
     @property
-    def count(self) -> int:
-        """How many sessions there are, with those that are being built."""
-        return len(self._sessions.keys() | self._openings.keys())
+    def requests(self) -> list[SessionRequest | Request]:
+        """The request behind each session, also behind those that are being built."""
+        live: dict[str, SessionRequest | Request] = {each.id: each.context.request for each in self._sessions.values()}
+        return list((live | {name: opening.request for name, opening in self._openings.items()}).values())
 
     def knows(self, session_id: str) -> bool:
         """Whether ``open`` would find a session with this id, or join those who wait for it."""
@@ -109,7 +111,7 @@ class Registry:
             opening.waiting -= 1
 
     def _begin(self, session_id: str, request: Request, payload: Mapping[str, Any]) -> _Opening:
-        opening = _Opening(asyncio.create_task(self._build(session_id, request, payload)))
+        opening = _Opening(asyncio.create_task(self._build(session_id, request, payload)), request)
         opening.task.add_done_callback(_retrieve)
         self._openings[session_id] = opening
         return opening

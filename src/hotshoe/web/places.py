@@ -12,6 +12,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Generic, TypeVar
 
+from ..hosts.capacity import network_of
+
 _C = TypeVar("_C")
 
 
@@ -40,7 +42,7 @@ class Places(Generic[_C]):
 
     def enter(self, connection: _C, address: str | None) -> tuple[Verdict, _C | None]:
         """A connection has come; it waits. What becomes of it, and who has given way to it and is to be cut."""
-        known = address if address is not None and self._most_per_address and self._is_client(address) else None
+        known = self._counted(address) if address and self._most_per_address else None
         victim: _C | None = None
         if known is not None and self._by_address[known] >= self._most_per_address:
             victim = next((each for each in self._waiting if self._taken[each] == known), None)
@@ -57,6 +59,9 @@ class Places(Generic[_C]):
         if known is not None:
             self._by_address[known] += 1
         return Verdict.ADMITTED, victim
+
+    def _counted(self, address: str) -> str | None:
+        return network_of(address) if self._is_client(address) else None
 
     def work(self, connection: _C) -> None:
         """It does not wait any more."""
