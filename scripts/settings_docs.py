@@ -50,7 +50,7 @@ def section(row: Setting) -> str:
     """What the page says of one setting."""
     option = row.flag if row.declaration.metavar is None else f"{row.flag} {row.declaration.metavar}"
     rows = {
-        "flag": "none: it is a secret" if row.declaration.secret else _code(option),
+        "flag": _code(option) if row.has_option else "none: it is a secret",
         "variables": ", ".join(map(_code, row.environment)),
         "key": _code(row.key),
         "argument": _code(row.name),

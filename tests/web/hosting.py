@@ -53,6 +53,7 @@ class ToldHost:
         self.payload: Mapping[str, Any] = {}
         self.gate: asyncio.Event | None = None
         self.cancelled = 0
+        self.owners: dict[tuple[str, str], str] = {}
 
     async def start(self) -> None:
         await asyncio.sleep(0)
@@ -73,6 +74,9 @@ class ToldHost:
         self._fail("open")
         self.live.add((wish.app, wish.session_id))
         return SessionInfo(wish.session_id, wish.app, self.payload if wish.payload is None else wish.payload)
+
+    async def owner(self, app: str, session_id: str) -> str | None:
+        return self.owners.get((app, session_id))
 
     async def page(self, app: str, session_id: str) -> Page:
         self._fail("page")

@@ -74,7 +74,7 @@ def add_settings(parser: Parser, table: Iterable[Setting]) -> None:
         for row in rows:
             if row.declaration.group is not group:
                 continue
-            if row.declaration.secret:
+            if not row.has_option:
                 parser.advice[row.flag] = f"everybody can list a command's options, so set {row.environment[-1]}"
             else:
                 _add(titled, row)

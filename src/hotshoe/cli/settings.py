@@ -137,7 +137,7 @@ def _explained(row: Setting, settings: Settings, found: Mapping[str, Given]) -> 
         "value": f"{_value(row, settings)} ({_origin(row, found)})",
         "default": _NONE if default in (None, "", ()) else _in_words(row.kind, default),
         "allowed": row.allowed,
-        "flag": "none, as it is a secret" if row.declaration.secret else row.flag + metavar,
+        "flag": row.flag + metavar if row.has_option else "none, as it is a secret",
         "variables": ", ".join(row.environment),
         "file": f"{row.key} in {FILE_NAME}",
         "argument": f"{row.name}= of hotshoe.Server and hotshoe.asgi",

@@ -61,3 +61,11 @@ def check_tenant(text: str) -> str | None:
     if not re.fullmatch(r"[A-Za-z0-9.-]+", text):
         return f"{text!r} is not the id or domain of a tenant"
     return None
+
+
+def check_allow(text: str) -> str | None:
+    """``APP=WHO,…``."""
+    app, equals, who = text.partition("=")
+    if not app.strip() or not equals or not any(name.strip() not in ("", "@") for name in who.split(",")):
+        return f"{text!r} does not say who may open which app, like sales=staff,@alice"
+    return None

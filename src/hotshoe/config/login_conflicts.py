@@ -21,6 +21,8 @@ def login_conflict(settings: Settings) -> str | None:
     for how, names in (("oidc", _OIDC), ("header", _HEADER)):
         if settings.auth != how and (name := _first_given(settings, names)):
             return f"{_flag(name)} needs --auth {how}"
+    if settings.auth_module and settings.auth != "none":
+        return f"--auth-module does not go with --auth {settings.auth}: leave one out"
     match settings.auth:
         case "oidc":
             return _oidc(settings)

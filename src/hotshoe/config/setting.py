@@ -73,9 +73,9 @@ def setting(default: _T, help: str, group: Group, *, unit: str | None = None, me
 
     ``flag`` is the option if it is not the field's name. ``bokeh_wins`` says that the ``BOKEH_…`` variable
     replaces even the flag, as in ``bokeh serve``. ``separator`` splits a list in an environment variable; ``None``
-    splits at white space. ``check`` returns what is wrong with a text, or ``None``. What is ``secret`` has no option,
-    since anyone can list a command's arguments, and is never shown. ``from_bokeh`` makes a value of what the
-    ``BOKEH_…`` variable says, where that has words of its own. ``many`` values may follow one option.
+    splits at white space. ``check`` returns what is wrong with a text, or ``None``. What is ``secret`` has no option
+    unless it has a ``flag``, since anyone can list a command's arguments, and is never shown. ``from_bokeh`` makes a
+    value of what the ``BOKEH_…`` variable says, where that has words of its own. ``many`` values may follow one option.
     """
     declaration = Declaration(help, group, unit, metavar, flag, bokeh_environment, bokeh_wins, least, most, choices,
                               separator, check, secret, from_bokeh, many)
@@ -101,6 +101,11 @@ class Setting:
         """The option on the command line. Of a switch that is on by default, it is the one that turns it off."""
         refusal = "no-" if self.default is True else ""
         return self.declaration.flag or f"--{refusal}{self.name.replace('_', '-')}"
+
+    @property
+    def has_option(self) -> bool:
+        """Whether the command line takes it: not if it is secret, unless stock has an option for it."""
+        return not self.declaration.secret or self.declaration.flag is not None
 
     @property
     def key(self) -> str:

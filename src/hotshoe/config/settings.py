@@ -24,7 +24,7 @@ from .checks import (
     session_ids_of,
 )
 from .conflicts import conflict
-from .login_checks import check_header, check_issuer, check_place, check_redirect_url, check_tenant
+from .login_checks import check_allow, check_header, check_issuer, check_place, check_redirect_url, check_tenant
 from .setting import Group, Setting, setting
 from .sources import BokehFile, gather, validate
 
@@ -151,6 +151,22 @@ class Settings:
     auth: str = setting(
         "none", "How users log in: by a password of the users file, at an OpenID Connect provider, or at a proxy that "
         "names them in a header.", Group.LOGIN, metavar="HOW", choices=("none", "basic", "oidc", "header"))
+    auth_module: str | None = setting(
+        None, "Python file with functions that say who a user is, and pages to log in and out, as bokeh serve takes "
+        "it.", Group.LOGIN, metavar="FILE", bokeh_environment="BOKEH_AUTH_MODULE")
+    cookie_secret: str | None = setting(
+        None, "With --auth-module, the key that signs its cookies; without it, one made of the server's own key.",
+        Group.LOGIN, metavar="SECRET", flag="--cookie-secret", bokeh_environment="BOKEH_COOKIE_SECRET", secret=True)
+    enable_xsrf_cookies: bool = setting(
+        False, "With --auth-module, let its Tornado handlers demand the cookie that guards forms against other sites.",
+        Group.LOGIN, bokeh_environment="BOKEH_XSRF_COOKIES")
+    allow: tuple[str, ...] = setting(
+        (), "Who may open an app: groups, @users, or * for everybody who has logged in. As APP, * is each app that "
+        "is not named. Without it everybody may who has logged in. Can be given several times.", Group.LOGIN,
+        metavar="APP=WHO[,WHO ...]", separator=";", check=check_allow)
+    public: tuple[str, ...] = setting(
+        (), "An app for which nobody needs to log in; * is all of them. Can be given several times.", Group.LOGIN,
+        metavar="APP")
     login_lifetime: int = setting(
         43200, "How long a login lasts, with --auth basic and oidc.", Group.LOGIN, unit="s", metavar="S", least=60,
         most=31536000)

@@ -106,6 +106,9 @@ class Host(Protocol):
         ``CapacityError`` if it would be one session too many.
         """
 
+    async def owner(self, app: str, session_id: str) -> str | None:
+        """The name of the user who made the session; ``None`` if it was nobody, or if there is no such session."""
+
     async def page(self, app: str, session_id: str) -> Page:
         """The session's document as a page. Raises ``SessionGone``, ``BuildError``."""
 

@@ -112,7 +112,16 @@ class SessionContext:
     @property
     def logout_url(self) -> str | None:
         """Where to log out, if there is a login."""
-        return None
+        url: str | None = self._request.logout_url
+        return url
+
+    @property
+    def user(self) -> Any:
+        """Who has logged in: ``name``, ``email``, ``groups``, ``claims``; ``None`` for nobody.
+
+        Without a login of hotshoe's, it is the user of the framework around it, as that gives it.
+        """
+        return self._request.user
 
     @property
     def server_context(self) -> ServerContext:

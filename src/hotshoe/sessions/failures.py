@@ -144,10 +144,10 @@ def _key(error: BaseException) -> str:
 
 
 def user_name(user: Any) -> str | None:
-    """A user as an outer framework gives it, as text: its ``display_name`` (Starlette), ``username``, or itself."""
+    """A user as an outer framework gives it, as text: its ``display_name`` (Starlette), ``username``, ``name``."""
     if user is None or isinstance(user, str):
         return user or None
-    for attribute in ("display_name", "username"):
+    for attribute in ("display_name", "username", "name"):
         if isinstance(name := getattr(user, attribute, None), str):
             return name or None
     return str(user)

@@ -10,6 +10,7 @@ from ..hosts.host import AppInfo, Host
 from . import answers
 from .answers import NO_STORE, TRY_AGAIN, Answer, Scope
 from .autoload import Embedding, Notice, cors_headers, refusal
+from .gatekeeper import Gatekeeper
 from .headers import PagePolicy
 from .mishaps import failure_of, report_of
 from .origins import Origins
@@ -20,11 +21,13 @@ from .visits import Visits
 class AppAnswers:
     """The answers that need a session, or the app itself."""
 
-    def __init__(self, host: Host, settings: Settings, visits: Visits, origins: Origins) -> None:
+    def __init__(self, host: Host, settings: Settings, visits: Visits, origins: Origins,
+                 gate: Gatekeeper) -> None:
         self._host = host
         self._settings = settings
         self._visits = visits
         self._origins = origins
+        self._gate = gate
         self._policy = PagePolicy(settings)
 
     async def page(self, scope: Scope, route: Route) -> Answer:
@@ -49,6 +52,7 @@ class AppAnswers:
             app = app_of(route)
             if notice := refusal(scope, embedding, self._origins):
                 return notice.answer(scope, embedding, 403, headers)
+            scope = await self._gate.enter(scope, route)
             return await self._embedded(scope, app, embedding, headers)
         except (RemoteError, SessionGone) as error:
             status = error.status if isinstance(error, RemoteError) else 410

@@ -11,6 +11,7 @@ from ..hosts.inline import InlineHost
 from ..hosts.reloading import load_apps
 from .answers import Receive, Scope, Send
 from .front import Front
+from .guard import Guard
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -49,12 +50,16 @@ class Asgi:
 
 
 def asgi(apps: Target | Iterable[Target] | Mapping[str, Target] | None = None, *,
-         settings: Settings | None = None, **overrides: Any) -> Asgi:
+         settings: Settings | None = None, auth: Any = None, authorize: Callable[..., Any] | None = None,
+         **overrides: Any) -> Asgi:
     """Serve ``apps`` (paths, functions of a document, Applications; a mapping's keys are URLs).
 
-    ``overrides`` are settings by name. Raises ``AppError`` for what is no app, ``ConfigError`` for a wrong setting.
+    ``auth`` knows the users: the path of an auth module, a ``hotshoe.auth.Provider``, or an object like bokeh's
+    ``AuthPolicy`` or ``AuthProvider``; without it, it is the framework around. ``authorize(user, app)`` says whether
+    one may open the app at a URL. ``overrides`` are settings by name. Raises ``AppError`` for what is no app,
+    ``ConfigError`` for a wrong setting.
     """
     chosen = (Settings() if settings is None else settings).replace(**overrides)
     loaded, sources = load_apps(apps, chosen)
     host = InlineHost(loaded, chosen, sources=sources)
-    return Asgi(host, Front(host, settings=chosen))
+    return Asgi(host, Front(host, settings=chosen, guard=Guard(auth, authorize, mounted=True)))

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from .. import log_fields
+from ..auth import User
 from ..config import Settings
-from ..errors import CapacityError, RemoteError, SessionGone
+from ..errors import AccessError, CapacityError, LoginError, RemoteError, SessionGone
 from ..hosts.host import Host
 from . import own_pages
 from .answers import NO_STORE, TRY_AGAIN, Answer, Receive, Scope, Send, json
 from .app_answers import AppAnswers
 from .autoload import cors_headers
 from .disclosure import Disclosure
+from .gatekeeper import GUARDED, VISITED, Foreign
+from .guard import Guard
 from .handshakes import Handshakes
 from .headers import SecurityHeaders
 from .lifecycle import Lifecycle
@@ -34,28 +38,32 @@ from .visits import Visits
 
 _log = logging.getLogger(__name__)
 
+Handler = Callable[[Scope, Route], Awaitable[Answer | Foreign | None]]
+
 
 class Front:
     """An ASGI callable for http, websocket and lifespan."""
 
-    def __init__(self, host: Host, *, settings: Settings, only_local: bool = False) -> None:
+    def __init__(self, host: Host, *, settings: Settings, only_local: bool = False,
+                 guard: Guard = Guard()) -> None:  # noqa: B008 - it is a value
         self._host = host
         self._settings = settings
-        self._lifecycle = Lifecycle(host)
+        keys = keys_of(settings)
+        self._gate = guard.gatekeeper(settings, keys, host.apps, self._log_out)
+        self._lifecycle = Lifecycle(host, [self._gate])
         self._proxies = Proxies.of(settings)
         self._static = self._new_static()
         self._headers = SecurityHeaders(settings)
         only_local = only_local and not settings.use_xheaders
         self._origins = Origins(settings.allow_websocket_origin, only_local=only_local)
         self._known_routes: Routes | None = None
-        keys = keys_of(settings)
         mode = Mode(settings.session_ids)
         tickets = Tickets(() if mode is Mode.UNSIGNED else keys, mode, settings.session_token_expiration)
         visits = Visits(host, tickets, Disclosure(settings))
-        self._handshakes = Handshakes(host, settings, visits, self._origins)
-        of_apps = AppAnswers(host, settings, visits, self._origins)
-        own = OwnAnswers(host, settings)
-        self._handlers: Mapping[Kind, Callable[[Scope, Route], Awaitable[Answer]]] = {
+        self._handshakes = Handshakes(host, settings, visits, self._origins, self._gate)
+        of_apps = AppAnswers(host, settings, visits, self._origins, self._gate)
+        own = OwnAnswers(host, settings, self._gate)
+        self._handlers: Mapping[Kind, Handler] = {
             Kind.PAGE: of_apps.page,
             Kind.AUTOLOAD: of_apps.autoload,
             Kind.METADATA: of_apps.metadata,
@@ -79,7 +87,7 @@ class Front:
     @property
     def _routes(self) -> Routes:
         if self._known_routes is None:
-            self._known_routes = Routes(self._host.apps, self._settings.prefix)
+            self._known_routes = Routes(self._host.apps, self._settings.prefix, login=self._gate.pages)
         return self._known_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,28 +144,43 @@ class Front:
             await page.send(scope, send)
             return
         route = self._routes.resolve(scope["path"], scope.get("root_path", ""))
-        if self._allows(route, scope["method"]) and (found := folder_of(route)) is not None:
+        found = folder_of(route) if self._allows(route, scope["method"]) else None
+        if found is None or not found[2]:  # anybody may have what is not an app's own
+            scope, send = self._gate.dressed(scope, send, private=found is not None)
+        handler = self._handlers.get(route.kind) if found is None else self._file_admitted
+        if route.kind is Kind.LOGIN:
+            handler = partial(self._gate.respond, receive=receive)
+        answer = None if found is not None and found[2] else await self._answer(scope, route, handler)
+        if answer is not None:
+            await answer.send(scope, send)
+        elif found is not None:
             root, relative, packaged = found
             await self._static.respond(scope, receive, send, root, relative, follow_links=packaged)
-            return
-        answer = await self._answer(scope, route)
-        await answer.send(scope, send)
 
     @staticmethod
     def _allows(route: Route, method: str) -> bool:
-        return route.kind is Kind.NOTHING or method in route.methods
+        return route.kind in (Kind.NOTHING, Kind.LOGIN) or method in route.methods
 
-    async def _answer(self, scope: Scope, route: Route) -> Answer:
+    async def _answer(self, scope: Scope, route: Route, handler: Handler | None) -> Answer | Foreign | None:
         home = None if self._settings.disable_index else route.up
-        follow = route.app if self._settings.dev and route.kind is Kind.PAGE else None
+        follow = None
         try:
             if not self._allows(route, scope["method"]):
                 headers = {"Allow": ", ".join(route.methods)}
                 if route.kind is Kind.AUTOLOAD:
                     headers |= cors_headers(scope, self._origins)
                 return own_pages.error_page(405, headers=headers, home=home)
-            handler = self._handlers.get(route.kind)
-            return own_pages.error_page(404, home=home) if handler is None else await handler(scope, route)
+            if handler is None:
+                return own_pages.error_page(404, home=home)
+            if route.kind in GUARDED:
+                scope = await self._gate.enter(scope, route)
+            # Only who was let in is shown what fails.
+            follow = route.app if self._settings.dev and route.kind is Kind.PAGE else None
+            return await handler(scope, route)
+        except LoginError as error:
+            return own_pages.login_needed(error.detail, error.place, visited=route.kind in VISITED)
+        except AccessError as error:
+            return own_pages.error_page(403, error.detail, home=home, logout=error.logout)
         except CapacityError as error:
             words, _, detail = error.detail.partition(". ")
             return own_pages.error_page(error.status, detail, words=f"{words}.", headers=TRY_AGAIN, follow=follow)
@@ -171,15 +194,21 @@ class Front:
                 return own_pages.failure_page(report_of(error), follow, error_id)
             return own_pages.error_page(500, words=words, error_id=error_id, home=home)
 
+    async def _file_admitted(self, scope: Scope, route: Route) -> None:
+        """Nothing to be said: the file may be sent."""
+
     async def _asset(self, scope: Scope, route: Route) -> Answer:
         if route.rest == "refusal":
-            return self._refusal(scope)
+            return await self._refusal(scope)
         return await Assets(self._static).answer(scope, route)
 
-    def _refusal(self, scope: Scope) -> Answer:
+    async def _refusal(self, scope: Scope) -> Answer:
         """Why a page's websocket is refused, which no script can read from the handshake itself."""
         origin = last(arguments_of(scope.get("query_string", b"")), "origin") or ""
-        return json({"refusal": self._origins.explain(scope, origin)}, NO_STORE)
+        return json({"refusal": self._origins.explain(scope, origin) or await self._gate.refusal(scope)}, NO_STORE)
+
+    def _log_out(self, user: User) -> None:
+        self._handshakes.log_out(user)
 
     # -- websockets
 

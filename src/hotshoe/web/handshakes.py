@@ -5,28 +5,38 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from ..auth.user import User
 from ..config import Settings
+from ..errors import RemoteError
 from ..hosts.host import Host
+from ..sessions.failures import user_name
 from .answers import Receive, Scope, Send
 from .app_answers import app_of
 from .following import Followers
+from .gatekeeper import Gatekeeper
+from .mishaps import failure_of, logged
 from .origins import Origins
 from .routes import Kind, Route
 from .sockets import Socket, refuse_text
 from .visits import Visits
 
+LOGGED_OUT = 1008
+"""RFC 6455: a policy; the page shows the reason."""
 _SHUTDOWN_GRACE_S = 5.0
 
 
 class Handshakes:
     """Admits or refuses each websocket; closes all at the end."""
 
-    def __init__(self, host: Host, settings: Settings, visits: Visits, origins: Origins) -> None:
+    def __init__(self, host: Host, settings: Settings, visits: Visits, origins: Origins, gate: Gatekeeper) -> None:
         self._settings = settings
+        self._gate = gate
         self._visits = visits
         self._origins = origins
         self._followers = Followers(host)
         self._sockets: dict[Socket, asyncio.Task[Any]] = {}
+        self._users: dict[Socket, Scope] = {}
+        self._endings: set[asyncio.Task[None]] = set()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         """Serve one websocket from its handshake to its end."""
@@ -37,8 +47,38 @@ class Handshakes:
             await refuse_text(scope, send, "Cross origin websockets not allowed", 403)
         elif follows:
             await self._followers.serve(scope, receive, send)
-        else:
-            await self._serve_app(scope, receive, send, app_of(route).url)
+        elif (admitted := await self._admitted(scope, send, route)) is not None:
+            await self._serve_app(admitted, receive, send, app_of(route).url)
+
+    async def _admitted(self, scope: Scope, send: Send, route: Route) -> Scope | None:
+        """The scope with its user; ``None`` if that was refused."""
+        try:
+            return await self._gate.enter(scope, route)
+        except RemoteError as error:
+            await refuse_text(scope, send, error.detail, error.status)
+        except Exception as error:
+            words, error_id = failure_of(error, scope["path"])
+            await refuse_text(scope, send, f"{words} Error {error_id}", 500)
+        return None
+
+    def log_out(self, user: User) -> None:
+        """Close the websockets of a login of ``user`` that has ended."""
+        task = asyncio.create_task(self._log_out(user))
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    async def _log_out(self, user: User) -> None:
+        for socket in [socket for socket, scope in self._users.items() if user_name(scope.get("user")) == user.name]:
+            scope = self._users.get(socket)
+            if scope is not None and await self._has_ended(scope):
+                socket.close(LOGGED_OUT, "You have logged out. Load this page again to log in.")
+
+    async def _has_ended(self, scope: Scope) -> bool:
+        try:
+            return await self._gate.has_ended(scope)
+        except Exception:
+            logged("A look at who has logged out")
+            return True
 
     async def _serve_app(self, scope: Scope, receive: Receive, send: Send, app: str) -> None:
         socket = Socket(scope, receive, send, app=app, visits=self._visits,
@@ -47,10 +87,12 @@ class Handshakes:
         task = asyncio.current_task()
         assert task is not None
         self._sockets[socket] = task
+        self._users[socket] = scope
         try:
             await socket.run()
         finally:
             del self._sockets[socket]
+            del self._users[socket]
 
     async def close(self) -> None:
         """End all; returns when they have ended, or after a while."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
+from typing import Protocol
 
 from ..errors import HotshoeError
 from ..hosts.host import Host
@@ -22,11 +23,18 @@ class State(Enum):
     STOPPED = auto()
 
 
-class Lifecycle:
-    """Starts a host once, whoever asks first; stops it once."""
+class Part(Protocol):
+    """What lives as long as the server."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class Lifecycle:
+    """Starts a host, and what it needs before it, once, whoever asks first; stops it once."""
+
+    def __init__(self, host: Host, before: Sequence[Part] = ()) -> None:
+        self._parts: Sequence[Part] = (*before, host)
         self._state = State.IDLE
         self._starting: asyncio.Task[None] | None = None
 
@@ -51,7 +59,15 @@ class Lifecycle:
 
     async def _start(self) -> None:
         try:
-            await self._host.start()
+            started: list[Part] = []
+            try:
+                for part in self._parts:
+                    await part.start()
+                    started.append(part)
+            except BaseException:
+                for part in reversed(started):
+                    await part.stop()
+                raise
             self._state = State.RUNNING
         finally:
             self._starting = None
@@ -64,8 +80,8 @@ class Lifecycle:
         try:
             await close()
         finally:
-            if ran:
-                await self._host.stop()
+            for part in reversed(self._parts) if ran else ():
+                await part.stop()
 
     async def lifespan(self, receive: Receive, send: Send) -> bool:
         """The first half of ASGI's lifespan: start; then wait for the order to stop.

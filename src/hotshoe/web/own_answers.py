@@ -17,20 +17,24 @@ from . import answers, own_pages
 from .answers import NO_STORE, Answer, Scope
 from .app_answers import app_of
 from .conditions import matches
+from .gatekeeper import Gatekeeper
 from .own_index import OwnIndex
 from .requests import arguments_of, header, last
 from .routes import Kind, Route
 from .static import StaticFiles
 
 _OWN_SCRIPTS = {"page.js": page_script, "embed.js": component_script}
+_FOR_ALL = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""The same for everyone, and asked for by other sites, as a module too."""
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class OwnAnswers:
     """The answers that need no session."""
 
-    def __init__(self, host: Host, settings: Settings) -> None:
+    def __init__(self, host: Host, settings: Settings, gate: Gatekeeper) -> None:
         self._host = host
+        self._gate = gate
         self._settings = settings
         self._own_index: OwnIndex | None = None
         if settings.index is not None:
@@ -44,6 +48,7 @@ class OwnAnswers:
         apps = list(self._host.apps.values())
         if len(apps) == 1 and not self._settings.disable_index_redirect:
             return own_pages.index_redirect(apps[0], scope["path"])
+        apps = await self._gate.visible(scope, route, apps)
         if self._own_index is not None:
             return await asyncio.to_thread(self._own_index.answer, scope, apps)
         return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source)
@@ -83,7 +88,7 @@ class Assets:
 
     async def _own_script(self, scope: Scope, asset: Asset) -> Answer:
         asked = last(arguments_of(scope.get("query_string", b"")), "v")
-        headers = {"Cache-Control": _IMMUTABLE if asked == asset.version else "no-cache"}
+        headers = {"Cache-Control": _IMMUTABLE if asked == asset.version else "no-cache", **_FOR_ALL}
         return await self._script(scope, asset.body, asset.version, headers)
 
     async def _script(self, scope: Scope, body: bytes, version: str, headers: Mapping[str, str]) -> Answer:

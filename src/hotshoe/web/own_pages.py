@@ -27,6 +27,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 _WORDS = {
     400: "This request can't be answered as it is.",
+    401: "You are not logged in.",
     403: "This page can't be opened like this.",
     404: "There is nothing at this address.",
     405: "This address does not answer that kind of request.",
@@ -131,15 +132,23 @@ def index_redirect(app: AppInfo, path: str) -> Answer:
     return Answer(status=302, headers={"Location": quote(to_app(path, app.url)), "Cache-Control": "no-store"})
 
 
+def login_needed(detail: str, place: str | None, *, visited: bool) -> Answer:
+    """To where one logs in, if somebody waits for a page and there is such a place; else an error."""
+    if visited and place is not None:
+        return Answer(status=302, headers={"Location": place, "Cache-Control": "no-store"})
+    return error_page(401, detail)
+
+
 def error_page(status: int, detail: str = "", *, words: str = "", error_id: str = "", home: str | None = None,
-               headers: Mapping[str, str] | None = None, follow: AppInfo | None = None) -> Answer:
+               headers: Mapping[str, str] | None = None, follow: AppInfo | None = None,
+               logout: str | None = None) -> Answer:
     """A page that says in words what is wrong; ``detail`` is one line, ``home`` leads to the index.
 
     It loads again when the app ``follow`` has changed.
     """
     phrase = HTTPStatus(status).phrase
     names = {"status": status, "phrase": phrase, "words": words or _WORDS.get(status, phrase), "detail": detail,
-             "error_id": error_id, "home": home}
+             "error_id": error_id, "home": home, "logout": logout}
     return _page("error.html", names, status, headers, follow)
 
 

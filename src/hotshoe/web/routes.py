@@ -6,7 +6,7 @@ to the other, because proxies add and drop trailing slashes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -28,6 +28,7 @@ class Kind(Enum):
     THUMBNAIL = "thumbnail"
     SOURCE = "source"
     FAVICON = "favicon"
+    LOGIN = "login"
     NOTHING = "nothing"
 
 
@@ -80,8 +81,9 @@ def mounted_path(path: str, root_path: str) -> str:
 class Routes:
     """The map of one front."""
 
-    def __init__(self, apps: Mapping[str, AppInfo], prefix: str = "") -> None:
+    def __init__(self, apps: Mapping[str, AppInfo], prefix: str = "", *, login: Container[str] = ()) -> None:
         self._apps = apps
+        self._login = login
         self._prefix = normalized_prefix(prefix)
         self._longest = max(map(len, apps), default=0)
 
@@ -93,6 +95,8 @@ class Routes:
         rest = below(inside, self._prefix)
         if rest is None:
             return Route(Kind.NOTHING)
+        if (page := rest.rstrip("/")) in self._login:
+            return Route(Kind.LOGIN, rest=page, up=climb(rest))
         return self._own(rest) or self._app(rest) or self._shared(rest)
 
     def _own(self, rest: str) -> Route | None:

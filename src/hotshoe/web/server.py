@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from hotshoe.config import Settings
 from hotshoe.hosts.reloading import load_apps
+from hotshoe.web.guard import Guard
 from hotshoe.web.limits import raise_file_limit
 from hotshoe.web.listening import Listeners, listen
 from hotshoe.web.loops import close_loop, ending_signals, is_current, new_loop, switching_fast
@@ -58,6 +59,9 @@ class Server:
     ``run`` serves here until a signal ends it. Settings are fields of ``Settings``, by name: ``port=0``. A stopped
     server can be started again.
 
+    ``auth`` knows the users: the path of an auth module, a ``hotshoe.auth.Provider``, or an object like bokeh's
+    ``AuthPolicy`` or ``AuthProvider``. ``authorize(user, app)`` says whether one may open the app at a URL.
+
     Raises AppError for what is no app, ConfigError for a wrong setting or certificate and, on start, BindError.
     """
 
@@ -67,8 +71,13 @@ class Server:
         *,
         settings: Settings | None = None,
         io_loop: Any = None,
+        auth: Any = None,
+        auth_provider: Any = None,
+        authorize: Callable[..., Any] | None = None,
         **overrides: Any,
     ) -> None:
+        # auth_provider is stock's name for what auth takes too.
+        self._guard = Guard(auth if auth_provider is None else auth_provider, authorize)
         self._settings = (settings or Settings()).replace(**overrides)
         self._tls = Tls.of(self._settings)
         self._apps, self._sources = load_apps(apps, self._settings)
@@ -186,7 +195,8 @@ class Server:
             return
         self._loop = asyncio.get_running_loop()
         try:
-            service = Service(self._apps, self._listen(), self._settings, sources=self._sources, tls=self._tls)
+            service = Service(self._apps, self._listen(), self._settings, sources=self._sources, tls=self._tls,
+                              guard=self._guard)
             await service.start()
             self._running = service
         except BaseException:

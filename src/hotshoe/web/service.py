@@ -12,6 +12,7 @@ from hotshoe.hosts.inline import InlineHost
 from hotshoe.pages.assets import bokehjs_dir
 from hotshoe.web.deflating import deflater
 from hotshoe.web.front import Front
+from hotshoe.web.guard import Guard
 from hotshoe.web.http_protocol import ServingState
 from hotshoe.web.limits import Limits
 from hotshoe.web.listening import Listeners
@@ -33,13 +34,14 @@ class Service:
     """Serves apps on ``listeners``, on the running loop."""
 
     def __init__(self, apps: Mapping[str, App], listeners: Listeners, settings: Settings, *,
-                 sources: Sources | None = None, tls: Tls | None = None) -> None:
+                 sources: Sources | None = None, tls: Tls | None = None,
+                 guard: Guard = Guard()) -> None:  # noqa: B008 - it is a value
         self._is_exposed = not listeners.are_local
         self._settings = settings
         self._prepare: asyncio.TimerHandle | None = None
         only_local = listeners.are_local and not settings.unix_socket
         self.host = InlineHost(apps, settings, sources=sources)
-        self.front = Front(self.host, settings=settings, only_local=only_local)
+        self.front = Front(self.host, settings=settings, only_local=only_local, guard=guard)
         self._serving = Serving(
             self.front,
             listeners,

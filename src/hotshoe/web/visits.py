@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..apps.request import Request
-from ..errors import BuildError, RequestError, SessionGone
+from ..errors import AccessError, BuildError, RequestError, SessionGone
 from ..hosts.host import AppInfo, Attachment, Host, OpenRequest
+from ..sessions.failures import user_name
 from .answers import Scope
 from .disclosure import Disclosure
 from .mishaps import logged
@@ -41,23 +42,34 @@ class Visits:
         if ticket.token is not None:
             if not ticket.expired and not ticket.brought:
                 await self._create(scope, app.url, ticket)
+            await self._check_owner(scope, app.url, ticket)
             return ticket.token
         request = self._disclosure.of(scope)
         if ticket.brought:
+            await self._check_owner(scope, app.url, ticket)
             return self._mint(app, ticket, request, {}, headers)
         info = await self._host.open(OpenRequest(app.url, request, ticket.session_id))
+        await self._check_owner(scope, app.url, ticket)
         return self._mint(app, ticket, request, info.payload, headers)
 
     async def attach(self, scope: Scope, app: str, ticket: Ticket) -> Attachment:
         """Find or create a socket's session, and subscribe to it. Raises as ``Host.open`` and ``Host.attach``."""
         if not ticket.expired and (not ticket.brought or is_local_script(scope)):
             await self._create(scope, app, ticket)
+            await self._check_owner(scope, app, ticket)
             return await self._host.attach(app, ticket.session_id)
+        await self._check_owner(scope, app, ticket)
         try:
             with ticket.joining():
                 return await self._host.attach(app, ticket.session_id)
         except SessionGone:
             raise RequestError("Token is expired, and its session has ended") from None
+
+    async def _check_owner(self, scope: Scope, app: str, ticket: Ticket) -> None:
+        """Raise ``AccessError`` if another user made the session: who has its id, or a token, is not yet them."""
+        owner = await self._host.owner(app, ticket.session_id)
+        if owner is not None and owner != user_name(scope.get("user")):
+            raise AccessError("This session belongs to another user")
 
     async def _create(self, scope: Scope, app: str, ticket: Ticket) -> None:
         request = self._disclosure.limit(with_payload(request_of(scope), ticket.payload or {}))

@@ -1,0 +1,91 @@
+"""Who may open which app: rules by user and group, a function of the operator's, and apps that are public."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError
+from .calls import Calls
+from .user import User
+
+ALL = "*"
+"""As an app: all that are not named. As a user: everybody who has logged in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Whom one app lets in."""
+
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    everyone: bool = False
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Rule:
+        """The rule of ``group``, ``@user`` and ``*``."""
+        names = list(names)
+        return cls(
+            users=frozenset(name.removeprefix("@") for name in names if name.startswith("@")),
+            groups=frozenset(name for name in names if not name.startswith("@") and name != ALL),
+            everyone=ALL in names,
+        )
+
+    def admits(self, user: User) -> bool:
+        """Whether it lets the user in."""
+        return self.everyone or user.name in self.users or not self.groups.isdisjoint(user.groups)
+
+
+class Access:
+    """The rules of one front."""
+
+    def __init__(self, allow: Iterable[str] = (), public: Iterable[str] = (), *,
+                 authorize: Callable[..., Any] | None = None, calls: Calls | None = None,
+                 apps: Iterable[str] | None = None) -> None:
+        self._rules = rules_of(allow)
+        self._public = frozenset(map(_url, public))
+        self._authorize = authorize
+        self._calls = calls or Calls()
+        if apps is not None:
+            self._check(frozenset(apps))
+
+    def _check(self, apps: frozenset[str]) -> None:
+        for flag, named in (("--allow", self._rules), ("--public", self._public)):
+            for url in named:
+                if url not in apps and url != ALL:
+                    raise ConfigError(f"{flag}: there is no app at {url}; the apps are at {', '.join(sorted(apps))}")
+
+    def stop(self) -> None:
+        """End the threads on which ``authorize`` runs."""
+        self._calls.stop()
+
+    @property
+    def restricts(self) -> bool:
+        """Whether there is more to it than to have logged in."""
+        return bool(self._rules) or self._authorize is not None
+
+    def is_public(self, app: str) -> bool:
+        """Whether nobody needs to log in for the app."""
+        return app in self._public or ALL in self._public
+
+    async def admits(self, user: User, app: str) -> bool:
+        """Whether the user may open the app. Raises what ``authorize`` raises: nobody is let in by a mistake."""
+        rule = self._rules.get(app) or self._rules.get(ALL)
+        if rule is not None and not rule.admits(user):
+            return False
+        return self._authorize is None or bool(await self._calls.run(self._authorize, user, app))
+
+
+def rules_of(entries: Iterable[str]) -> Mapping[str, Rule]:
+    """The rules of ``APP=NAME,…`` by URL; what is said of one app twice adds up."""
+    names: dict[str, list[str]] = {}
+    for entry in entries:
+        app, _, listed = entry.partition("=")
+        names.setdefault(_url(app), []).extend(name.strip() for name in listed.split(",") if name.strip())
+    return {app: Rule.of(listed) for app, listed in names.items()}
+
+
+def _url(app: str) -> str:
+    app = app.strip()
+    return app if app == ALL else "/" + app.strip("/")

@@ -1,0 +1,168 @@
+"""Tornado's ``RequestHandler`` on ASGI: Tornado's own code runs the handlers, only its connection is ours.
+
+Imported only for modules that need it. A method that is not async runs on a thread, so that it freezes nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine, ResponseStartLine
+from tornado.web import Application, HTTPError, RequestHandler
+
+from ..errors import RequestError
+from .calls import Calls, runs_on_loop
+from .redirects import uri_of
+
+_OF_THE_SERVER = frozenset({"server", "date", "connection", "transfer-encoding"})
+
+
+class TornadoSite:
+    """What Tornado's handlers find as their ``application``, and how they are run."""
+
+    def __init__(self, calls: Calls, *, prefix: str = "", cookie_secret: str | None = None, xsrf: bool = False,
+                 login_url: str | None = None) -> None:
+        self._calls = calls
+        self._application = Application(
+            [],
+            cookie_secret=cookie_secret,
+            xsrf_cookies=xsrf,
+            login_url=None if login_url is None else prefix + login_url,
+            log_function=lambda handler: None,  # URLs may have passwords in them
+        )
+        self._application.prefix = prefix  # type: ignore[attr-defined]  # stock's has one
+
+    async def ask(self, function: Callable[..., Any], connection: HTTPConnection) -> tuple[Any, list[str]]:
+        """What a function of a handler gives, such as ``get_user``, and the cookies that it has set."""
+        handler = _Asked(self._application, _request(connection, b""))
+        try:
+            result = await self._calls.run(function, handler)
+        except HTTPError as error:
+            raise RequestError(error.reason or "The login was refused", status=error.status_code) from error
+        return result, handler.made_cookies
+
+    async def respond(self, handler_class: type[RequestHandler], request: Request) -> Response:
+        """What a handler answers. Raises what it raises, unless it shows its errors itself."""
+        asked = _request(request, await request.body())
+        connection = asked.connection
+        assert isinstance(connection, _Connection)
+        handler = handler_class(self._application, asked)
+        failures = _failures_of(handler)
+        self._move_to_threads(handler, asked.method or "GET")
+        await self._calls.run(handler._execute, [])  # noqa: SLF001 - else no task of ours would own the handler
+        if failures:
+            raise failures[0]
+        return connection.response()
+
+    def _move_to_threads(self, handler: RequestHandler, method: str) -> None:
+        """Let the next call of ``prepare`` and of the method run on a thread, which is Tornado's own.
+
+        Later ones are the handler's, which calls itself.
+        """
+        for name in {"prepare", method.lower() if method in handler.SUPPORTED_METHODS else "prepare"}:
+            function = getattr(handler, name)
+            if runs_on_loop(function) or getattr(type(handler), name) is getattr(RequestHandler, name):
+                continue
+
+            def once(*args: Any, _name: str = name, _function: Callable[..., Any] = function, **kwargs: Any) -> Any:
+                delattr(handler, _name)
+                return self._calls.unlimited(lambda: _function(*args, **kwargs))
+
+            setattr(handler, name, once)
+
+
+class _Asked(RequestHandler):
+    """What ``get_user`` gets: it reads the request, and may set cookies."""
+
+    @property
+    def made_cookies(self) -> list[str]:
+        """The values of ``Set-Cookie``."""
+        cookies = [cookie.OutputString(None) for cookie in getattr(self, "_new_cookie", {}).values()]
+        return [*cookies, *self._headers.get_list("Set-Cookie")]
+
+
+class _Connection:
+    """Where Tornado writes to: keeps the answer until it is whole."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.stream = None
+        self._loop = asyncio.get_running_loop()
+        self._status = 0
+        self._headers = HTTPHeaders()
+        self._body = bytearray()
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """Answers are kept until they are whole: nobody can leave in between."""
+
+    def write_headers(self, start_line: ResponseStartLine, headers: HTTPHeaders,
+                      chunk: bytes | None = None) -> asyncio.Future[None]:
+        """The answer begins."""
+        self._status, self._headers = start_line.code, headers
+        return self.write(chunk or b"")
+
+    def write(self, chunk: bytes) -> asyncio.Future[None]:
+        """More of the answer."""
+        self._body += chunk
+        done: asyncio.Future[None] = self._loop.create_future()
+        done.set_result(None)
+        return done
+
+    def finish(self) -> None:
+        """The answer is whole."""
+
+    def response(self) -> Response:
+        """The answer. Raises ``RuntimeError`` if there is none."""
+        if not self._status:
+            raise RuntimeError("the handler has not answered")
+        response = Response(bytes(self._body), self._status)
+        response.raw_headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in self._headers.get_all()
+            if name.lower() not in _OF_THE_SERVER
+        ]
+        return response
+
+
+def _request(connection: HTTPConnection, body: bytes) -> HTTPServerRequest:
+    scope = connection.scope
+    try:
+        headers = HTTPHeaders()
+        for name, value in scope["headers"]:
+            headers.add(name.decode("latin-1"), value.decode("latin-1"))
+        client = scope.get("client")
+        protocol = "https" if scope.get("scheme") in ("https", "wss") else "http"
+        context = SimpleNamespace(remote_ip=client[0] if client else "", protocol=protocol)
+        start = RequestStartLine(scope.get("method", "GET"), uri_of(scope), f"HTTP/{scope.get('http_version', '1.1')}")
+        return HTTPServerRequest(connection=_Connection(context), headers=headers, body=body,  # type: ignore[arg-type]
+                                 start_line=start)
+    except HTTPInputError as error:
+        raise RequestError(str(error)) from error
+
+
+
+
+def _failures_of(handler: RequestHandler) -> list[BaseException]:
+    """Where the handler's errors will be kept, but for its HTTPErrors: the front says what is to be said of them.
+
+    A handler with words of its own for them shows those.
+    """
+    failures: list[BaseException] = []
+    kind = type(handler)
+    if kind.write_error is not RequestHandler.write_error or kind.log_exception is not RequestHandler.log_exception:
+        return failures
+    log_exception = handler.log_exception
+
+    def keep(kind: Any, value: BaseException | None, trace: Any) -> None:
+        if value is None or isinstance(value, HTTPError):
+            log_exception(kind, value, trace)
+        else:
+            failures.append(value)
+
+    handler.log_exception = keep  # type: ignore[assignment,method-assign]
+    return failures
