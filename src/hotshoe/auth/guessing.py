@@ -52,8 +52,7 @@ class Limit:
             tries.count = 0
         tries.count += 1
         tries.last = now
-        if tries.count >= self._free:
-            tries.free_at = now + min(self._longest_s, 2.0 ** min(tries.count - self._free, 30))
+        self._delay(tries)
         self._forget_old(now)
 
     def take_back(self, key: str) -> None:
@@ -61,11 +60,16 @@ class Limit:
         tries = self._tries.get(_short(key))
         if tries is not None and tries.count:
             tries.count -= 1
-            tries.free_at = 0.0
+            self._delay(tries)
 
     def forget(self, key: str) -> None:
         """Start anew."""
         self._tries.pop(_short(key), None)
+
+    def _delay(self, tries: _Tries) -> None:
+        """The next try may be when the latest one is as long ago as all of them together demand."""
+        beyond = tries.count - self._free
+        tries.free_at = tries.last + min(self._longest_s, 2.0 ** min(beyond, 30)) if beyond >= 0 else 0.0
 
     def _forget_old(self, now: float) -> None:
         while self._tries:
