@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,14 +26,16 @@ http {{
   scgi_temp_path {folder}/scgi;
   uwsgi_temp_path {folder}/uwsgi;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{tls};
     location = /favicon.ico {{ return 204; }}
+    location /own/ {{ alias {folder}/own/; types {{ text/html html; }} }}
     location {path}/ {{
       proxy_pass {upstream};
       proxy_http_version 1.1;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade;
       proxy_set_header {host_header} $http_host;
+      {says}
     }}
   }}
 }}
@@ -41,21 +43,30 @@ http {{
 
 
 @contextmanager
-def nginx(upstream: str, path: str, *, host_header: str = "Host") -> Iterator[str]:
+def nginx(upstream: str, path: str, *, host_header: str = "Host", says: str = "", certificate: Path | None = None,
+          pages: Mapping[str, Callable[[str], str]] | None = None) -> Iterator[str]:
     """nginx in front of ``upstream``, an address with a slash at its end; yields the address of ``path`` in it.
 
-    ``host_header`` is where it puts the host that the browser asked for.
+    ``host_header`` is where it puts the host that the browser asked for. ``says`` is more of its configuration. With a
+    certificate, and its key in the same file, it is reached by https. ``pages`` are pages of its own, by their names
+    below ``/own/``, made of its address.
     """
     program = need_program("nginx")
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "nginx.conf"
-        text = _CONFIG.format(folder=folder, port=port, path=path, upstream=upstream, host_header=host_header)
+        tls = "" if certificate is None else f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
+        text = _CONFIG.format(folder=folder, port=port, path=path, upstream=upstream, host_header=host_header, tls=tls,
+                              says=says)
         config.write_text(text)
         process = subprocess.Popen([program, "-p", folder, "-c", str(config), "-e", f"{folder}/errors"])
         try:
             _wait_for_port(port)
-            yield f"http://127.0.0.1:{port}{path}/"
+            address = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}/"
+            for name, make in (pages or {}).items():
+                (Path(folder) / "own").mkdir(exist_ok=True)
+                (Path(folder) / "own" / name).write_text(make(address), encoding="utf-8")
+            yield address
         finally:
             process.terminate()
             process.wait(10)
