@@ -26,8 +26,6 @@ from .static import StaticFiles
 _OWN_SCRIPTS = {"page.js": page_script, "embed.js": component_script}
 _FOR_ALL = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 """The same for everyone, and asked for by other sites, as a module too."""
-_FOR_ALL = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-"""The same for everyone, and asked for by other sites, as a module too."""
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
