@@ -5,17 +5,21 @@ Panel is never imported here: nothing happens in a process where no app has impo
 
 from __future__ import annotations
 
+import base64
 import functools
+import importlib
+import io
 import logging
 import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet
+from bokeh.resources import Resources
 from jinja2 import Template
 
 # -- a session as stock has it --------------------------------------------------------------------------------
@@ -324,3 +328,33 @@ def localize_styles(document: Document, dist_url: str) -> None:
     # Not by Panel's ``patch_model_css``, which leaves the document of a session that runs under a hold.
     for sheet in (sheet for root in document.roots for sheet in root.select({"type": ImportedStyleSheet})):
         sys.modules["panel.io.resources"].patch_stylesheet(sheet, dist_url)
+
+
+def panel_file(document: Document, mode: str, title: str | None, template: Any) -> str | None:
+    """The document as a page that needs no server, if Panel has a part in it; with ``mode`` inline, complete."""
+    state = _state()
+    if state is None or document not in state._thread_id_:
+        return None
+    resources: Any = sys.modules["panel.io.resources"]
+    panel_template = state._templates.get(document)
+    if panel_template is None:
+        for model in {model for root in document.roots for model in root.select({"type": ImportedStyleSheet})}:
+            sheet: Any = model
+            sheet.url = _style_from_elsewhere(resources, sheet.url, inline=mode == "inline")
+    page = io.StringIO()
+    importlib.import_module("panel.io.save").save(
+        document if panel_template is None else panel_template, page, title=title or document.title,
+        resources=Resources(mode=cast(Any, mode)), template=template,
+        template_variables=document.template_variables if panel_template is None else None)
+    return page.getvalue()
+
+
+def _style_from_elsewhere(resources: Any, url: str, *, inline: bool) -> str:
+    """Where a style sheet of Panel's is without this server: on its CDN, or in the URL itself."""
+    name = _plain_url(url).removeprefix(resources.LOCAL_DIST).removeprefix(resources.CDN_DIST)
+    file = resources.DIST_DIR / name
+    if "://" in name or not file.is_file():
+        return url
+    if not inline:
+        return f"{resources.CDN_DIST}{name}"
+    return "data:text/css;base64," + base64.b64encode(file.read_bytes()).decode()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AppError, ConfigError
+from ..config import Settings
+from ..errors import AppError, BuildError, ConfigError
 from .options import Parser, split_app_arguments
 
 if TYPE_CHECKING:
     from bokeh.document import Document
 
+    from ..apps import App
+
 STDOUT = "-"
+
+Use = Callable[[str, "Document"], None]
+"""Gets the name of the file to write, and the document."""
 
 
 def add_arguments(parser: Parser, kind: str) -> None:
@@ -31,39 +38,38 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return own, for_apps or []
 
 
-def write_each(files: Sequence[str], argv: Sequence[str], outputs: Sequence[str], kind: str,
-               text_of: Callable[[Document], str]) -> Iterator[tuple[str, Document]]:
-    """Build each app's document and write it as text; gives the files' names. Raises ``UserError``."""
+def use_each(files: Sequence[str], argv: Sequence[str], outputs: Sequence[str], kind: str, use: Use) -> None:
+    """Build each app's document, as for its first visitor, and hand it to ``use``. Raises ``UserError``."""
     from ..apps import load_all
 
     apps = load_all(list(files), argv=argv)
     if len(outputs) > len(apps):
         raise ConfigError(f"--output is given {len(outputs)} times for {len(apps)} app{'s' * (len(apps) > 1)}")
     names = [*outputs, *(f"{url.strip('/') or 'index'}.{kind}" for url in list(apps)[len(outputs):])]
-    for (url, app), name in zip(apps.items(), names, strict=True):
-        document = _built(url, app.build)
-        _write(name, text_of(document))
-        yield name, document
+    asyncio.run(_use_each(apps, {url: partial(use, name) for url, name in zip(apps, names, strict=True)}))
 
 
-def _built(url: str, build: Callable[[Document], None]) -> Document:
-    from .. import seams
-    from ..apps import user_traceback
-    from ..apps.tracebacks import in_one_line
+async def _use_each(apps: Mapping[str, App], uses: Mapping[str, Callable[[Document], None]]) -> None:
+    """In sessions, which is where apps expect to be; they have no visitor, and what asks for none is empty."""
+    from ..apps import Request
+    from ..hosts.host import OpenRequest
+    from ..hosts.inline import InlineHost
+    from ..tokens import new_session_id
 
-    document = seams.new_document()
+    host = InlineHost(apps, Settings(threads=0))
+    await host.start()
     try:
-        with seams.document_context(document):
-            build(document)
-    except (Exception, SystemExit) as error:
-        if isinstance(error, SystemExit) and error.code in (None, 0):
-            return document
-        print(user_traceback(error).rstrip(), file=sys.stderr)
-        raise AppError(f"the app {url} failed: {in_one_line(error)}") from error
-    return document
+        for url, use in uses.items():
+            await host.open(OpenRequest(url, Request(path=url, host="localhost"), new_session_id()))
+            await host.update_sessions(url, use)
+    except BuildError as error:
+        raise AppError(f"the app {error.app} failed; what it raised stands above") from error
+    finally:
+        await host.stop()
 
 
-def _write(name: str, text: str) -> None:
+def write(name: str, text: str) -> None:
+    """Write a file, or to the standard output. Raises ``ConfigError``."""
     if name == STDOUT:
         print(text)
         return

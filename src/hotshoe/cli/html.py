@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
-from .documents import STDOUT, add_arguments, split, write_each
+from ..errors import AppError, ConfigError
+from .documents import STDOUT, add_arguments, split, use_each, write
 from .options import Parser
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MODES = ("cdn", "inline", "relative", "absolute", "server")
 _SHOWN = 10
+_ALWAYS_THERE = ("document", "BrowserInfo", "Location")
+"""What Panel listens to in every document, and also once it is merely imported."""
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -26,11 +28,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     own, argv = split(arguments)
     values = make_parser().parse_intermixed_args(own)
     template = None if values.template is None else _text(values.template)
-    pages = write_each(values.files, argv, values.output, "html", partial(_page, values, template))
-    for name, document in pages:
-        _warn(name, document)
-        if values.show and name != STDOUT:
-            _show(name)
+    use_each(values.files, argv, values.output, "html", partial(_use, values, template))
     return 0
 
 
@@ -52,6 +50,13 @@ def make_parser() -> Parser:
     return parser
 
 
+def _use(values: argparse.Namespace, template: str | None, name: str, document: Document) -> None:
+    write(name, _page(values, template, document))
+    _warn(name, document)
+    if values.show and name != STDOUT:
+        _show(name)
+
+
 def _page(values: argparse.Namespace, template: str | None, document: Document) -> str:
     from bokeh.core.templates import FILE
     from bokeh.embed import file_html
@@ -59,11 +64,18 @@ def _page(values: argparse.Namespace, template: str | None, document: Document) 
     from bokeh.settings import settings
     from jinja2 import TemplateError
 
-    chosen: Any = template if template is not None else document.template or FILE
+    from ..panel_seams import panel_file
+
+    if not document.roots:
+        raise AppError("the app's document is empty, so there is nothing to show")
+    chosen: Any = template if template is not None else document.template
+    chosen = None if chosen is FILE else chosen
     mode = settings.resources(values.resources, default="cdn")
     try:
-        return file_html(document, resources=Resources(mode=mode), title=values.title, template=chosen,
-                         template_variables=document.template_variables, suppress_callback_warning=True)
+        panels = panel_file(document, mode, values.title, chosen)
+        return panels or file_html(
+            document, resources=Resources(mode=mode), title=values.title, template=chosen or FILE,
+            template_variables=document.template_variables, suppress_callback_warning=True)
     except TemplateError as error:
         raise ConfigError(f"{values.template or 'the template of the app'}: {error}") from error
 
@@ -78,13 +90,15 @@ def _text(file: Path) -> str:
 def _warn(name: str, document: Document) -> None:
     from ..seams import python_callbacks
 
-    lines = list(dict.fromkeys(python_callbacks(document)))
-    if not lines:
-        return
-    print(f"{name}: these Python callbacks do not run in it, as there is no server behind it:", file=sys.stderr)
-    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    for line in [*lines[:_SHOWN], *more]:
-        print(f"  {line}", file=sys.stderr)
+    every = list(dict.fromkeys(python_callbacks(document)))
+    lines = [line for line in every if not line.endswith("-> Panel")]
+    if len(lines) > _SHOWN:
+        lines = [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
+    if any(line.endswith("-> Panel") and not line.startswith(_ALWAYS_THERE) for line in every):
+        lines.append("what Panel does when its parts change")
+    if lines:
+        print(f"{name}: these Python callbacks do not run in it, as there is no server behind it:", file=sys.stderr)
+        print("\n".join(f"  {line}" for line in lines), file=sys.stderr)
 
 
 def _show(name: str) -> None:

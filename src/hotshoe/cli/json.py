@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .documents import add_arguments, split, write_each
+from .documents import add_arguments, split, use_each, write
 from .options import Parser
 
 if TYPE_CHECKING:
@@ -17,13 +17,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     own, argv = split(arguments)
     values = make_parser().parse_intermixed_args(own)
 
-    def text_of(document: Document) -> str:
+    def use(name: str, document: Document) -> None:
         from bokeh.core.json_encoder import serialize_json
 
-        return serialize_json(document.to_json(), indent=values.indent)
+        write(name, serialize_json(document.to_json(), indent=values.indent))
 
-    for _ in write_each(values.files, argv, values.output, "json", text_of):
-        pass
+    use_each(values.files, argv, values.output, "json", use)
     return 0
 
 

@@ -47,7 +47,10 @@ def forget_models(modules: Collection[str]) -> None:
 
 
 def python_callbacks(document: Document) -> Iterator[str]:
-    """What in a document calls Python, in words: the part, what happens to it, the function and its line."""
+    """What in a document calls Python, in words: the part, what happens to it, the function and its line.
+
+    A function of Panel's own is called just Panel.
+    """
     for model in document.models:
         tables: list[tuple[str, Sequence[Any]]] = [*model._callbacks.items(), *model._event_callbacks.items()]
         for cause, callbacks in tables:
@@ -67,5 +70,7 @@ def _place_of(callback: Any) -> str:
     while isinstance(function, functools.partial):
         function = inspect.unwrap(function.func)
     name = getattr(function, "__qualname__", type(function).__qualname__)
+    if (getattr(function, "__module__", None) or "").partition(".")[0] == "panel":
+        return "Panel"
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
