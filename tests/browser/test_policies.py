@@ -68,12 +68,9 @@ def test_a_strict_policy_ends_custom_code_and_nothing_else(app: Path, tab: Tab) 
         use(tab, server.urls["app"])
         assert tab.problems == []
         tab.page.get_by_role("button", name="script").click()
-        tab.page.wait_for_event("console", lambda message: "unsafe-eval" in message.text or "eval" in message.text) \
-            if not tab.problems else None
-        assert "unsafe-eval" in "".join(tab.problems)
-        assert tab.ask('model("Div").text') == "n is 7"
         tab.do('model("Slider").value = 3')
-        tab.wait_for_text("n is 3")
+        tab.wait_for_text("n is 3")  # the click came before it
+        assert "unsafe-eval" in tab.problems.pop()
 
 
 def test_a_script_that_got_into_the_page_does_not_run(tmp_path: Path, tab: Tab) -> None:
@@ -89,7 +86,7 @@ def test_a_script_that_got_into_the_page_does_not_run(tmp_path: Path, tab: Tab) 
         tab.open(server.urls["app"])
         tab.wait("document.body.dataset.own === 'ran'")
         assert tab.page.title() != "injected"
-        assert any("Content Security Policy" in problem for problem in tab.problems)
+        assert "Content Security Policy" in tab.problems.pop()
 
 
 def test_a_frame_is_refused_where_it_is_not_named(app: Path, tab: Tab) -> None:
@@ -98,3 +95,4 @@ def test_a_frame_is_refused_where_it_is_not_named(app: Path, tab: Tab) -> None:
             content_type="text/html", body=f"<iframe src='{server.urls['app']}'></iframe>"))
         with tab.page.expect_event("console", lambda message: "frame-ancestors" in message.text):
             tab.page.goto(f"{server.root}outer")
+        tab.problems.clear()

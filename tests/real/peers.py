@@ -34,10 +34,11 @@ class Peers:
 
 @contextmanager
 def peers(site: str) -> Iterator[Peers]:
-    """Start both servers of the configuration."""
+    """Start both servers of the configuration. Ours takes unsigned ids, as stock does; its default has rows of its own."""
     names, flags = SITES[site]
     apps = [APPS / name for name in names]
-    with _stock(apps, flags) as stock, serve(*apps, flags=flags, program="hotshoe serve") as ours:
+    with _stock(apps, flags) as stock, serve(
+            *apps, flags=(*flags, "--session-ids", "unsigned"), program="hotshoe serve") as ours:
         ours.errors_expected = True
         yield Peers(stock, ours)
 
