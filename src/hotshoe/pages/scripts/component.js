@@ -11,6 +11,7 @@ const HOST_STYLE = `
 const FIRST_RETRY_S = 2;
 const LAST_RETRY_S = 60;
 const SLOW_S = 10;
+const SRC_WAIT_MS = 1000;
 const SOME_HEIGHT = "var(--bokeh-app-height, 400px)";
 const STRETCHES = /^(stretch|scale)_(both|height)$/;
 
@@ -109,6 +110,9 @@ class BokehApp extends HTMLElement {
   }
 
   async #load(turn) {
+    // Frameworks may set it a moment later, which begins anew.
+    if (!this.hasAttribute("src")) await new Promise((resolve) => setTimeout(resolve, SRC_WAIT_MS));
+    if (turn !== this.#turn) return;
     const app = new AppAddress(this.getAttribute("src"));
     const plan = await ask_for_plan(app, this.#options(), turn.abort.signal);
     if (turn !== this.#turn) return;
