@@ -34,7 +34,7 @@ class Peers:
 
 @contextmanager
 def peers(site: str) -> Iterator[Peers]:
-    """Start both servers of the configuration. Ours takes unsigned ids, as stock does; its default has rows of its own."""
+    """Start both servers of the configuration; ours takes unsigned ids, as stock does."""
     names, flags = SITES[site]
     apps = [APPS / name for name in names]
     with _stock(apps, flags) as stock, serve(
