@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..config import Settings
-from ..errors import CapacityError, RemoteError, RequestError, SessionGone
+from ..errors import CapacityError, LoginError, RemoteError, RequestError, SessionGone
 from ..hosts.host import AppInfo, Host
 from . import answers
 from .answers import NO_STORE, TRY_AGAIN, Answer, Scope
-from .autoload import Embedding, Notice, cors_headers, refusal
+from .autoload import Embedding, Notice, cors_headers, embedder_headers, refusal
 from .gatekeeper import Gatekeeper
 from .headers import PagePolicy
 from .mishaps import failure_of, report_of
@@ -54,6 +54,9 @@ class AppAnswers:
                 return notice.answer(scope, embedding, 403, headers)
             scope = await self._gate.enter(scope, route)
             return await self._embedded(scope, app, embedding, headers)
+        except LoginError as error:
+            notice = Notice("This app asks you to log in.", login=error.place or "")
+            return notice.answer(scope, embedding, error.status, headers)
         except (RemoteError, SessionGone) as error:
             status = error.status if isinstance(error, RemoteError) else 410
             if isinstance(error, CapacityError):
@@ -70,7 +73,7 @@ class AppAnswers:
         ticket = self._visits.ticket(scope)
         if scope["method"] == "HEAD":
             return answers.script("", headers=headers)
-        token = await self._visits.open(scope, app, ticket)
+        token = await self._visits.open(scope, app, ticket, embedder_headers(scope))
         with ticket.joining():
             source = await self._host.autoload_script(
                 app.url,

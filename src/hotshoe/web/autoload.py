@@ -65,7 +65,9 @@ class Notice:
         # A script that comes by XMLHttpRequest, as bokeh asks for it, runs whatever its status is, so that can be the
         # true one; a script element runs none but good ones.
         shown = 200 if header(scope, b"sec-fetch-dest") == "script" else status
-        return answers.script(autoload_script({"elementid": embedding.element_id, **said}), shown, headers)
+        where = {"app_path": embedding.app_path, "absolute_url": embedding.absolute_url}
+        plan = {"elementid": embedding.element_id, **where, **said}
+        return answers.script(autoload_script(plan), shown, headers)
 
 
 def cors_headers(scope: Scope, origins: Origins) -> dict[str, str]:
@@ -130,13 +132,6 @@ def _connects_here(embedding: Embedding, origin: str) -> bool:
     if embedding.as_plan:
         return True
     return embedding.absolute_url is not None and _origin_of(embedding.absolute_url) != origin
-
-
-def login_needed(scope: Scope, origins: Origins, login: str) -> Answer:
-    """For a visitor who has to log in first. ``login`` is the page for that, relative to the request."""
-    headers = {**cors_headers(scope, origins), "Cache-Control": "no-store"}
-    notice = Notice("This app asks you to log in.", login=login)
-    return notice.answer(scope, Embedding.of(scope), 401, headers)
 
 
 # -- the headers of an embedder

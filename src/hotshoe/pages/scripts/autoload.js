@@ -19,6 +19,14 @@ async function place_of(element_id) {
   return place;
 }
 
+// A reference from where `autoload.js` is, if it leads to a page.
+function login_url({ login, app_path, absolute_url }) {
+  if (!login) return undefined;
+  const app = new URL(absolute_url || app_path, document.baseURI);
+  const url = new URL(login, app.href.replace(/\/*$/, "/autoload.js"));
+  return /^https?:$/.test(url.protocol) ? url.href : undefined;
+}
+
 function show_trouble(place, trouble) {
   const host = document.createElement("div");
   const shadow = host.attachShadow({ mode: "open" });
@@ -32,7 +40,7 @@ async function autoload(plan, nonce) {
   const place = await place_of(plan.elementid) || (plan.error ? document.body : null);
   if (place === null) return;
   try {
-    if (plan.error) throw new Trouble(plan.error, plan.detail, plan);
+    if (plan.error) throw new Trouble(plan.error, plan.detail, { error_id: plan.error_id, flag: plan.flag, login: login_url(plan) });
     await load_all(plan, nonce);
     await show_session({ ...plan, query: location.search.slice(1) }, place, place.dataset.bokehRoot || null);
   } catch (error) {
