@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from hotshoe.errors import UserError
@@ -42,16 +43,22 @@ def show(app: Any, *, height: int | None = None, **settings: Any) -> None:
 def _for_cell(app: Any, shell: kernel.Shell, message: Mapping[str, Any]) -> Any:
     """The app as a server takes it. A function prints where it is shown, and so do the callbacks that it makes."""
     fill = filling(app)
-    if not inspect.isroutine(fill):
-        return app
+    if not _fills(fill):
+        return fill
 
+    @wraps(fill)  # which leaves it to the server to say what is wrong with the function
     def build(document: Document) -> None:
         kernel.write_to(shell, message)
         fill(document)
 
-    build.__name__, build.__qualname__ = fill.__name__, fill.__qualname__
-    build.__doc__ = fill.__doc__
+    if not inspect.isroutine(fill):
+        build.__doc__ = None  # it describes the class
     return build
+
+
+def _fills(app: Any) -> bool:
+    is_application = hasattr(app, "initialize_document")
+    return callable(app) and not is_application and not inspect.isclass(app) and not inspect.iscoroutinefunction(app)
 
 
 def filling(app: Any) -> Any:
