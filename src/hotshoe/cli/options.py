@@ -128,6 +128,8 @@ def _help(row: Setting) -> str:
     if row.kind not in (Kind.SWITCH, Kind.TEXTS) and row.default not in (None, ""):
         unit = f" {row.declaration.unit}" if row.declaration.unit else ""
         text += f" (default: {row.default}{unit})"
+    if row.declaration.secret:
+        text += f"; safer as {row.environment[-1]}, since everybody can list a command's options"
     return text.replace("%", "%%")
 
 
