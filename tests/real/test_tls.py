@@ -1,0 +1,196 @@
+"""https with a chain and a password, as clients and browsers see it; certificates that change under load."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.sync_api import sync_playwright
+from tests.browser.conftest import FLAGS
+from tests.browser.tab import Tab
+from tests.cli.command import PATIENCE_S, Command, hotshoe
+from tests.needs import need_program
+from tests.real.peers import APPS
+from tests.real.questions import token
+from tests.web.authority import Authority, Pair
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from hotshoe import Server
+
+pytestmark = pytest.mark.real
+
+READY = "Starting Bokeh server with process id:"
+RUNNING_AT = re.compile(r"Bokeh app running at: (https://localhost:(\d+)/\S*)")
+
+CLIENT = """
+import sys
+from bokeh.client import pull_session
+with pull_session(url=sys.argv[1]) as session:
+    slider = session.document.get_model_by_name("plain")
+    slider.value = 5
+    session.force_roundtrip()
+    print(session.document.title)
+"""
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def served(authority: Authority, tmp_path: Path) -> Iterator[tuple[Command, Pair]]:
+    """A server with an intermediate certificate and an encrypted key, and the pair of files that it has."""
+    pair = authority.pair(tmp_path, password="hush")
+    arguments = ("serve", str(APPS / "sliders.py"), "--port", "0", "--ssl-certfile", "server.pem")
+    environ = {"BOKEH_SSL_KEYFILE": "server.key", "BOKEH_SSL_PASSWORD": "hush"}
+    with hotshoe(*arguments, cwd=tmp_path, environ=environ) as command:
+        command.wait_for(READY)
+        yield command, pair
+        command.process.terminate()
+        assert command.finish() == 0
+        assert "Traceback" not in command.log
+        assert "hush" not in command.log
+
+
+def address(command: Command) -> tuple[str, int]:
+    found = RUNNING_AT.search(command.log)
+    assert found is not None, command.log
+    return found[1], int(found[2])
+
+
+def test_python_clients_trust_the_chain(
+    served: tuple[Command, Pair], authority: Authority, tmp_path: Path
+) -> None:
+    url, _ = address(served[0])
+    with httpx.Client(verify=authority.client, timeout=20) as client:
+        page = client.get(url)
+        assert page.status_code == 200
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(url)
+    root = tmp_path / "root.pem"
+    root.write_bytes(authority.root.cert_pem.bytes())
+    done = subprocess.run([sys.executable, "-c", CLIENT, url], capture_output=True, text=True, timeout=PATIENCE_S,
+                          env={**os.environ, "SSL_CERT_FILE": str(root)}, check=False)
+    assert done.stdout == "Sliders of a test\n", done.stderr
+
+
+def test_chromium(served: tuple[Command, Pair], tmp_path: Path) -> None:
+    url, _ = address(served[0])
+    program = need_program("chromium", "chromium-browser", "google-chrome")
+    key = x509.load_pem_x509_certificates(served[1].cert.read_bytes())[0].public_key()
+    spki = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    trusted = f"--ignore-certificate-errors-spki-list={base64.b64encode(spki).decode()}"
+    with sync_playwright() as playwright, ExitStack() as stack:
+        # The list counts only for a profile of its own.
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "profile", executable_path=program, args=[*FLAGS, trusted])
+        stack.callback(context.close)
+        tab = Tab(context)
+        tab.open(url)
+        tab.do('named("doubled").value = 21')
+        tab.wait('named("echo").text == "42"')
+        assert tab.ask("location.protocol") == "https:"
+        assert tab.problems == []
+
+
+def test_plain_http_gets_nothing_and_is_no_error(served: tuple[Command, Pair], authority: Authority) -> None:
+    command, _ = served
+    url, port = address(command)
+    before = command.log
+    for nonsense in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01", b"\0" * 1000):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+            plain.sendall(nonsense)
+            plain.shutdown(socket.SHUT_WR)
+            answer = b""
+            try:
+                while piece := plain.recv(1000):
+                    answer += piece
+            except ConnectionError:
+                pass
+            assert b"HTTP" not in answer
+    with httpx.Client(verify=authority.client, timeout=20) as client:
+        assert client.get(url).status_code == 200
+    assert command.log == before
+
+
+async def fingerprint(port: int, client: ssl.SSLContext) -> int:
+    """The serial number of the certificate that a new connection gets."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname="localhost")
+    found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return x509.load_der_x509_certificate(found).serial_number
+
+
+async def test_a_new_certificate_while_visitors_come_and_stay(
+    served: tuple[Command, Pair], authority: Authority
+) -> None:
+    command, pair = served
+    _, port = address(command)
+    client, ended = authority.client, asyncio.Event()
+
+    async def visit() -> int:
+        count = 0
+        while not ended.is_set():
+            async with httpx.AsyncClient(verify=client, timeout=20) as visitor:
+                answer = await visitor.get(f"https://localhost:{port}/static/js/bokeh.min.js")
+                assert answer.status_code == 200
+                count += 1
+        return count
+
+    async with connect(f"wss://localhost:{port}/sliders/ws", ssl=client,
+                       subprotocols=[Subprotocol("bokeh"), Subprotocol(token("stays"))],
+                       max_size=None) as stays:
+        assert "ACK" in str(await stays.recv())
+        visitors = [asyncio.create_task(visit()) for _ in range(3)]
+        for password in ("hush", "hush", "wrong"):
+            before = await fingerprint(port, client)
+            pair.write(authority.leaf(), password)
+            if password == "wrong":
+                async with asyncio.timeout(PATIENCE_S):
+                    while "the one before it is kept" not in command.log:
+                        await asyncio.sleep(0.1)
+                assert await fingerprint(port, client) == before
+            else:
+                async with asyncio.timeout(PATIENCE_S):
+                    while await fingerprint(port, client) == before:
+                        await asyncio.sleep(0.1)
+        ended.set()
+        assert all(count > 0 for count in await asyncio.gather(*visitors))
+        pong = await stays.ping()
+        await asyncio.wait_for(pong, 20)
+        assert command.log.count("The certificate has changed: new connections get that of") == 2
+
+
+def test_one_line_for_what_is_wrong(authority: Authority, tmp_path: Path) -> None:
+    authority.pair(tmp_path, password="hush")
+    with hotshoe("serve", "--ssl-certfile", "server.pem", "--ssl-keyfile", "server.key", "--port", "0",
+                 cwd=tmp_path) as command:
+        assert command.finish() == 1
+        assert command.log == (f"ERROR: The key in {tmp_path}/server.key is encrypted: give its password as "
+                               "BOKEH_SSL_PASSWORD in the environment\n")
+
+
+def test_in_the_library(authority: Authority, tmp_path: Path) -> None:
+    pair = authority.pair(tmp_path)
+    with Server(APPS / "sliders.py", port=0, ssl_certfile=str(pair.cert), ssl_keyfile=str(pair.key)) as server:
+        [url] = server.urls
+        assert url == f"https://localhost:{server.port}/sliders"
+        with httpx.Client(verify=authority.client, timeout=20) as client:
+            assert "Strict-Transport-Security" not in client.get(url).headers, "it would count for all of localhost"
+            assert "Strict-Transport-Security" in client.get(url, headers={"Host": "example.org"}).headers
