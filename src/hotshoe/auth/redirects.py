@@ -27,7 +27,10 @@ def with_next(url: str, connection: HTTPConnection) -> str:
     """The login's URL with the address to come back to as ``next``, as Tornado adds it."""
     if "?" in url:
         return url
-    back = str(connection.url) if urlsplit(url).scheme else uri_of(connection.scope)
+    back = uri_of(connection.scope)
+    if urlsplit(url).scheme:
+        scheme = "https" if connection.scope.get("scheme") in ("https", "wss") else "http"
+        back = f"{scheme}://{connection.headers.get('host', '')}{back}"
     return f"{url}?{urlencode({'next': back})}"
 
 

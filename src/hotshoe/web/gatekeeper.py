@@ -161,7 +161,7 @@ class Gatekeeper:
     async def _login_place(self, scope: Scope, route: Route) -> str | None:
         if self._provider is None:
             return None
-        place = await self._provider.login_path(HTTPConnection(scope))
+        place = await self._provider.login_path(HTTPConnection(_back(scope, route)))
         return None if place is None else _reference(place, scope, route)
 
     def _logout_url(self, scope: Scope) -> str | None:
@@ -201,6 +201,14 @@ def _dressed(cookies: list[str], send: Send, private: bool) -> Send:
 def _private(value: bytes) -> bytes:
     parts = [part.strip() for part in value.split(b",")]
     return b", ".join([b"private", *(part for part in parts if part not in (b"public", b"private"))])
+
+
+def _back(scope: Scope, route: Route) -> Scope:
+    """What to come back to: of a script that embeds an app, the app's page."""
+    if route.kind is not Kind.AUTOLOAD:
+        return scope
+    path = scope["path"].rstrip("/").removesuffix("/autoload.js")
+    return {**scope, "path": path or "/", "raw_path": None, "query_string": b""}
 
 
 def _reference(place: str, scope: Mapping[str, Any], route: Route) -> str:

@@ -1,0 +1,336 @@
+"""Who may have what: every kind of address, with users, rules, sessions of others, and what ends with a logout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.authentication import SimpleUser, UnauthenticatedUser
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from tests.web.conftest import MakeSite
+from tests.web.hosting import Site, ToldHost
+
+from hotshoe.auth import Endpoint, User
+from hotshoe.config import Settings
+from hotshoe.errors import ConfigError
+from hotshoe.hosts.host import AppInfo
+from hotshoe.tokens import read
+from hotshoe.web.front import Front
+from hotshoe.web.guard import Guard
+
+USERS = {
+    "alice": User("alice", groups=frozenset({"staff"})),
+    "bob": User("bob", groups=frozenset({"guests"})),
+}
+
+
+class Known:
+    """A provider that believes a cookie, and what is taken from its list is forgotten."""
+
+    logs_out_everywhere = True
+
+    def __init__(self) -> None:
+        self.users = dict(USERS)
+        self.on_logout: Any = None
+        self.states: list[str] = []
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        return {"/in": self._login, "/out": self._logout}
+
+    logout_path = "/out"
+
+    async def user_of(self, connection: HTTPConnection) -> User | None:
+        return self.users.get(connection.cookies.get("who", ""))
+
+    async def login_path(self, connection: HTTPConnection) -> str | None:
+        return "/in?next=" + connection.url.path
+
+    async def start(self) -> None:
+        self.states.append("start")
+
+    async def stop(self) -> None:
+        self.states.append("stop")
+
+    async def _login(self, request: Request) -> Response:
+        return Response("log in")
+
+    async def _logout(self, request: Request) -> Response:
+        self.on_logout(await self.user_of(request))
+        return RedirectResponse(".")
+
+
+def as_(name: str) -> dict[str, str]:
+    return {"Cookie": f"who={name}"}
+
+
+@pytest.fixture
+def known() -> Known:
+    return Known()
+
+
+@pytest.fixture
+def site(make_site: MakeSite, known: Known, tmp_path: Path) -> Site:
+    """For staff ``/a``, for everybody who has logged in ``/b``, for all ``/c``."""
+    for name in ("a", "c"):
+        (tmp_path / name / "static").mkdir(parents=True)
+        (tmp_path / name / "static" / "own.txt").write_text(f"own of {name}")
+        (tmp_path / name / "main.py").write_text("secret = 1")
+        (tmp_path / name / "pic.png").write_bytes(b"picture")
+    infos = [AppInfo(f"/{name}", f"Title of {name}", static_dir=str(tmp_path / name / "static"),
+                     source=str(tmp_path / name / "main.py"), thumbnail=str(tmp_path / name / "pic.png"))
+             for name in ("a", "c")]
+    site = make_site(infos[0], "/b", infos[1], guard=Guard(auth=known), allow=["a=staff"], public=["c"],
+                     show_source=True)
+    known.on_logout = site.front._handshakes.log_out
+    return site
+
+
+OF_AN_APP = ("", "/", "/metadata", "/autoload.js?bokeh-autoload-element=e", "/static/own.txt", "/ws")
+ADDRESSES = (*(f"/{{}}{rest}" for rest in OF_AN_APP), "/_hotshoe/source/{}", "/_hotshoe/thumbnails/{}")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("address", ADDRESSES)
+async def test_who_may_have_what(site: Site, address: str, method: str) -> None:
+    async def status(app: str, headers: dict[str, str]) -> int:
+        answer = await site.request(method, address.format(app), headers=headers)
+        if answer.status_code in (200, 302) and "own" in address:
+            assert "private" in answer.headers["cache-control"]
+            assert "public" not in answer.headers["cache-control"]
+        return answer.status_code
+
+    if address.endswith("ws"):
+        if method == "HEAD":
+            return
+        found = 400  # no page, but an answer of the app's
+    else:
+        found = 200
+    visited = address in ("/{}", "/{}/", "/_hotshoe/source/{}")
+    assert await status("a", {}) == (302 if visited else 401)
+    assert await status("a", as_("bob")) == 403
+    assert await status("a", as_("alice")) == found
+    assert await status("a", as_("mallory")) == (302 if visited else 401)
+    assert await status("c", {}) == found
+    assert not [wish for wish in site.host.wishes if wish.request.user is None and wish.app != "/c"]
+
+
+@pytest.mark.parametrize("path", ["/static/js/bokeh.min.js", "/_hotshoe/page.js", "/favicon.ico", "/in",
+                                  "/a/static/js/bokeh.min.js"])
+async def test_what_is_open_to_all(site: Site, path: str) -> None:
+    assert (await site.get(path)).status_code == 200
+
+
+async def test_a_preflight_needs_no_login(site: Site) -> None:
+    answer = await site.request("OPTIONS", "/a/autoload.js")
+    assert answer.status_code == 200
+
+
+async def test_the_page_says_who_may_not_and_how_to_log_out(site: Site) -> None:
+    answer = await site.get("/a/", headers=as_("bob"))
+    assert "You are logged in as bob, who may not open this app." in answer.text
+    assert '<a href="../out">Log out</a>' in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_name_is_escaped_and_breaks_no_line_of_the_log(site: Site, known: Known,
+                                                               caplog: pytest.LogCaptureFixture) -> None:
+    known.users["x"] = User("<script>\nERROR: all is lost")
+    answer = await site.get("/a", headers=as_("x"))
+    assert "<script>\n" not in answer.text
+    assert "\n" not in caplog.records[-1].getMessage()
+
+
+async def test_the_embedding_page_is_told(site: Site) -> None:
+    answer = await site.get("/a/autoload.js?bokeh-autoload-element=e")
+    assert answer.status_code == 401
+    assert "This app asks you to log in." in answer.text
+    assert '"../in?next=/a"' in answer.text
+    answer = await site.get("/a/autoload.js?bokeh-autoload-element=e", headers=as_("bob"))
+    assert "who may not open this app" in answer.text
+
+
+async def test_the_index_lists_what_one_may_open(site: Site) -> None:
+    async def listed(headers: dict[str, str]) -> set[str]:
+        text = (await site.get("/", headers=headers)).text
+        return {name for name in "abc" if f'data-path="/{name}"' in text}
+
+    assert await listed({}) == {"c"}
+    assert await listed(as_("bob")) == {"b", "c"}
+    assert await listed(as_("alice")) == {"a", "b", "c"}
+
+
+async def test_the_index_where_nothing_is_public(make_site: MakeSite, known: Known) -> None:
+    site = make_site("/a", "/b", guard=Guard(auth=known), prefix="p")
+    assert (await site.get("/p/")).headers["location"] == "./in?next=/p/"
+    assert (await site.get("/p")).headers["location"] == "./p/in?next=/p"
+    assert (await site.get("/p/", headers=as_("bob"))).status_code == 200
+
+
+async def test_authorize(make_site: MakeSite, known: Known) -> None:
+    def authorize(user: User, app: str) -> bool:
+        if user.name == "alice" and app == "/b":
+            raise LookupError("s3cret")
+        return app == "/b"
+
+    site = make_site("/a", "/b", guard=Guard(auth=known, authorize=authorize))
+    assert (await site.get("/a", headers=as_("bob"))).status_code == 403
+    assert (await site.get("/b", headers=as_("bob"))).status_code == 200
+    answer = await site.get("/b", headers=as_("alice"))
+    assert answer.status_code == 500
+    assert "s3cret" not in answer.text
+
+
+# -- sockets and sessions
+
+
+def token_in(answer: httpx.Response) -> str:
+    assert answer.status_code == 200
+    return answer.text.removeprefix("<html>").removesuffix("</html>")
+
+
+async def _status(site: Site, path: str, token: str, headers: dict[str, str]) -> int:
+    peer = site.connect(path, protocols=("bokeh", token), headers=headers)
+    event = await peer.hear()
+    if event["type"] == "websocket.accept":
+        event = await peer.hear()
+        peer.leave()
+        await peer.ended()
+        return int(event["code"]) if event["type"] == "websocket.close" else 200
+    return int(event["status"])
+
+
+async def test_sockets(site: Site) -> None:
+    token = token_in(await site.get("/a", headers=as_("alice")))
+    assert await _status(site, "/a/ws", token, {}) == 401
+    assert await _status(site, "/a/ws", token, as_("mallory")) == 401
+    assert await _status(site, "/a/ws", token, as_("bob")) == 403
+    assert await _status(site, "/a/ws", token, as_("alice")) == 200
+
+
+async def test_a_user_who_may_no_more(site: Site, known: Known) -> None:
+    token = token_in(await site.get("/a", headers=as_("alice")))
+    known.users["alice"] = User("alice", groups=frozenset())
+    assert await _status(site, "/a/ws", token, as_("alice")) == 403
+    del known.users["alice"]
+    assert await _status(site, "/a/ws", token, as_("alice")) == 401
+
+
+async def test_a_session_is_its_user_s(site: Site) -> None:
+    token = token_in(await site.get("/b", headers=as_("alice")))
+    session_id = read(token).session_id
+    site.host.owners[("/b", session_id)] = "alice"
+    assert await _status(site, "/b/ws", token, as_("bob")) == 1008
+    assert not site.host.pipes
+    for path in ("/b?bokeh-token=", "/b/autoload.js?bokeh-autoload-element=e&bokeh-token="):
+        assert (await site.get(path + token, headers=as_("bob"))).status_code == 403
+        assert (await site.get(path + token, headers=as_("alice"))).status_code == 200
+    for path in ("/b?bokeh-session-id=", "/b/autoload.js?bokeh-autoload-element=e&bokeh-session-id="):
+        assert (await site.get(path + session_id, headers=as_("bob"))).status_code == 403
+        assert (await site.get(path + session_id, headers=as_("alice"))).status_code == 200
+    assert (await site.get("/b", headers={**as_("bob"), "Bokeh-Session-Id": session_id})).status_code == 403
+    assert await _status(site, "/b/ws", token, as_("alice")) == 200
+
+
+async def test_a_logout_closes_the_user_s_sockets_and_nobody_else_s(site: Site) -> None:
+    peers = []
+    for name in ("alice", "alice", "bob"):
+        token = token_in(await site.get("/b", headers=as_(name)))
+        peer = site.connect("/b/ws", protocols=("bokeh", token), headers=as_(name))
+        assert (await peer.hear())["type"] == "websocket.accept"
+        await peer.hear()
+        await peer.hear()
+        await peer.hear()
+        peers.append(peer)
+    await site.get("/out", headers=as_("alice"))
+    for peer in peers[:2]:
+        [close] = await peer.ended()
+        assert (close["code"], close["reason"]) == (1008, "You have logged out. Load this page again to log in.")
+    assert not peers[2].task.done()
+    peers[2].leave()
+    await peers[2].ended()
+
+
+async def test_an_open_page_asks_why_it_gets_no_socket(site: Site) -> None:
+    asked = "/_hotshoe/refusal?origin=http://testserver"
+    assert "not logged in any more" in (await site.get(asked)).json()["refusal"]
+    assert (await site.get(asked, headers=as_("bob"))).json()["refusal"] is None
+
+
+async def test_the_provider_lives_as_long_as_the_host(site: Site, known: Known) -> None:
+    await site.get("/in")
+    await site.front.stop()
+    assert known.states == ["start", "stop"]
+
+
+async def test_a_provider_that_can_t_start(make_site: MakeSite, known: Known) -> None:
+    async def start() -> None:
+        raise ConfigError("no provider there")
+
+    known.start = start  # type: ignore[method-assign]
+    site = make_site("/a", guard=Guard(auth=known))
+    with pytest.raises(ConfigError, match="no provider there"):
+        await site.front.start()
+    assert not site.host.started
+
+
+async def test_a_host_that_can_t_start_stops_the_provider(make_site: MakeSite, known: Known) -> None:
+    site = make_site("/a", guard=Guard(auth=known))
+    site.host.failures["start"] = OSError("no")
+    with pytest.raises(OSError, match="no"):
+        await site.front.start()
+    assert known.states == ["start", "stop"]
+
+
+# -- without a provider
+
+
+class _Around:
+    """An outer framework that knows a user."""
+
+    def __init__(self, app: Any, user: Any) -> None:
+        self.app = app
+        self.user = user
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app({**scope, "user": self.user}, receive, send)
+
+
+async def _get(front: Front, user: Any, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app=_Around(front, user))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        return await client.get(path)
+
+
+async def test_the_user_of_a_framework_around() -> None:
+    host = ToldHost(AppInfo("/a", "A"), AppInfo("/b", "B"))
+    settings = Settings(session_ids="unsigned", allow=("a=@jo",))
+    front = Front(host, settings=settings, guard=Guard(mounted=True))
+    jo = SimpleUser("jo")
+    assert (await _get(front, jo, "/a")).status_code == 200
+    assert host.wishes[-1].request.user is jo
+    assert (await _get(front, SimpleUser("kim"), "/a")).status_code == 403
+    assert (await _get(front, SimpleUser("kim"), "/b")).status_code == 200
+    assert (await _get(front, UnauthenticatedUser(), "/b")).status_code == 401
+    assert (await _get(front, None, "/b")).status_code == 401
+    await front.stop()
+
+
+@pytest.mark.parametrize("given", [{"allow": ["a=x"]}, {"public": ["a"]}])
+def test_rules_that_nobody_would_keep(make_site: MakeSite, given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="needs to know users: give --auth or --auth-module too"):
+        make_site("/a", **given)
+
+
+def test_authorize_without_users(make_site: MakeSite) -> None:
+    with pytest.raises(ConfigError, match="authorize= needs to know users"):
+        make_site("/a", guard=Guard(authorize=lambda user, app: True))
+
+
+def test_users_known_in_two_ways(make_site: MakeSite, known: Known) -> None:
+    with pytest.raises(ConfigError, match="users are known in two ways"):
+        make_site("/a", guard=Guard(auth=known), auth_module="x.py")
