@@ -53,6 +53,10 @@ class Lab:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
         nbformat.write(made, self.folder / name)  # type: ignore[no-untyped-call]
+        return self.path(name)
+
+    def path(self, name: str) -> str:
+        """Where the server has a notebook, below its address."""
         token = f"&token={self.token}" if self.token else ""
         return f"lab/tree/{name}?reset{token}"  # without the notebooks that were open before
 

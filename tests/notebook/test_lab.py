@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from tests.notebook.lab import TIMEOUT_MS, Lab, NotebookTab
 from tests.notebook.ports import wait_until_closed
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
 
 IMPORTS = """\
 from bokeh.layouts import column, row
@@ -215,6 +218,28 @@ show(fails, height=600)
     tab.app(1).get_by_role("button", name="press").click()
     tab.app(1).get_by_text("KeyError: 'not there'").first.wait_for()
     tab.wait_for_text(2, "AppError")
+
+
+def test_the_guide(lab: Lab, tab: NotebookTab) -> None:
+    snippets = re.findall(r"(?ms)^```ipython\n(.*?)^```$", (ROOT / "docs/notebooks.md").read_text(encoding="utf-8"))
+    assert len(snippets) == 1
+    tab.open(lab.url + lab.notebook("guide.ipynb", snippets))
+    tab.run_all()
+    expect_text(tab.app(0), "total: 3")
+    move_slider(tab.app(0))
+    expect_text(tab.app(0), "total: 6")
+
+
+def test_the_example(lab: Lab, tab: NotebookTab) -> None:
+    shutil.copytree(ROOT / "examples/notebook", lab.folder / "notebook")
+    shutil.copytree(ROOT / "examples/data", lab.folder / "data")
+    tab.open(lab.url + lab.path("notebook/mauna_loa.ipynb"))
+    tab.run_all()
+    app = tab.app(3)
+    app.locator(".bk-Figure").wait_for()
+    move_slider(app)
+    app.get_by_text("Months: 2").wait_for()
+    assert not tab.output(1).all_inner_texts()  # no error, no warning
 
 
 def test_panel(lab: Lab, tab: NotebookTab) -> None:
