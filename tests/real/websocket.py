@@ -110,6 +110,10 @@ class WebSocket:
         assert opcode == PONG, opcode
         return payload
 
+    def next_payload(self) -> bytes:
+        """The payload of the next frame as it travels."""
+        return self._frame()[1]
+
     def _frame(self) -> tuple[int, bytes]:
         try:
             first, second = self._read(2)
