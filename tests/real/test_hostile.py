@@ -73,7 +73,7 @@ class Ledger:
 def server(make_server: MakeServer) -> Server:
     return make_server(sliders=APPS / "sliders.py", slow=SLOW_BUILD, loud=LOUD, broken=APPS / "broken.py", threads=8,
                        websocket_max_message_size=LIMIT, check_unused_sessions_milliseconds=50,
-                       unused_session_lifetime_milliseconds=200)
+                       unused_session_lifetime_milliseconds=200, session_ids="unsigned")
 
 
 @pytest.fixture(autouse=True)
