@@ -3,11 +3,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from functools import partial
 
 import pytest
 
 from hotshoe.sessions import threads
 from hotshoe.sessions.threads import ThreadPool, post
+
+
+def _wait(release: threading.Event) -> None:
+    release.wait(20)
 
 
 @pytest.fixture
@@ -35,11 +40,59 @@ async def test_it_grows_on_demand_up_to_its_limit(pool: ThreadPool) -> None:
     pool.close()
 
 
+async def test_a_job_behind_long_ones_gets_a_thread_of_its_own() -> None:
+    pool = ThreadPool(threads.EAGER + 2, asyncio.get_running_loop())
+    release = threading.Event()
+    for _ in range(threads.EAGER + 1):
+        pool.submit(partial(_wait, release))
+    async with asyncio.timeout(10):
+        assert await pool.run(lambda: 42) == 42
+    assert pool.count == threads.EAGER + 2
+    release.set()
+    pool.close()
+
+
+async def test_short_jobs_need_few_threads() -> None:
+    pool = ThreadPool(32, asyncio.get_running_loop())
+    await asyncio.gather(*(pool.run(lambda: None) for _ in range(500)))
+    assert pool.count <= threads.EAGER + 4  # on a busy machine, one may seem to be long
+    pool.close()
+
+
+async def test_who_worked_last_works_next() -> None:
+    pool = ThreadPool(4, asyncio.get_running_loop())
+    barrier = threading.Barrier(4)
+    await asyncio.gather(*(pool.run(lambda: barrier.wait(20)) for _ in range(4)))
+    seen = set()
+    for _ in range(20):
+        async with asyncio.timeout(10):
+            while pool.idle_count < 4:
+                await asyncio.sleep(0.001)
+        seen.add(await pool.run(threading.get_ident))
+    assert len(seen) == 1
+    pool.close()
+
+
+async def test_closing_lets_what_waits_run() -> None:
+    pool = ThreadPool(1, asyncio.get_running_loop())
+    ran: list[int] = []
+    release = threading.Event()
+    pool.submit(partial(_wait, release))
+    for number in range(3):
+        pool.submit(lambda number=number: ran.append(number))  # type: ignore[misc]
+    pool.close()
+    release.set()
+    async with asyncio.timeout(10):
+        while pool.count:
+            await asyncio.sleep(0.01)
+    assert ran == [0, 1, 2]
+
+
 async def test_it_reuses_a_thread_that_is_free(pool: ThreadPool) -> None:
     for _ in range(20):
         await pool.run(lambda: None)
         async with asyncio.timeout(10):
-            while pool._spare < pool.count:  # it has told its result, and is about to be free
+            while pool.idle_count < pool.count:  # it has told its result, and is about to be free
                 await asyncio.sleep(0.001)
     assert pool.count == 1
     pool.close()
