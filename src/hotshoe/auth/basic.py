@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from argon2 import PasswordHasher
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
@@ -35,7 +36,8 @@ class BasicLogin:
     """A provider: a page asks for name and password."""
 
     def __init__(self, users_file: Path, *, keys: Sequence[bytes], lifetime_s: int, prefix: str = "",
-                 on_logout: Callable[[User], None] = lambda user: None, guesses: Guesses | None = None) -> None:
+                 on_logout: Callable[[User], None] = lambda user: None, guesses: Guesses | None = None,
+                 hasher: PasswordHasher | None = None) -> None:
         self._users = UsersFile(users_file)
         self._users.check()
         self._logins = Logins(keys, "basic", lifetime_s=lifetime_s)
@@ -43,7 +45,8 @@ class BasicLogin:
         self._logout = Logout(self._logins, self._guard, on_logout)
         self._prefix = prefix
         self._guesses = guesses or Guesses()
-        self._passwords = Passwords()
+        self._hasher = hasher
+        self._passwords = Passwords(hasher)
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -75,7 +78,7 @@ class BasicLogin:
     async def stop(self) -> None:
         """Passwords that wait are not checked any more."""
         self._passwords.close()
-        self._passwords = Passwords()
+        self._passwords = Passwords(self._hasher)
 
     async def _login(self, request: Request) -> Response:
         if (redirect := without_slash(request, LOGIN)) is not None:
