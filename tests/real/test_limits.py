@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from bokeh.client import pull_session
 from tests.cli.command import hotshoe
 from tests.real.conftest import MakeServer, wait_until
 from tests.real.conversations import connect as connect_plain
@@ -228,6 +229,17 @@ async def test_websockets_are_compressed_on_demand(make_server: MakeServer, sett
         assert "Sliders of a test" in await pulled(socket)
     with connect_plain(server.port) as plain:
         assert model_of(plain.pull(), "plain")
+
+
+@pytest.mark.filterwarnings("ignore:There is no current event loop:DeprecationWarning")  # of tornado, in the client
+def test_bokehs_client_and_a_server_that_compresses(make_server: MakeServer) -> None:
+    server = make_server(sliders=SLIDERS, websocket_compression_level=6)
+    with pull_session(url=server.url("/sliders")) as session:
+        doubled: Any = session.document.get_model_by_name("doubled")
+        doubled.value = 30
+        session.force_roundtrip()
+        echo: Any = session.document.get_model_by_name("echo")
+        assert echo.text == "60"
 
 
 async def test_they_are_not_compressed_otherwise(make_server: MakeServer) -> None:
