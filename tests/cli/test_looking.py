@@ -55,6 +55,17 @@ def test_info_names_only_the_static_folder(capsys: pytest.CaptureFixture[str]) -
     assert Path(path.rstrip("\n"), "js", "bokeh.min.js").is_file()
 
 
+def test_info_asks_the_node_that_is_set(
+        capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = folder / "node"
+    node.write_text("#!/bin/sh\necho v99.0\n")
+    node.chmod(0o700)
+    monkeypatch.setenv("BOKEH_NODEJS_PATH", str(node))
+    assert "node.js version       :  v99.0\n" in printed(capsys, "info")
+    node.write_text("#!/bin/sh\nexit 3\n")
+    assert f"node.js version       :  {node} does not run: " in printed(capsys, "info")
+
+
 def test_settings_say_where_each_value_comes_from(
         capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOTSHOE_THREADS", "3")

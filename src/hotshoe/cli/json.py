@@ -20,7 +20,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     def use(name: str, document: Document) -> None:
         from bokeh.core.json_encoder import serialize_json
 
-        write(name, serialize_json(document.to_json(), indent=values.indent))
+        # With the data of arrays in it; bokeh json writes ids of buffers that it does not write.
+        write(name, serialize_json(document.to_json(deferred=False), indent=values.indent))
 
     use_each(values.files, argv, values.output, "json", use)
     return 0
