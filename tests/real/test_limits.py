@@ -237,9 +237,13 @@ def test_bokehs_client_and_a_server_that_compresses(make_server: MakeServer) -> 
     with pull_session(url=server.url("/sliders")) as session:
         doubled: Any = session.document.get_model_by_name("doubled")
         doubled.value = 30
-        session.force_roundtrip()
         echo: Any = session.document.get_model_by_name("echo")
-        assert echo.text == "60"
+
+        def heard() -> bool:
+            session.force_roundtrip()
+            return bool(echo.text == "60")
+
+        wait_until(heard)
 
 
 async def test_they_are_not_compressed_otherwise(make_server: MakeServer) -> None:
