@@ -1,0 +1,51 @@
+"""A page whose websocket is refused or closed for a reason says so, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.proxy import nginx
+from tests.browser.server import Server, serve
+from tests.browser.tab import Tab
+
+pytestmark = pytest.mark.real
+
+APP = """
+from bokeh.io import curdoc
+from bokeh.models import Div
+
+curdoc().add_root(Div(text="here"))
+"""
+CARD = ".hotshoe-closed .card"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    path = tmp_path / "app.py"
+    path.write_text(APP)
+    with serve(path) as server:
+        server.errors_expected = True
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def refusals_are_problems(tab: Tab) -> Iterator[None]:
+    yield
+    tab.page.close()
+    tab.problems.clear()
+
+
+def test_a_proxy_that_hides_the_name(server: Server, tab: Tab) -> None:
+    # As of a browser that does not send Sec-Fetch-Site: plain http to another machine.
+    with nginx(server.root, "", host_header="X-Elsewhere", says='proxy_set_header Sec-Fetch-Site "";') as root:
+        tab.page.goto(f"{root}app")
+        card = tab.page.locator(CARD)
+        name = root.removeprefix("http://").rstrip("/")
+        expect(card).to_contain_text("This page is not connected", timeout=20_000)
+        expect(card).to_contain_text(f"--allow-websocket-origin={name}")
+        assert f"--allow-websocket-origin='{name}'" in server.log
+
+
