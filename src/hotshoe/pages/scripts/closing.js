@@ -5,7 +5,7 @@ const TELLING = new Set([1008, 1011, 1013]); // RFC 6455: policy, error, try aga
 
 class ClosedSign extends Sign {
   constructor() {
-    super("closed", FAILURE_STYLE);
+    super("closed", FAILURE_STYLE + ".card { max-width: 560px; }");
     this.live = element("div", { role: "alert" });
     this.root.append(this.live);
   }
