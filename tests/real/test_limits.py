@@ -23,6 +23,7 @@ from tests.real.conversations import model_of
 from tests.real.peers import APPS
 from tests.real.questions import token
 from tests.real.talk import get, request
+from tests.real.test_clients import model, wait_until_told
 from tests.real.websocket import ClosedError, WebSocket, handshake
 from tests.web.authority import Authority
 from websockets.asyncio.client import ClientConnection, connect
@@ -235,15 +236,8 @@ async def test_websockets_are_compressed_on_demand(make_server: MakeServer, sett
 def test_bokehs_client_and_a_server_that_compresses(make_server: MakeServer) -> None:
     server = make_server(sliders=SLIDERS, websocket_compression_level=6)
     with pull_session(url=server.url("/sliders")) as session:
-        doubled: Any = session.document.get_model_by_name("doubled")
-        doubled.value = 30
-        echo: Any = session.document.get_model_by_name("echo")
-
-        def heard() -> bool:
-            session.force_roundtrip()
-            return bool(echo.text == "60")
-
-        wait_until(heard)
+        model(session, "doubled").value = 30
+        wait_until_told(session, lambda: model(session, "echo").text == "60")
 
 
 async def test_they_are_not_compressed_otherwise(make_server: MakeServer) -> None:
