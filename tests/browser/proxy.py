@@ -52,7 +52,7 @@ def nginx(upstream: str, path: str, *, host_header: str = "Host", says: str = ""
     below ``/own/``, made of its address.
     """
     program = need_program("nginx")
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "nginx.conf"
         tls = "" if certificate is None else f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
@@ -61,7 +61,7 @@ def nginx(upstream: str, path: str, *, host_header: str = "Host", says: str = ""
         config.write_text(text)
         process = subprocess.Popen([program, "-p", folder, "-c", str(config), "-e", f"{folder}/errors"])
         try:
-            _wait_for_port(port)
+            wait_for_port(port)
             address = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}/"
             for name, make in (pages or {}).items():
                 (Path(folder) / "own").mkdir(exist_ok=True)
@@ -72,13 +72,15 @@ def nginx(upstream: str, path: str, *, host_header: str = "Host", says: str = ""
             process.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
-def _wait_for_port(port: int) -> None:
+def wait_for_port(port: int) -> None:
+    """Wait until something listens on it."""
     deadline = time.monotonic() + 10
     while True:
         try:
