@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.web.conftest import MakeSite
 
 from hotshoe.config import Settings
+from hotshoe.tokens import mint
 from hotshoe.web.proxies import Proxies, came_by_proxy, client_is_known
 
 OURS = Proxies(believes=True, networks=["10.0.0.0/8", "fd00::/8", "192.0.2.7"])
@@ -147,3 +150,29 @@ def test_any_bytes_can_be_read(pairs: list[tuple[str, bytes]]) -> None:
     found = OURS.effective(scope)
     assert found["scheme"] in ("http", "https")
     assert client_is_known(found) == (found["client"][1] == 0)
+
+
+SAID = {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example"}
+
+
+async def test_the_front_sees_the_visitor(make_site: MakeSite) -> None:
+    site = make_site("/a", use_xheaders=True)
+    assert (await site.get("/a", headers=SAID)).status_code == 200
+    request = site.host.wishes[-1].request
+    assert (request.remote_ip, request.client_known, request.protocol, request.host) == (
+        "198.51.100.1", True, "https", "public.example")
+    assert request.headers["X-Forwarded-For"] == "198.51.100.1"
+
+    token = mint("s", now_s=time.time(), lifetime_s=300, payload={})
+    peer = site.connect("/a/ws", protocols=["bokeh", token], headers={**SAID, "Origin": "https://public.example"})
+    assert (await peer.hear())["type"] == "websocket.accept"
+    peer.leave()
+    await peer.ended()
+
+
+async def test_without_the_flag_it_sees_the_proxy(make_site: MakeSite) -> None:
+    site = make_site("/a")
+    assert (await site.get("/a", headers=SAID)).status_code == 200
+    request = site.host.wishes[-1].request
+    assert (request.remote_ip, request.client_known, request.protocol, request.host) == (
+        "127.0.0.1", False, "http", "testserver")
