@@ -30,9 +30,10 @@ class Owner(Protocol):
 
     id: str
     document: Document
-    destroyed: bool
     expiration_blocks: int
 
+    @property
+    def destroyed(self) -> bool: ...
     @property
     def connection_count(self) -> int: ...
     @property
@@ -175,6 +176,22 @@ def _no_false_alarm(record: logging.LogRecord) -> bool:
     return not (strange and _served(sys.modules["panel.io.state"].state.curdoc))
 
 
+def _of_user(original: property, read: Callable[[Any], Any]) -> property:
+    """What Panel's own logins keep in cookies: of our sessions it is the user who has logged in, if one has."""
+
+    def get(state: Any) -> Any:
+        document = state.curdoc
+        user = None if _served(document) is None else document.session_context.user
+        return original.__get__(state) if getattr(user, "claims", None) is None else read(user)
+
+    return property(get)
+
+
+def _user_info(user: Any) -> dict[str, Any]:
+    known = {"email": user.email, "groups": sorted(user.groups), **user.claims}
+    return {**known, "user": user.name, "username": user.name}
+
+
 def _install(state: Any) -> None:
     """Make Panel ask and write as hotshoe's threads need it; documents that others serve stay as they are."""
     cls = type(state)
@@ -184,6 +201,8 @@ def _install(state: Any) -> None:
     type.__setattr__(cls, "_thread_id_", _ThreadIds(cls._thread_id_))
     if hasattr(cls, "_on_loop_thread"):
         type.__setattr__(cls, "_on_loop_thread", _on_loop_thread(cls._on_loop_thread))
+    type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
+    type.__setattr__(cls, "user_info", _of_user(cls.user_info, _user_info))
     module: Any = sys.modules["panel.io.document"]
     logging.getLogger(module.__name__).addFilter(_no_false_alarm)
     module.write_events = _writer(module.write_events)

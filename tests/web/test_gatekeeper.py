@@ -20,6 +20,7 @@ from hotshoe.errors import ConfigError
 from hotshoe.hosts.host import AppInfo
 from hotshoe.tokens import read
 from hotshoe.web.front import Front
+from hotshoe.web.gatekeeper import NOT_ANY_MORE
 from hotshoe.web.guard import Guard
 
 USERS = {
@@ -249,7 +250,7 @@ async def test_a_logout_closes_the_user_s_sockets_and_nobody_else_s(site: Site) 
     await site.get("/out", headers=as_("alice"))
     for peer in peers[:2]:
         [close] = await peer.ended()
-        assert (close["code"], close["reason"]) == (1008, "You have logged out. Load this page again to log in.")
+        assert (close["code"], close["reason"]) == (1008, NOT_ANY_MORE)
     assert not peers[2].task.done()
     peers[2].leave()
     await peers[2].ended()

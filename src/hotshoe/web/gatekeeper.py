@@ -36,6 +36,7 @@ GUARDED = frozenset({Kind.PAGE, Kind.METADATA, Kind.SOCKET, Kind.SOURCE, Kind.AP
 VISITED = frozenset({Kind.PAGE, Kind.SOURCE, Kind.INDEX})
 """What people open, and are sent from to where they log in."""
 _UNFIT = re.compile(rb"[\r\n\0]")
+NOT_ANY_MORE = "You are not logged in any more. Load this page again to log in."
 _NOT_IN = "You are not logged in at this server. Log in there, then load this page again."
 
 
@@ -144,7 +145,7 @@ class Gatekeeper:
         """Why a page that was open gets no websocket any more, as far as its visitor is the reason."""
         if self._provider is None or await self.user_of(scope) is not None:
             return None
-        return "You are not logged in any more. Load this page again to log in."
+        return NOT_ANY_MORE
 
     # -- the provider's own pages
 

@@ -13,7 +13,7 @@ from ..sessions.failures import user_name
 from .answers import Receive, Scope, Send
 from .app_answers import app_of
 from .following import Followers
-from .gatekeeper import Gatekeeper
+from .gatekeeper import NOT_ANY_MORE, Gatekeeper
 from .mishaps import failure_of, logged
 from .origins import Origins
 from .routes import Kind, Route
@@ -71,7 +71,7 @@ class Handshakes:
         for socket in [socket for socket, scope in self._users.items() if user_name(scope.get("user")) == user.name]:
             scope = self._users.get(socket)
             if scope is not None and await self._has_ended(scope):
-                socket.close(LOGGED_OUT, "You have logged out. Load this page again to log in.")
+                socket.close(LOGGED_OUT, NOT_ANY_MORE)
 
     async def _has_ended(self, scope: Scope) -> bool:
         try:
