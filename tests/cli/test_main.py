@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import hotshoe
 from hotshoe.cli import main
+from hotshoe.cli.commands import COMMANDS
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
 def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     assert "hotshoe serve app.py" in capsys.readouterr().out
+
+
+def test_help_lists_each_command_in_narrow_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    text = capsys.readouterr().out
+    for command in COMMANDS.values():
+        assert re.search(rf"^  {command.name} +{re.escape(command.summary)}$", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command(
+        name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    texts = []
+    for arguments in ([name, "--help"], ["help", name], [name, "-h"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 0
+        texts.append(capsys.readouterr().out)
+    assert len(set(texts)) == 1
+    assert texts[0].startswith(f"usage: hotshoe {name}")
+    assert max(map(len, texts[0].splitlines())) <= 80
+
+
+def test_as_a_module() -> None:
+    answer = subprocess.run([sys.executable, "-m", "hotshoe", "secret"], capture_output=True, text=True, check=True)
+    assert len(answer.stdout) == 45
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    process = subprocess.Popen([sys.executable, "-m", "hotshoe", "settings"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait() in (0, 1)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +67,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("word", "hint"), [
     ("app.py", "did you mean hotshoe serve app.py?"),
     ("srve", "did you mean hotshoe serve?"),
+    ("build", "for extensions, bokeh build stays what it is"),
     ("xyzzy", "see hotshoe --help"),
 ])
 def test_an_unknown_command(word: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,11 @@ _SHELLS: Mapping[str, Callable[[Sequence[shells.Words]], str]] = {
     "bash": shells.bash, "zsh": shells.zsh, "fish": shells.fish,
 }
 
+_PLACES = """\
+bash  hotshoe completion bash >> ~/.bash_completion
+zsh   source <(hotshoe completion zsh)     in ~/.zshrc, after compinit
+fish  hotshoe completion fish > ~/.config/fish/completions/hotshoe.fish"""
+
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Print the script."""
@@ -27,8 +32,6 @@ def make_parser() -> Parser:
         usage="hotshoe completion bash|zsh|fish",
         description="Print a script for the shell to read at its start: it completes commands, options, and what these "
                     "can be.",
-        epilog="bash: hotshoe completion bash > ~/.local/share/bash-completion/completions/hotshoe - "
-               "zsh: source <(hotshoe completion zsh) in ~/.zshrc, after compinit - "
-               "fish: hotshoe completion fish > ~/.config/fish/completions/hotshoe.fish")
+        epilog=_PLACES)
     parser.add_argument("shell", metavar="SHELL", choices=tuple(_SHELLS), help="bash, zsh or fish")
     return parser

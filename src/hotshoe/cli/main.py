@@ -18,7 +18,7 @@ from .commands import COMMANDS, Chapter
 _EXAMPLES = """\
 Examples
   hotshoe serve app.py --show          serve an app and open it in the browser
-  hotshoe serve a.py b.ipynb c/ --dev  several, which load again when they change
+  hotshoe serve a.py b.ipynb c/ --dev  several, which reload when edited
   hotshoe serve --help                 every option, with its default
   hotshoe settings                     what is set, and where that comes from
 
