@@ -159,6 +159,18 @@ async def test_update_sessions_locks_each_and_waits_for_all(make: Make) -> None:
     with pytest.raises(ValueError, match="of the caller"):
         await host.update_sessions("/greet", fails)
 
+    ended: list[Document] = []
+
+    async def fails_first(document: Document) -> None:
+        if document is updated[0]:
+            raise ValueError("of the caller")
+        await asyncio.sleep(0.02)
+        ended.append(document)
+
+    with pytest.raises(ValueError, match="of the caller"):
+        await host.update_sessions("/greet", fails_first)
+    assert len(ended) == 2
+
 
 async def test_unused_sessions_expire_by_themselves(make: Make) -> None:
     host = await make(

@@ -11,7 +11,7 @@ import pytest
 from bokeh.document import Document
 
 from hotshoe.apps import App, Hooks, Request
-from hotshoe.sessions import Connection, Pulse, Registry, Session, ThreadPool
+from hotshoe.sessions import Connection, Pulse, Registry, Session, Surroundings, ThreadPool
 from hotshoe.wire import Close, Incoming
 
 WAIT_S = 10.0
@@ -113,7 +113,7 @@ def make_registry(pool: ThreadPool | None, pulse: Pulse, registries: list[Regist
 
     def make(build: Callable[[Document], Any], hooks: Hooks | None = None, dev: bool = False) -> Registry:
         app = App(build=build, hooks=hooks or Hooks())
-        registry = Registry(app, "/app", loop=asyncio.get_running_loop(), pool=pool, pulse=pulse, dev=dev)
+        registry = Registry(app, "/app", Surroundings(asyncio.get_running_loop(), pool, pulse, dev=dev))
         registries.append(registry)
         return registry
 

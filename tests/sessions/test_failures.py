@@ -14,7 +14,17 @@ from bokeh.models.widgets import Slider
 import hotshoe
 from hotshoe import FailureInfo
 from hotshoe.apps import Request
-from hotshoe.sessions.failures import NOTICE_EVERY_S, Notices, report, user_name
+from hotshoe.sessions import failures as failures_module
+from hotshoe.sessions.failures import (
+    KINDS_MOST,
+    NOTICE_EVERY_S,
+    REPEATS_IN_S,
+    REPEATS_MOST,
+    Notices,
+    Repeats,
+    report,
+    user_name,
+)
 
 from .conftest import Attach, Open
 
@@ -109,6 +119,52 @@ def test_notices_are_rare_and_count() -> None:
     assert later == {"id": "2", "key": first["key"], "count": 3}
 
 
+def test_more_of_the_same_is_counted_and_told_with_the_next() -> None:
+    now_s = 100.0
+    repeats = Repeats(clock=lambda: now_s)
+    error, other = raised(), KeyError()
+    for number in range(REPEATS_MOST):
+        assert repeats.last_of(error) is None
+        assert repeats.unreported(error) == 0
+        repeats.reported(error, FailureInfo(str(number), "a test", "/a"))
+    for _ in range(7):
+        last = repeats.last_of(raised())
+        assert last is not None
+        assert last.error_id == str(REPEATS_MOST - 1)
+    assert repeats.last_of(other) is None, "another kind is no repeat"
+    now_s += REPEATS_IN_S
+    assert repeats.last_of(error) is None
+    assert repeats.unreported(error) == 7
+    assert repeats.unreported(error) == 0
+
+
+def test_kinds_of_failures_do_not_pile_up() -> None:
+    repeats = Repeats()
+    for number in range(3 * KINDS_MOST):
+        repeats.last_of(type(f"Error{number}", (Exception,), {})())
+    assert len(repeats._kinds) == KINDS_MOST
+
+
+async def test_a_callback_that_always_fails_does_not_flood_the_log(
+    heard: Heard, open_session: Open, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures_module, "REPEATS_IN_S", 1000.0)
+    session = await open_session(lambda document: None)
+    count = 0
+
+    def fails() -> None:
+        nonlocal count
+        count += 1
+        raise ValueError("again and again")
+
+    callback = session.document.add_periodic_callback(fails, 1)
+    async with asyncio.timeout(20):
+        while count < 40:
+            await asyncio.sleep(0.01)
+    await session.run(lambda: session.document.remove_periodic_callback(callback))
+    assert len(heard) == caplog.text.count("ValueError: again and again") == REPEATS_MOST
+
+
 def test_the_key_tells_places_apart_and_says_nothing() -> None:
     errors = (raised("a"), raised("b"), KeyError())
     notices = [Notices(dev=False).of(error, FailureInfo("1", "", "")) for error in errors]
@@ -161,7 +217,10 @@ async def test_a_failing_callback_is_told_to_listeners_and_pages(
     assert "boom" not in str(metadata)
 
 
-async def test_a_callback_that_fails_all_the_time_is_told_now_and_then(open_session: Open, attach: Attach) -> None:
+async def test_a_callback_that_fails_all_the_time_is_told_now_and_then(
+    open_session: Open, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures_module, "NOTICE_EVERY_S", 1000.0)
     session = await open_session(lambda document: None)
     client = await attach(session)
     callback = session.document.add_periodic_callback(_fail, 5)

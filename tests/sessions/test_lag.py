@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import hotshoe.sessions.audience as audience_module
 import hotshoe.sessions.outbox as outbox_module
 from hotshoe.apps import App, Request
-from hotshoe.sessions import Connection, Pulse, Registry, Session
+from hotshoe.sessions import Connection, Pulse, Registry, Session, Surroundings
 from hotshoe.wire import Close, Incoming
 
 from .conftest import Attach, Open
@@ -148,7 +148,7 @@ def test_after_quiet_every_viewer_sees_what_the_server_has(steps: Any, monkeypat
 
 async def _play(steps: Any) -> None:
     stage = Stage()
-    registry = Registry(App(build=stage.fill), "/app", loop=asyncio.get_running_loop(), pool=None, pulse=Pulse())
+    registry = Registry(App(build=stage.fill), "/app", Surroundings(asyncio.get_running_loop(), None, Pulse()))
     session = await registry.open("a", Request(), {})
     steady, slow = Viewer(session.attach()), Viewer(session.attach())
     await steady.pull()

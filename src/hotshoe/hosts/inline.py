@@ -17,7 +17,7 @@ from ..apps import App, Request, Sources, broken, describe
 from ..apps.tracebacks import in_one_line
 from ..config import Settings
 from ..errors import AppError, BuildError, RemoteError, RequestError, SessionGone
-from ..sessions import Connection, Pulse, Registry, Session, ThreadPool
+from ..sessions import Connection, Pulse, Registry, Session, Surroundings, ThreadPool
 from ..sessions.failures import report, user_name
 from .capacity import Capacity
 from .host import AppInfo, OpenRequest, SessionInfo, Statistics
@@ -61,9 +61,9 @@ class InlineHost:
         self._pool = ThreadPool(threads, loop) if threads else None
         pulse = Pulse()
         collapse = not self._settings.no_collapse
+        surroundings = Surroundings(loop, self._pool, pulse, collapse=collapse, dev=self._dev)
         self._registries = {
-            url: Registry(app, url, loop=loop, pool=self._pool, pulse=pulse, collapse=collapse, dev=self._dev)
-            for url, app in self._apps.items()
+            url: Registry(app, url, surroundings) for url, app in self._apps.items()
         }
         try:
             for registry in self._registries.values():
@@ -182,8 +182,11 @@ class InlineHost:
         Returns when all calls have ended, and raises the first error among them. (The meaning that bokeh 3.10
         gives ``BokehASGI.update_sessions``.)
         """
-        sessions = self._registry(app).sessions
-        await asyncio.gather(*(session.run(partial(update, session.document)) for session in sessions))
+        updates = [session.run(partial(update, session.document)) for session in self._registry(app).sessions]
+        errors = [result for result in await asyncio.gather(*updates, return_exceptions=True)
+                  if isinstance(result, BaseException)]
+        if errors:
+            raise errors[0]
 
     def statistics(self) -> Statistics:
         """A snapshot."""

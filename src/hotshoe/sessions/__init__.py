@@ -8,6 +8,7 @@ from .pausing import pause_when_unwatched
 from .pulse import Pulse
 from .registry import Registry
 from .session import Session
+from .surroundings import Surroundings
 from .threads import ThreadPool
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ServerContext",
     "Session",
     "SessionContext",
+    "Surroundings",
     "ThreadPool",
     "locked_callback",
     "on_exception",

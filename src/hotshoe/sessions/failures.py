@@ -25,6 +25,13 @@ log = logging.getLogger("hotshoe.app")
 NOTICE_EVERY_S = 1.0
 """The pages of a session learn of one failure in this time; of the others they learn the number."""
 
+REPEATS_IN_S = 10.0
+REPEATS_MOST = 5
+"""So many failures of one kind are reported in that time; a callback that fails every few ms would flood the log."""
+
+KINDS_MOST = 100
+"""Kinds of failures that one session is remembered to have."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailureInfo:
@@ -38,6 +45,8 @@ class FailureInfo:
     """The app's URL."""
     session_id: str | None = None
     user: str | None = None
+    unreported: int = 0
+    """How many of the same, at the same place of the same session, were not reported since the last one that was."""
 
 
 Listener = Callable[[BaseException, FailureInfo], object]
@@ -71,12 +80,15 @@ def _remove(entry: Callable[..., object]) -> None:
 
 
 def report(
-    error: BaseException, *, what: str, app: str, session_id: str | None = None, user: str | None = None
+    error: BaseException, *, what: str, app: str, session_id: str | None = None, user: str | None = None,
+    unreported: int = 0,
 ) -> FailureInfo:
     """Log an error that an app raised, and tell those who asked for it."""
-    failure = FailureInfo(secrets.token_hex(4), what, app, session_id, user)
+    failure = FailureInfo(secrets.token_hex(4), what, app, session_id, user, unreported)
     text = user_traceback(error).rstrip()
     where = f"app {app}" if session_id is None else f"app {app}, session {session_id}"
+    if unreported:
+        where += f" (and {unreported} more like it since the last that was logged)"
     fields = {"session": session_id, "app": app, "user": user, "error_id": failure.error_id, "traceback": text}
     log.error(
         "error %s in %s of %s\n%s", failure.error_id, what, where, text,
@@ -112,6 +124,57 @@ def viewer_text(error_id: str) -> str:
 def is_plain_exit(error: BaseException) -> bool:
     """Whether it is what ``sys.exit()`` raises when all is well: the end of that callback, no failure."""
     return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Failures of one kind: since when they are counted, how many there were, and the last that was reported."""
+
+    since_s: float
+    count: int = 0
+    unreported: int = 0
+    last: FailureInfo | None = None
+
+
+class Repeats:
+    """Which failures of one session are more of the same: too many of them are counted, not reported."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._kinds: dict[str, _Kind] = {}
+
+    def last_of(self, error: BaseException) -> FailureInfo | None:
+        """The last that was reported of this kind, if this one is not to be; it is counted."""
+        now_s, key = self._clock(), _key(error)
+        with self._mutex:
+            kind = self._kinds.get(key)
+            if kind is None:
+                if len(self._kinds) >= KINDS_MOST:
+                    del self._kinds[next(iter(self._kinds))]
+                kind = self._kinds[key] = _Kind(now_s)
+            elif now_s - kind.since_s >= REPEATS_IN_S:
+                kind.since_s, kind.count = now_s, 0
+            kind.count += 1
+            if kind.count <= REPEATS_MOST or kind.last is None:
+                return None
+            kind.unreported += 1
+            return kind.last
+
+    def unreported(self, error: BaseException) -> int:
+        """How many of this kind were counted only; from now on there are none."""
+        with self._mutex:
+            kind = self._kinds.get(_key(error))
+            if kind is None:
+                return 0
+            count, kind.unreported = kind.unreported, 0
+            return count
+
+    def reported(self, error: BaseException, failure: FailureInfo) -> None:
+        """It has been reported as ``failure``."""
+        with self._mutex:
+            if (kind := self._kinds.get(_key(error))) is not None:
+                kind.last = failure
 
 
 class Notices:

@@ -14,9 +14,8 @@ from ..apps import App, Request
 from ..errors import BuildError, RequestError
 from .context import ServerContext, SessionRequest
 from .lifecycle import build, end
-from .pulse import Pulse
 from .session import Session
-from .threads import ThreadPool
+from .surroundings import Surroundings
 
 log = logging.getLogger("hotshoe.session")
 
@@ -40,26 +39,19 @@ class Registry:
         self,
         app: App,
         url: str,
-        *,
-        loop: asyncio.AbstractEventLoop,
-        pool: ThreadPool | None,
-        pulse: Pulse,
-        collapse: bool = True,
-        dev: bool = False,
+        surroundings: Surroundings,
     ) -> None:
         self.app = app
         self.url = url
-        self.loop = loop
+        self.loop = surroundings.loop
+        self.ended_count = 0
+        """Sessions that have ended so far."""
         self.context = ServerContext(self, url)
         self._make = partial(
             Session,
             app_url=url,
             server_context=self.context,
-            loop=loop,
-            pool=pool,
-            pulse=pulse,
-            collapse=collapse,
-            dev=dev,
+            surroundings=surroundings,
         )
         self._sessions: dict[str, Session] = {}
         self._retired: dict[Session, App] = {}
@@ -183,6 +175,7 @@ class Registry:
     ) -> bool:
         ended = await end(session, self._retired.get(session, self.app), unless=unless, grace_s=grace_s)
         if ended:
+            self.ended_count += 1
             self._retired.pop(session, None)
             if self._sessions.get(session.id) is session:
                 del self._sessions[session.id]

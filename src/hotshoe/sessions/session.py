@@ -6,34 +6,44 @@ import asyncio
 import contextvars
 import inspect
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from functools import partial
 from typing import Any
 
-from .. import log_fields, seams, wire
-from ..apps import Request, user_traceback
-from ..apps.tracebacks import comes_from_app, in_one_line
+from .. import log_fields, seams
+from ..apps import Request
 from ..errors import SessionGone, UnlockedChangeError
 from ..panel_seams import StockSession
 from ..wire.messages import Outgoing
 from .audience import Audience
+from .busy import BusySign
 from .callbacks import Callbacks
 from .connection import SESSION_ENDED, Connection
 from .context import ServerContext, SessionContext
 from .encoding import Snapshot
-from .failures import Notices, report, report_refusal, user_name, viewer_text
+from .failures import user_name
 from .lane import Lane
-from .pulse import Pulse, is_long
+from .late import LateChanges
+from .mishaps import Mishaps
 from .section import Section, current
 from .snapshots import Snapshots
-from .threads import ThreadPool, post
+from .surroundings import Surroundings
+from .threads import post
 from .unlocked import Unlocked
+from .work import Settle, Work
 
 Outcome = tuple[Any, BaseException | None]
 
-Settle = Callable[[Any, BaseException | None], Sequence[Outgoing]]
-"""Told how a section ended (its result, or what it raised); returns the replies to the originator, if any."""
+
+class Life(Enum):
+    """How far a session has come."""
+
+    ALIVE = auto()
+    GIVEN_UP = auto()
+    """Its lane is stuck, so it takes no more work; somebody is about to end it."""
+    ENDING = auto()
+    """Somebody ends it, or has ended it."""
 
 
 class Session:
@@ -49,30 +59,23 @@ class Session:
         server_context: ServerContext,
         request: Request,
         payload: Mapping[str, Any],
-        *,
-        loop: asyncio.AbstractEventLoop,
-        pool: ThreadPool | None,
-        pulse: Pulse,
-        collapse: bool = True,
-        dev: bool = False,
+        surroundings: Surroundings,
     ) -> None:
         self.id = session_id
         self.app_url = app_url
-        self.dev = dev
+        self.dev = surroundings.dev
+        self.collapse = surroundings.collapse
         self.document = seams.new_document()
         self.context = SessionContext(self, server_context, request, payload)
         self.stock = StockSession(self)
         self.user = user_name(request.user)
-        self.destroyed = False
-        self._ends = False
         self.building = False
         self.expiration_blocks = 0
         self.unused_since_s = time.monotonic()
-        self._loop = loop
-        self._pool = pool
-        self._pulse = pulse
-        self._told_busy = False
-        self._notices = Notices(dev=dev)
+        self._life = Life.ALIVE
+        self._loop = loop = surroundings.loop
+        self._pool = pool = surroundings.pool
+        self._pulse = surroundings.pulse
         self._variables = contextvars.Context()
         # The request is the one that made the session, whatever runs in it later.
         fields = {**log_fields.known(), "session": session_id, "app": app_url, "user": self.user}
@@ -81,10 +84,11 @@ class Session:
         self._callbacks = Callbacks(loop, self._run_callback, self._run_unlocked, lambda: bool(self._connections))
         self._connections: set[Connection] = set()
         self._audience = Audience(self.document)
-        self._late: deque[Any] = deque()
-        self._snapshots = Snapshots(self.document)
+        self._busy_sign = BusySign(self._audience)
+        self._mishaps = Mishaps(session_id, app_url, self.user, self._audience, dev=self.dev)
+        self._late = LateChanges(self.document)
+        self._snapshots = Snapshots(self.document, loop)
         self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool, report=self.report)
-        self.collapse = collapse
         seams.bind_session_context(self.document, self.context)
         self.document.callbacks.on_change_dispatch_to(self)
 
@@ -103,7 +107,7 @@ class Session:
 
         ``settle`` is called with what came of it, still with the lock; ``left`` when all it changed has been told.
         """
-        self._lane.submit(partial(self._work, function, settle, left or _nothing, origin, rites))
+        self._lane.submit(Work(self, function, settle, left, origin, rites))
 
     async def outcome(self, function: Callable[[], Any], *, rites: bool = False) -> Outcome:
         """Run ``function`` with the document locked; what it gave (awaited, if it can be) and what it raised.
@@ -153,82 +157,23 @@ class Session:
         """Whether this thread or task runs with the document locked."""
         return self._section() is not None
 
-    def _work(
-        self,
-        function: Callable[[], Any],
-        settle: Settle,
-        left: Callable[[], None],
-        origin: Connection | None,
-        rites: bool,
-    ) -> Awaitable[None] | None:
-        if self.destroyed and not rites:
-            settle(None, SessionGone(f"session {self.id} has ended"))
-            left()
-            return None
-        section = self._enter(origin)
-        try:
-            result = function()
-        except BaseException as error:
-            self._settle(section, settle, left, None, error)
-            return None
-        if inspect.isawaitable(result):
-            return self._await(section, result, settle, left)
-        self._settle(section, settle, left, result, None)
-        return None
-
-    async def _await(
-        self, section: Section, awaitable: Awaitable[Any], settle: Settle, left: Callable[[], None]
-    ) -> None:
-        try:
-            result = await awaitable
-        except BaseException as error:
-            self._settle(section, settle, left, None, error)
-        else:
-            self._settle(section, settle, left, result, None)
-
-    def _settle(
-        self,
-        section: Section,
-        settle: Settle,
-        left: Callable[[], None],
-        result: Any,
-        error: BaseException | None,
-    ) -> None:
-        replies: Sequence[Outgoing] = ()
-        try:
-            replies = settle(result, error)
-        finally:
-            try:
-                self._leave(section, replies)
-            finally:
-                left()
-
-    def _enter(self, origin: Connection | None) -> Section:
+    def enter(self, origin: Connection | None) -> Section:
+        """Begin a section. Called by the work of this session, in its lane, as is ``leave``."""
         section = Section(self, origin)
         current.set(section)
         seams.set_current_document(self.document)
         if self._late:
             self._tell_late(section)
-        self._pulse.watch(section, self._beat)
+        self._pulse.watch(section, self._busy_sign.beat)
         return section
 
-    def _beat(self, section: Section) -> None:
-        # On the loop, while the section runs in the lane.
-        self._audience.tell_live(section)
-        if not is_long(section):
-            return
-        with section.mutex:  # it may be about to end, and whoever ends it says that the session is busy no more
-            if section.session is not None and not self._told_busy:
-                self._told_busy = True
-                self._audience.notify({"busy": True})
-
-    def _leave(self, section: Section, replies: Sequence[Outgoing]) -> None:
+    def leave(self, section: Section, replies: Sequence[Outgoing]) -> None:
+        """Tell what the section has changed, with ``replies`` for the originator, and end it."""
         self._pulse.forget(section)
         self._audience.tell(section, replies)
         section.close()
-        if self._told_busy and not self._lane.has_waiting:
-            self._told_busy = False
-            self._audience.notify({"busy": False})
+        if not self._lane.has_waiting:
+            self._busy_sign.clear()
         if self._audience.has_laggards:
             self._report_untold(self._audience.catch_up_all())
 
@@ -255,7 +200,7 @@ class Session:
     def _refuse(self, event: Any) -> None:
         if self.destroyed:
             return
-        self._late.append(event)
+        self._late.add(event)
         self.lock(_nothing, _ignore)
         raise UnlockedChangeError(
             "the document was changed without its lock: use doc.add_next_tick_callback(f) or "
@@ -264,20 +209,10 @@ class Session:
 
     def _tell_late(self, section: Section) -> None:
         self._snapshots.changed()  # the last one may have been made while the values changed
-        told: dict[Any, Any] = {}
-        for _ in range(len(self._late)):
-            event = self._late.popleft()
-            changed = seams.changed_property(event)
-            told[changed or id(event)] = event if changed is None else seams.value_event(self.document, *changed)
-        for event in told.values():
-            try:
-                self._audience.record(section, event, echo=False)
-            except Exception as error:  # a value that JSON can't say; whoever set it has gone on
-                self._report_untold([error])
+        self._report_untold(self._late.tell(section, self._audience))
 
     def _report_untold(self, errors: Sequence[Exception]) -> None:
-        for error in errors:
-            self.report(error, "sending a change")
+        self._mishaps.report_all(errors, "sending a change")
 
     def render(self, page: Callable[[], Any]) -> Any:
         """A page of the document as it is now. Runs with the document locked.
@@ -337,6 +272,11 @@ class Session:
         self.unused_since_s = time.monotonic()
 
     @property
+    def destroyed(self) -> bool:
+        """Whether the session takes no more work; it ends, or has ended."""
+        return self._life is not Life.ALIVE
+
+    @property
     def busy(self) -> bool:
         """Whether locked work runs or waits."""
         return self._lane.busy
@@ -387,35 +327,13 @@ class Session:
 
         Returns the id it is logged under. May be called from any thread.
         """
-        ended = isinstance(error, SessionGone | SystemExit | asyncio.CancelledError)
-        if error is None or (ended and not always):
-            return ""
-        error_id, notice = self._report(error, what)
-        if notice:
-            self._audience.notify(notice)
-        return error_id
-
-    def _report(self, error: BaseException, what: str) -> tuple[str, Mapping[str, Any]]:
-        info = report(error, what=what, app=self.app_url, session_id=self.id, user=self.user)
-        notice = self._notices.of(error, info)
-        return info.error_id, {} if notice is None else {"failure": notice}
+        return self._mishaps.report(error, what, always=always)
 
     def error_replies(
         self, origin: Connection, msgtype: str, answers: Sequence[str], error: BaseException
     ) -> Sequence[Outgoing]:
-        """The ERRORs that answer messages whose handling raised; the traceback goes out in dev mode only."""
-        notice: Mapping[str, Any] = {}
-        if comes_from_app(error):
-            what = "handling a change from the page" if msgtype == "PATCH-DOC" else f"handling a {msgtype}"
-            error_id, notice = self._report(error, what)
-        else:
-            error_id = report_refusal(error, what=f"a {msgtype}", app=self.app_url, session_id=self.id)
-        if notice:
-            self._audience.notify(notice, besides=origin)
-        text, traceback = viewer_text(error_id), None
-        if self.dev:
-            text, traceback = in_one_line(error), user_traceback(error)
-        return [wire.error(msgid, text, traceback, notice) for msgid in answers]
+        """The ERRORs that answer messages whose handling raised."""
+        return self._mishaps.replies(origin, msgtype, answers, error)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -424,19 +342,19 @@ class Session:
 
         Runs with the document locked. Whoever gets ``True`` ends the session.
         """
-        if self._ends or (unless is not None and unless()):
+        if self._life is Life.ENDING or (unless is not None and unless()):
             return False
-        self._ends = True
-        self._refuse_work()
+        self._refuse_work(Life.ENDING)
         return True
 
-    def _refuse_work(self) -> None:
-        self.destroyed = True
+    def _refuse_work(self, life: Life) -> None:
+        self._life = life
         self._callbacks.stop()
 
     def abandon(self) -> None:
         """Give up the lane, in which something is stuck; in a new one, what waits is told that the session ends."""
-        self._refuse_work()
+        if self._life is Life.ALIVE:
+            self._refuse_work(Life.GIVEN_UP)
         if self._pool is not None:
             self._pool.replace_stuck()
         stuck, self._lane = self._lane, Lane(self._loop, self._pool, self._variables.copy())
