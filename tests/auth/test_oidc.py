@@ -43,7 +43,7 @@ def provider_for(url: str, *, secret: str | None = CLIENT_SECRET, patience_s: fl
                  user_claim: str = "sub", **more: Any) -> OidcLogin:
     fetcher = Fetcher(patience_s)
     known = {} if clock is None else {"clock": clock}
-    asked = OpenIdPeer(Preset("Peer", url), Client(CLIENT_ID, secret), fetcher, user_claim=user_claim, **known)
+    asked = OpenIdPeer(Preset(url), Client(CLIENT_ID, secret), fetcher, user_claim=user_claim, **known)
     return OidcLogin(asked, fetcher, keys=KEYS, lifetime_s=1000, purpose="oidc test", **more)
 
 

@@ -80,6 +80,17 @@ async def test_a_preset_knows_where_to_lead(tmp_path: Path) -> None:
     assert "s3cret" not in place
 
 
+@pytest.mark.parametrize(("given", "told"), [
+    ({}, True), ({"oidc_allowed_domain": ("a.org",)}, False), ({"allow": ("app=staff",)}, False),
+])
+def test_that_everybody_may_come_in_is_told(given: dict[str, Any], told: bool,
+                                            caplog: pytest.LogCaptureFixture) -> None:
+    for issuer in ("github", "google"):
+        caplog.clear()
+        provider_of(Settings(**{**OIDC, "oidc_issuer": issuer}, **given), keys=KEYS)
+        assert ("Everybody with an account" in caplog.text) == told
+
+
 def test_a_secret_file_that_is_none(tmp_path: Path) -> None:
     for text, words in ((None, "can't be read"), (" \n", "is empty")):
         file = tmp_path / "secret"

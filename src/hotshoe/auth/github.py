@@ -31,7 +31,6 @@ class Places:
 class GitHubPeer:
     """Groups are organizations and their teams, ``org`` and ``org/team``, as far as the scope shows them."""
 
-    title = "GitHub"
     issuer = None
 
     def __init__(self, client: Client, fetcher: Fetcher, *, scope: tuple[str, ...] = (),

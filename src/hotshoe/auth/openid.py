@@ -52,10 +52,6 @@ class Client:
 class Peer(Protocol):
     """A provider at another place."""
 
-    @property
-    def title(self) -> str:
-        """What its users call it."""
-
     async def prepare(self) -> None:
         """Find out what can be found out before anybody logs in. Raises ``ConfigError`` and ``RequestError``."""
 
@@ -89,11 +85,6 @@ class OpenIdPeer:
         self._document: Mapping[str, Any] = {}
         self._read_at: float | None = None
         self._verifier: Verifier | None = None
-
-    @property
-    def title(self) -> str:
-        """What its users call it."""
-        return self._preset.title
 
     @property
     def issuer(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from .user import User
 
 if TYPE_CHECKING:
     from .header import Jwt
+
+_log = logging.getLogger(__name__)
 
 
 def provider_of(settings: Settings, *, keys: Sequence[bytes],
@@ -51,6 +54,7 @@ def _oidc(settings: Settings, keys: Sequence[bytes], on_logout: Callable[[User],
     from .openid import Client, OpenIdPeer, Peer
     from .presets import preset_of
 
+    _tell_who_may(settings)
     fetcher = Fetcher()
     client = Client(settings.oidc_client_id or "", _client_secret(settings))
     peer: Peer
@@ -63,6 +67,12 @@ def _oidc(settings: Settings, keys: Sequence[bytes], on_logout: Callable[[User],
                      purpose=f"oidc {settings.oidc_issuer} {settings.oidc_tenant or ''} {client.id}",
                      domains=settings.oidc_allowed_domain, redirect_url=settings.oidc_redirect_url,
                      on_logout=on_logout)
+
+
+def _tell_who_may(settings: Settings) -> None:
+    if settings.oidc_issuer in ("github", "google") and not settings.oidc_allowed_domain and not settings.allow:
+        _log.warning("Everybody with an account at %s can log in; --oidc-allowed-domain or --allow says who may",
+                     settings.oidc_issuer)
 
 
 def _client_secret(settings: Settings) -> str | None:
