@@ -5,9 +5,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.needs import need_module
+from tests.needs import need_module, need_program
 
-from hotshoe.pages.assets import bokehjs_dir, extension_dir, file_version, page_script
+from hotshoe.pages.assets import bokehjs_dir, component_script, extension_dir, file_version, page_script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,14 @@ def test_the_page_script_is_javascript_with_a_version() -> None:
     assert b"WebSocket" in asset.body
     assert asset.content_type == "application/javascript"
     assert len(asset.version) == 128
+
+
+def test_the_elements_script_is_javascript_with_a_version() -> None:
+    asset = component_script()
+    subprocess.run([need_program("node"), "--check", "-"], input=asset.body, check=True, timeout=30)
+    assert b'customElements.define("bokeh-app"' in asset.body
+    assert asset.content_type == "application/javascript"
+    assert asset.version not in ("", page_script().version)
 
 
 def test_bokehjs_is_there() -> None:

@@ -156,6 +156,26 @@ async def test_who_has_to_log_in_is_told_where(make_site: MakeSite) -> None:
     assert not site.host.wishes
 
 
+# -- the element's script
+
+
+@pytest.mark.parametrize("path", ["/a/embed.js", "/nothing/embed.js", "/embed.js", "/_hotshoe/embed.js"])
+async def test_the_elements_script(site: Site, path: str) -> None:
+    script = await site.get(path)
+    assert script.text.startswith("(function () {")
+    assert script.headers["content-type"].startswith("application/javascript")
+    assert (script.headers["cache-control"], script.headers["access-control-allow-origin"]) == ("no-cache", "*")
+    again = await site.get(path, headers={"If-None-Match": script.headers["etag"]})
+    assert again.status_code == 304
+    version = script.headers["etag"].strip('"').partition("-")[0]
+    assert "immutable" in (await site.get(f"{path}?v={version}")).headers["cache-control"]
+
+
+async def test_the_elements_script_comes_before_the_login(make_site: MakeSite) -> None:
+    site = make_site("/a", guard=Guard(auth=Nobody()))
+    assert (await site.get("/a/embed.js")).status_code == 200
+
+
 # -- preflights
 
 

@@ -40,7 +40,8 @@ async function autoload(plan, nonce) {
   const place = await place_of(plan.elementid) || (plan.error ? document.body : null);
   if (place === null) return;
   try {
-    if (plan.error) throw new Trouble(plan.error, plan.detail, { error_id: plan.error_id, flag: plan.flag, login: login_url(plan) });
+    const { error, detail, error_id, flag } = plan;
+    if (error) throw new Trouble(error, detail, { error_id, flag, login: login_url(plan) });
     await load_all(plan, nonce);
     await show_session({ ...plan, query: location.search.slice(1) }, place, place.dataset.bokehRoot || null);
   } catch (error) {

@@ -1,7 +1,8 @@
-// <bokeh-app src="/sliders">: an app in any page. Its notices stand in a shadow root, the app itself in a slotted child, so
-// that what looks for elements of the document finds those of the app.
+// <bokeh-app src="/sliders">: an app in any page. Its notices stand in a shadow root, the app itself in a slotted child,
+// so that what looks for elements of the document finds those of the app.
 //
-// Attributes: src (the app's address, its query the app's arguments), with-credentials, headers (JSON), resources="none".
+// Attributes: src (the app's address; its query, the app's arguments), with-credentials, headers (JSON),
+// resources="none".
 // Events: "bokeh-load" when the app is drawn (detail.document), "bokeh-error" when it can't be (detail.title, .detail).
 
 const HOST_STYLE = `
@@ -139,7 +140,8 @@ class BokehApp extends HTMLElement {
     try {
       headers = given ? JSON.parse(given) : {};
     } catch (error) {
-      throw new Trouble("This app can't be asked for.", `Its attribute "headers" is no JSON: ${error.message}`, { again: false });
+      const detail = `Its attribute "headers" is no JSON: ${error.message}`;
+      throw new Trouble("This app can't be asked for.", detail, { again: false });
     }
     return { headers, with_credentials, resources: this.getAttribute("resources") !== "none" };
   }

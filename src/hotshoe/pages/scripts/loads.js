@@ -1,6 +1,6 @@
 // Loads BokehJS, and what else an app needs, into a page that is not hotshoe's: each file once, whoever asks for it and
-// whichever server has it. What is known of a page is kept in `window._hotshoe_loads`, as each server brings its own copy
-// of this code.
+// whichever server has it. What is known of a page is kept in `window._hotshoe_loads`, as each server brings its own
+// copy of this code.
 
 const page_loads = window._hotshoe_loads || (window._hotshoe_loads = { files: new Map(), version: null });
 const FILE_TIMEOUT_MS = 60000;
@@ -54,8 +54,10 @@ function insert(url, is_style, nonce) {
 }
 
 // Files are the same if they have the same address below their server.
+const key_of = (url, base) => (url.startsWith(base) ? url.slice(base.length) : url);
+
 function load_file(url, base, is_style, nonce) {
-  const key = url.startsWith(base) ? url.slice(base.length) : url;
+  const key = key_of(url, base);
   const { files } = page_loads;
   if (!files.has(key)) files.set(key, page_has(url) ? Promise.resolve() : insert(url, is_style, nonce));
   return files.get(key).catch((error) => { files.delete(key); throw error; });
@@ -91,7 +93,7 @@ async function load_all(plan, nonce) {
   const failed = (await Promise.allSettled([...scripts, ...styles])).find((result) => result.status === "rejected");
   if (failed) {
     // What ran without the file that failed has to run again.
-    for (const url of plan.scripts) page_loads.files.delete(url.startsWith(plan.base) ? url.slice(plan.base.length) : url);
+    for (const url of plan.scripts) page_loads.files.delete(key_of(url, plan.base));
     if (!had_bokeh) page_loads.version = null;
     throw new Trouble("A part of this app could not be loaded.", failed.reason.message);
   }

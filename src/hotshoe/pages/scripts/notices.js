@@ -4,8 +4,8 @@ const NOTICE_STYLE = `
   :host { --surface: #fff; --ink: #1c1d1f; --soft: #5d6066; --line: #e2e2de; --accent: #c2410c; --well: #f6f6f4; }
   .dark { --surface: #1d1f22; --ink: #ecedee; --soft: #a0a4ab; --line: #34373c; --accent: #fb923c; --well: #2a2d31;
     color-scheme: dark; }
-  .notice { all: initial; display: flex; box-sizing: border-box; width: 100%; align-items: center; justify-content: center;
-    min-height: 132px; padding: 20px; background: var(--surface); border: 1px solid var(--line); border-radius: 12px;
+  .notice { all: initial; display: flex; box-sizing: border-box; width: 100%; min-height: 132px; align-items: center;
+    justify-content: center; padding: 20px; background: var(--surface); border: 1px solid var(--line); border-radius: 12px;
     font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink); }
   .wait { gap: 12px; color: var(--soft); background: none; border-style: dashed; animation: appear .3s .25s both; }
   .ring { flex: none; width: 16px; height: 16px; box-sizing: border-box; border: 2px solid var(--line);
@@ -14,7 +14,8 @@ const NOTICE_STYLE = `
   .title { margin: 0; font-size: 15px; font-weight: 600; letter-spacing: -.005em; }
   .detail { margin: 4px 0 0; color: var(--soft); overflow-wrap: anywhere; white-space: pre-line; }
   .detail code { font: 12.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; color: var(--ink);
-    background: var(--well); border-radius: 5px; padding: 1px 5px; user-select: all; }
+    background: var(--well); border-radius: 5px; padding: 1px 5px; user-select: all; display: inline-block;
+    max-width: 100%; box-sizing: border-box; }
   .acts { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 14px; margin-top: 14px; }
   .acts > * { font: inherit; font-weight: 500; padding: 5px 13px; border-radius: 8px; border: 1px solid var(--line);
     color: var(--ink); background: var(--well); cursor: pointer; text-decoration: none; }
@@ -61,17 +62,20 @@ function waiting_notice(around) {
 
 // `retry` is what the button does; `soon` says that it will be done without.
 function trouble_notice(around, trouble, retry = null, soon = "") {
-  const detail = trouble.detail ? [made("p", { class: "detail" }, trouble.detail)] : [];
-  if (trouble.error_id) detail.push(made("p", { class: "detail" }, "In the log it is error ", made("code", {}, trouble.error_id), "."));
-  if (trouble.flag) detail.push(made("p", { class: "detail" }, "Whoever runs the server can allow it with ", made("code", {}, trouble.flag)));
+  const { title, detail, error_id, flag, login } = trouble;
+  const body = made("div", { class: "body" }, made("p", { class: "title" }, title));
+  const add = (...words) => body.append(made("p", { class: "detail" }, ...words));
+  if (detail) add(detail);
+  if (error_id) add("In the log it is error ", made("code", {}, error_id), ".");
+  if (flag) add("Whoever runs the server can allow it with ", made("code", {}, flag));
   const acts = made("div", { class: "acts" });
-  if (trouble.login) acts.append(made("a", { class: "main", href: trouble.login, target: "_blank", rel: "noopener" }, "Log in"));
+  if (login) acts.append(made("a", { class: "main", href: login, target: "_blank", rel: "noopener" }, "Log in"));
   if (retry !== null && trouble.again) {
     const button = made("button", { type: "button" }, "Try again");
     button.addEventListener("click", () => retry());
     acts.append(button);
   }
   if (soon) acts.append(made("span", { class: "soon" }, soon));
-  return made("div", { class: notice_class("trouble", around), role: "alert" },
-    made("div", { class: "body" }, made("p", { class: "title" }, trouble.title), ...detail, ...(acts.childElementCount ? [acts] : [])));
+  if (acts.childElementCount) body.append(acts);
+  return made("div", { class: notice_class("trouble", around), role: "alert" }, body);
 }

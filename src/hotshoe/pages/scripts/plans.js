@@ -9,8 +9,8 @@ class AppAddress {
       url = null;
     }
     if (!src || url === null || !/^https?:$/.test(url.protocol)) {
-      throw new Trouble("This app has no address.", src ? `${src} is not the address of an app.` : 'Its attribute "src" is missing.',
-        { again: false });
+      const detail = src ? `${src} is not the address of an app.` : 'Its attribute "src" is missing.';
+      throw new Trouble("This app has no address.", detail, { again: false });
     }
     if (url.username || url.password) {
       throw new Trouble("This app can't be asked for.", "Its address has a user and password in it.", { again: false });
@@ -70,29 +70,33 @@ function trouble_of_answer(app, answer, data) {
   if (status === 404) return new Trouble("There is no app at this address.", app.url);
   if (status === 429 || status === 503) {
     const after_s = Math.min(Number(answer.headers.get("Retry-After")) || 0, 300);
-    return new Trouble(data.error || "The server has no room for this app just now.", data.detail, { passes: true, after_s });
+    const title = data.error || "The server has no room for this app just now.";
+    return new Trouble(title, data.detail, { passes: true, after_s });
   }
   if (status === 502 || status === 504) return unreachable(app, `The proxy before it answers with status ${status}.`);
   if (data.error) return new Trouble(data.error, data.detail, more);
-  const what = answer.ok ? "What answers there is no server that knows <bokeh-app>." : `It answers with status ${status}.`;
+  const what = answer.ok ? "What answers there is no server that knows <bokeh-app>."
+    : `It answers with status ${status}.`;
   return new Trouble("This app could not be shown.", `${what}\n${app.url}`, more);
 }
 
-const unreachable = (app, detail) => new Trouble("This app can't be reached.", `${detail}\n${app.url}`, { passes: true });
+function unreachable(app, detail, more = { passes: true }) {
+  return new Trouble("This app can't be reached.", `${detail}\n${app.url}`, more);
+}
 
 // A browser does not tell why there is no answer; what can be found out is.
 async function trouble_of_silence(app, options) {
   const is_local = /^(localhost|127\.|\[::1\])/.test(new URL(app.origin).host);
   if (location.protocol === "https:" && app.origin.startsWith("http:") && !is_local) {
-    return new Trouble("This app can't be reached.", `Browsers load nothing by http into a page of https: ${app.url}`, { again: false });
+    return unreachable(app, "Browsers load nothing by http into a page of https.", { again: false });
   }
   if (app.origin === location.origin) return unreachable(app, "Its server does not answer.");
   // Without cookies and headers of ours the server tells everyone whether it lets pages from here in.
-  const probe = new URL(app.ask(options));
+  const plain = { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store" };
   try {
-    const answer = await fetch(probe, { method: "HEAD", headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store" });
+    const answer = await fetch(app.ask(options), { ...plain, method: "HEAD" });
     if (answer.status === 403) {
-      const reason = await fetch(probe, { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store" });
+      const reason = await fetch(app.ask(options), plain);
       return trouble_of_answer(app, reason, (await data_of(reason)) || {});
     }
     if (options.with_credentials) {

@@ -25,7 +25,8 @@ const root_views = (views) => [...views].filter((view) => view.el && view.el.isC
 // `only` is the id of the root to be shown; the others are drawn where nobody sees them.
 async function show_session(plan, place, only = null) {
   const { Bokeh } = window;
-  const url = Bokeh.require("embed/server")._get_ws_url(plan.app_path, plan.absolute_url === null ? undefined : plan.absolute_url);
+  const absolute_url = plan.absolute_url === null ? undefined : plan.absolute_url; // which is another thing to BokehJS
+  const url = Bokeh.require("embed/server")._get_ws_url(plan.app_path, absolute_url);
   let session;
   try {
     session = await Bokeh.require("client/connection").pull_session(url, plan.token, plan.query);
@@ -41,8 +42,12 @@ async function show_session(plan, place, only = null) {
   return new Shown(session, await Bokeh.embed.add_document_standalone(session.document, place, places, false));
 }
 
+// RFC 6455: the server goes away, restarts, or has no room just now.
+const PASSING = ["1001", "1012", "1013"];
+
 function trouble_of_socket(error) {
-  const reason = /^Lost websocket connection, \d+ \((.+)\)$/.exec(error.message || "");
+  const [, code, reason] = /^Lost websocket connection, (\d+) \((.*)\)$/.exec(error.message || "") || [];
   return new Trouble("The app's connection could not be opened.",
-    reason ? reason[1] : "Its websocket was refused, or something between here and the server does not pass websockets.");
+    reason || "Its websocket was refused, or something between here and the server does not pass websockets.",
+    { passes: PASSING.includes(code) });
 }
