@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from starlette.authentication import SimpleUser, UnauthenticatedUser
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
+from tests.auth.test_module import STARLETTE, TORNADO
 from tests.web.conftest import MakeSite
 from tests.web.hosting import Site, ToldHost
 
@@ -285,6 +287,53 @@ async def test_a_host_that_can_t_start_stops_the_provider(make_site: MakeSite, k
     with pytest.raises(OSError, match="no"):
         await site.front.start()
     assert known.states == ["start", "stop"]
+
+
+async def test_who_logs_out_while_a_socket_of_theirs_is_let_in(make_site: MakeSite, known: Known) -> None:
+    site = make_site("/a", guard=Guard(auth=known))
+    token = token_in(await site.get("/a", headers=as_("alice")))
+    for leaving, closes in (("bob", False), ("alice", True)):
+        entered, go = asyncio.Event(), asyncio.Event()
+
+        async def user_of(connection: HTTPConnection, entered: Any = entered, go: Any = go) -> User:
+            entered.set()
+            await go.wait()
+            return USERS["alice"]
+
+        known.user_of = user_of  # type: ignore[method-assign]
+        peer = site.connect("/a/ws", protocols=("bokeh", token), headers=as_("alice"))
+        await entered.wait()
+        site.front._handshakes.log_out(USERS[leaving])
+        go.set()
+        assert (await peer.hear())["type"] == "websocket.accept"
+        if closes:
+            while (event := await peer.hear())["type"] != "websocket.close":
+                pass
+            assert event["reason"] == NOT_ANY_MORE
+        else:
+            assert (await peer.hear())["type"] == "websocket.send"
+            peer.leave()
+        await peer.ended()
+
+
+async def test_a_form_that_is_too_large(make_site: MakeSite, tmp_path: Path) -> None:
+    module = tmp_path / "auth.py"
+    for source in (TORNADO, STARLETTE):
+        module.write_text(source)
+        site = make_site("/a", auth_module=str(module), max_body_size=1000)
+        fits = await site.request("POST", "/login", data={"name": "alice", "password": "a", "x": "y" * 900})
+        assert fits.status_code in (302, 303)
+        large = await site.request("POST", "/login", data={"name": "alice", "password": "a", "x": "y" * 1000})
+        assert large.status_code == 413
+
+
+async def test_the_only_app(make_site: MakeSite, known: Known) -> None:
+    site = make_site("/a", guard=Guard(auth=known), allow=["a=staff"])
+    assert (await site.get("/")).headers["location"] == "./in?next=/"
+    assert (await site.get("/", headers=as_("alice"))).headers["location"] == "./a"
+    refused = await site.get("/", headers=as_("bob"))
+    assert refused.status_code == 403
+    assert "who may not open any app here" in refused.text
 
 
 # -- without a provider

@@ -213,4 +213,6 @@ def user_name(user: Any) -> str | None:
     for attribute in ("display_name", "username", "name"):
         if isinstance(name := getattr(user, attribute, None), str):
             return name or None
-    return str(user)
+    kind: Any = type(user)
+    # An address in memory is nobody's name: it would be another in each request.
+    return str(kind.__qualname__ if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__ else user)

@@ -23,7 +23,7 @@ from ..auth.module import COOKIES
 from ..auth.provider import Provider
 from ..auth.redirects import base_of
 from ..auth.user import User
-from ..errors import AccessError, ConfigError, LoginError
+from ..errors import AccessError, ConfigError, LoginError, RequestError
 from ..hosts.host import AppInfo
 from .answers import Receive, Scope, Send
 from .requests import LOGOUT_URL
@@ -54,9 +54,10 @@ class Foreign:
 class Gatekeeper:
     """Guards one front."""
 
-    def __init__(self, provider: Provider | None, access: Access, *, prefix: str = "") -> None:
+    def __init__(self, provider: Provider | None, access: Access, *, prefix: str = "", max_body: int = 0) -> None:
         self._provider = provider
         self._access = access
+        self._max_body = max_body
         self._prefix = normalized_prefix(prefix)
 
     @property
@@ -122,7 +123,7 @@ class Gatekeeper:
         return await self._provider.user_of(HTTPConnection(scope))
 
     async def visible(self, scope: Scope, route: Route, apps: Iterable[AppInfo]) -> list[AppInfo]:
-        """Those of ``apps`` that a visitor who was let in may open. Raises ``LoginError`` where a login would help."""
+        """Those of ``apps`` that the visitor may open. Raises ``LoginError`` or ``AccessError`` if there are none."""
         apps = list(apps)
         if self.is_open:
             return apps
@@ -130,6 +131,9 @@ class Gatekeeper:
         found = [app for app in apps if await self._may_see(user, app.url)]
         if user is None and not found:
             raise LoginError(_NOT_IN, await self._login_place(scope, route))
+        if user is not None and apps and not found:
+            raise AccessError(f"You are logged in as {user.name}, who may not open any app here.",
+                              self._logout_link(scope, route))
         return found
 
     async def _may_see(self, user: User | None, app: str) -> bool:
@@ -152,12 +156,26 @@ class Gatekeeper:
     async def respond(self, scope: Scope, route: Route, *, receive: Receive) -> Foreign:
         """What a page of the provider answers."""
         assert self._provider is not None
-        response = await self._provider.endpoints[route.rest](Request(scope, receive))
+        response = await self._provider.endpoints[route.rest](Request(scope, self._limited(receive)))
         if any(_UNFIT.search(part) for pair in response.raw_headers for part in pair):
             raise ValueError(f"the page at {route.rest} answered with a header that has a line break in it")
         response.headers.setdefault("cache-control", "no-store")
         response.headers.setdefault("x-content-type-options", "nosniff")
         return Foreign(response)
+
+    def _limited(self, receive: Receive) -> Receive:
+        """For servers around an ASGI mount that take bodies of any size."""
+        taken = 0
+
+        async def receive_limited() -> Any:
+            nonlocal taken
+            event = await receive()
+            taken += len(event.get("body", b""))
+            if 0 < self._max_body < taken:
+                raise RequestError("The form is too large", status=413)
+            return event
+
+        return receive_limited
 
     async def _login_place(self, scope: Scope, route: Route) -> str | None:
         if self._provider is None:

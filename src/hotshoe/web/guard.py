@@ -47,7 +47,7 @@ class Guard:
         authorize = self.authorize or getattr(provider, "authorize", None)
         apps = list(apps)
         access = Access(settings.allow, settings.public, authorize=authorize, apps=apps)
-        gate = Gatekeeper(provider, access, prefix=settings.prefix)
+        gate = Gatekeeper(provider, access, prefix=settings.prefix, max_body=settings.max_body_size)
         gate.check_pages(Routes({url: AppInfo(url, url) for url in apps}, settings.prefix))
         return gate
 

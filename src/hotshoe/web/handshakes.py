@@ -37,6 +37,8 @@ class Handshakes:
         self._sockets: dict[Socket, asyncio.Task[Any]] = {}
         self._users: dict[Socket, Scope] = {}
         self._endings: set[asyncio.Task[None]] = set()
+        self._entering: list[set[str]] = []
+        """For each handshake that is being admitted, who has logged out meanwhile."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         """Serve one websocket from its handshake to its end."""
@@ -47,8 +49,16 @@ class Handshakes:
             await refuse_text(scope, send, "Cross origin websockets not allowed", 403)
         elif follows:
             await self._followers.serve(scope, receive, send)
-        elif (admitted := await self._admitted(scope, send, route)) is not None:
-            await self._serve_app(admitted, receive, send, app_of(route).url)
+        else:
+            gone: set[str] = set()
+            self._entering.append(gone)
+            try:
+                admitted = await self._admitted(scope, send, route)
+            finally:
+                self._entering = [each for each in self._entering if each is not gone]
+            if admitted is not None:
+                has_left = user_name(admitted.get("user")) in gone
+                await self._serve_app(admitted, receive, send, app_of(route).url, look_again=has_left)
 
     async def _admitted(self, scope: Scope, send: Send, route: Route) -> Scope | None:
         """The scope with its user; ``None`` if that was refused."""
@@ -63,15 +73,19 @@ class Handshakes:
 
     def log_out(self, user: User) -> None:
         """Close the websockets of a login of ``user`` that has ended."""
+        for gone in self._entering:
+            gone.add(user.name)
         task = asyncio.create_task(self._log_out(user))
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
     async def _log_out(self, user: User) -> None:
-        for socket in [socket for socket, scope in self._users.items() if user_name(scope.get("user")) == user.name]:
-            scope = self._users.get(socket)
-            if scope is not None and await self._has_ended(scope):
-                socket.close(LOGGED_OUT, NOT_ANY_MORE)
+        theirs = [pair for pair in self._users.items() if user_name(pair[1].get("user")) == user.name]
+        await asyncio.gather(*(self._look_again(socket, scope) for socket, scope in theirs))
+
+    async def _look_again(self, socket: Socket, scope: Scope) -> None:
+        if await self._has_ended(scope):
+            socket.close(LOGGED_OUT, NOT_ANY_MORE)
 
     async def _has_ended(self, scope: Scope) -> bool:
         try:
@@ -80,7 +94,7 @@ class Handshakes:
             logged("A look at who has logged out")
             return True
 
-    async def _serve_app(self, scope: Scope, receive: Receive, send: Send, app: str) -> None:
+    async def _serve_app(self, scope: Scope, receive: Receive, send: Send, app: str, *, look_again: bool) -> None:
         socket = Socket(scope, receive, send, app=app, visits=self._visits,
                         max_message_bytes=self._settings.websocket_max_message_size,
                         keep_alive_s=self._settings.keep_alive_milliseconds / 1000)
@@ -89,6 +103,8 @@ class Handshakes:
         self._sockets[socket] = task
         self._users[socket] = scope
         try:
+            if look_again:
+                await self._look_again(socket, scope)
             await socket.run()
         finally:
             del self._sockets[socket]

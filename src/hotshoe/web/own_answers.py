@@ -46,9 +46,10 @@ class OwnAnswers:
         if self._settings.disable_index:
             return own_pages.error_page(404)
         apps = list(self._host.apps.values())
-        if len(apps) == 1 and not self._settings.disable_index_redirect:
-            return own_pages.index_redirect(apps[0], scope["path"])
+        only = len(apps) == 1 and not self._settings.disable_index_redirect
         apps = await self._gate.visible(scope, route, apps)
+        if only:
+            return own_pages.index_redirect(apps[0], scope["path"])
         if self._own_index is not None:
             return await asyncio.to_thread(self._own_index.answer, scope, apps)
         return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source)
