@@ -62,11 +62,12 @@ def renew(document: Document, content: Any, buffers: Buffers, *, setter: object,
     decoder = _Onto(document, setter)
     state = decoder.decode({**content, "defs": []}, [Buffer(name, data) for name, data in buffers])  # type: ignore[arg-type]
     errors: list[Exception] = []
-    roots = [root for root in state["roots"] if root not in dropped_roots]
+    dropped = {root.id for root in dropped_roots}
+    roots = [root for root in state["roots"] if root.id not in dropped]
     _run(errors, lambda: _set_roots(document, [*roots, *(root for root in extra_roots if root not in roots)], setter))
     for model, values in decoder.states:
         _set_values(model, values, setter, keep, errors)
-    known = set(decoder._references)
+    known: set[str] = set(decoder._references)
     document.models.flush_synced(lambda model: model.id not in known)
     return known, errors
 

@@ -82,8 +82,8 @@ class Credentials:
 
 def _key() -> bytes | None:
     """The key that bokeh's settings name: what is signed is taken by servers that ask for it, and by all others."""
-    key: bytes | None = settings.secret_key_bytes()
-    return key or None
+    key: str | None = settings.secret_key()
+    return key.encode() if key else None
 
 
 def _id_of(token: str) -> str:

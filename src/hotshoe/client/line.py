@@ -24,6 +24,10 @@ _log = logging.getLogger(__name__)
 _FINAL_CODES = frozenset({1002, 1003, 1007, 1008, 1009})
 """What we have sent is at fault: it would be at fault again."""
 
+_LARGE_BYTES = 65_536
+_STRIKES_MOST = 4
+"""A server that finds a message too large may reset the connection before it has said so; it would do so for ever."""
+
 T = TypeVar("T")
 Handle = Callable[[Incoming], Awaitable[T]]
 Put = Callable[[str], Awaitable[None]]
@@ -84,6 +88,10 @@ class Line:
         self._ids = itertools.count(1)
         self._task: asyncio.Task[None] | None = None
         self._channel: Channel | None = None
+        self._largest_bytes = 0
+        """The largest message that was sent on this connection."""
+        self._strikes = 0
+        """How many connections in a row were cut after a large message."""
         self.outbox = Outbox(self._wake)
         self.error: LostError | None = None
         self.closed = False
@@ -208,6 +216,7 @@ class Line:
     async def _serve(self, channel: Channel, *parts: Callable[[], Awaitable[None]]) -> Exception:
         """Work until the connection ends; why it has."""
         self._waiting.set()
+        self._largest_bytes = 0
         tasks = [asyncio.ensure_future(part) for part in
                  (self._read(channel), self._write(channel), *(part() for part in parts))]
         try:
@@ -243,10 +252,11 @@ class Line:
             await self._waiting.wait()
             self._waiting.clear()
             while (item := self.outbox.take()) is not None:
+                self._largest_bytes = max(self._largest_bytes, item.size_bytes)
                 await channel.send(item.fragments)
 
     async def _redial(self, backoff: Backoff, why: Exception) -> Channel | LostError:
-        if (reason := _final_reason(why)) is not None:
+        if (reason := _final_reason(why) or self._repeated(why)) is not None:
             return self._lost(reason)
         while (delay_s := backoff.delay_s()) is not None and self._terms.reconnect_s > 0:
             await asyncio.sleep(delay_s)
@@ -257,6 +267,14 @@ class Line:
                 if _is_refusal(error):
                     break
         return self._lost(str(why) or "the connection was cut")
+
+    def _repeated(self, why: Exception) -> str | None:
+        is_strike = isinstance(why, Closed) and why.code is None and self._largest_bytes > _LARGE_BYTES
+        self._strikes = self._strikes + 1 if is_strike else 0
+        if self._strikes < _STRIKES_MOST:
+            return None
+        return (f"it was cut {self._strikes} times when it was sent {self._largest_bytes:,} bytes; the "
+                "server may take none as large (--websocket-max-message-size raises that)")
 
     def _lost(self, reason: str) -> LostError:
         return LostError(f"the session at {self._terms.address.page} is lost: {reason}")
