@@ -22,6 +22,7 @@ from ..sessions.failures import report, user_name
 from .capacity import Capacity
 from .host import AppInfo, OpenRequest, SessionInfo, Statistics
 from .reloading import Reloading, Versions
+from .tidying import Tidying
 from .usage import Usage
 
 log = logging.getLogger("hotshoe.host")
@@ -75,7 +76,10 @@ class InlineHost:
             if self._pool is not None:
                 self._pool.close()
             raise
-        self._tasks = [asyncio.create_task(work) for work in (self._expire(), pulse.run(), self._usage.run())]
+        tidying = Tidying(self._registries.values(), freeze=not self._dev)
+        tidying.settle()
+        works = (self._expire(), pulse.run(), self._usage.run(), tidying.run())
+        self._tasks = [asyncio.create_task(work) for work in works]
         if self._sources is not None:
             reloading = Reloading(self._sources, self._call, self.replace_app)
             self._tasks.append(asyncio.create_task(reloading.run()))

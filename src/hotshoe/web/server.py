@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from hotshoe.config import Settings
 from hotshoe.hosts.reloading import load_apps
+from hotshoe.hosts.tidying import tidy_process
 from hotshoe.web.guard import Guard
 from hotshoe.web.limits import raise_file_limit
 from hotshoe.web.listening import Listeners, listen
@@ -230,11 +231,12 @@ class Server:
         """Serve until SIGINT or SIGTERM (a second one does not wait for anything); blocks.
 
         ``on_started`` is called once the server takes requests, ``on_signal`` in the handler of the first signal.
-        A process that does nothing else: Python's switch interval is shortened while it serves on threads, and it
-        may open as many files as the system lets it.
+        A process that does nothing else: Python's switch interval is shortened while it serves on threads, its
+        garbage is collected between the work, and it may open as many files as the system lets it.
         """
         raise_file_limit()
-        with switching_fast(self._settings.threads > 0), ending_signals(partial(self._on_signal, on_signal)):
+        ending = ending_signals(partial(self._on_signal, on_signal))
+        with switching_fast(self._settings.threads > 0), tidy_process(), ending:
             if self._thread is None:
                 self._run_here(on_started)
                 return

@@ -1,0 +1,91 @@
+"""What ended sessions leave is given back when that disturbs nobody, in a process that is the server's own."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from hotshoe.hosts import tidying as tidying_module
+from hotshoe.hosts.tidying import THRESHOLDS, Tidying, give_back, tidy_process, trim
+
+
+class Registry:
+    def __init__(self) -> None:
+        self.ended_count = 0
+        self.requests: list[object] = []
+        self.sessions: list[Any] = []
+
+
+class Busy:
+    busy = True
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def tidying(registry: Registry) -> Tidying:
+    return Tidying([cast(Any, registry)])
+
+
+@pytest.fixture(autouse=True)
+def thaw() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+def test_the_collector_is_others_until_the_process_is_ours(tidying: Tidying) -> None:
+    before = gc.get_threshold()
+    tidying.settle()
+    assert gc.get_freeze_count() == 0
+    with tidy_process():
+        assert gc.get_threshold() == THRESHOLDS
+        tidying.settle()
+        assert gc.get_freeze_count() > 0
+    assert gc.get_threshold() == before
+    assert not tidying_module._tidies
+
+
+def test_what_dev_mode_loads_anew_is_not_frozen(registry: Registry) -> None:
+    with tidy_process():
+        Tidying([cast(Any, registry)], freeze=False).settle()
+    assert gc.get_freeze_count() == 0
+
+
+def test_it_waits_until_no_more_sessions_end_and_nobody_works(tidying: Tidying, registry: Registry) -> None:
+    registry.requests = [object()] * 100
+    assert not tidying._is_time()
+    registry.ended_count = 10
+    assert not tidying._is_time(), "more may end right now"
+    registry.sessions = [Busy()]
+    assert not tidying._is_time()
+    registry.sessions = []
+    assert tidying._is_time()
+
+
+def test_it_waits_no_longer_when_more_have_ended_than_are_alive(tidying: Tidying, registry: Registry) -> None:
+    registry.requests, registry.sessions = [object()] * 9, [Busy()]
+    registry.ended_count = 10
+    assert tidying._is_time()
+
+
+def test_names_that_lookups_remember_are_let_go() -> None:
+    dtype = np.dtype("float64")
+    for _ in range(20_000):
+        assert dtype.name == "float64"  # each time with a name for the lookup that is made anew
+    before = sys.getallocatedblocks()
+    give_back()
+    assert sys.getallocatedblocks() < before - 100
+
+
+def test_trimming_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    trim()
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
+    trim()
