@@ -202,6 +202,13 @@ async def test_the_token_carries_them(site: Site) -> None:
     assert read(response.text.split()[5]).payload["headers"] == {"X-A": "b"}
 
 
+async def test_the_token_carries_none_that_apps_do_not_get_to_see(make_site: MakeSite) -> None:
+    site = make_site("/a", exclude_headers=("x-key",))
+    response = await site.get(f"/a/autoload.js?{ABSOLUTE}", headers={
+        "Origin": "http://testserver", "X-Key": "k", "X-A": "b", "Bokeh-Embed-Headers": "x-a=b&x-key=k"})
+    assert read(response.text.split()[5]).payload["headers"] == {"X-A": "b"}
+
+
 BROWSERS = {
     "Host": "h:5006", "Origin": "http://site.org", "Referer": "http://site.org/", "User-Agent": "x", "Cookie": "c=1",
     "Accept": "*/*", "Accept-Encoding": "br", "Accept-Language": "en", "Connection": "keep-alive", "Dnt": "1",

@@ -78,7 +78,9 @@ class Visits:
 
     def _mint(self, app: AppInfo, ticket: Ticket, request: Request, payload: Mapping[str, Any],
               headers: Mapping[str, str] | None) -> str:
+        # What the app does not get to see is nothing that the browser should read, either.
+        seen = {name: value for name, value in (headers or {}).items() if name in request.headers}
         try:
-            return self._tickets.mint(ticket.session_id, request, payload, headers)
+            return self._tickets.mint(ticket.session_id, request, payload, seen)
         except (TypeError, ValueError) as error:
             raise BuildError(app.url, logged(f"A token for {app.url}")) from error
