@@ -177,6 +177,13 @@ async def test_a_new_certificate_while_visitors_come_and_stay(
         assert command.log.count("The certificate has changed: new connections get that of") == 2
 
 
+def test_a_refusal_is_read_by_tls_clients_too(served: tuple[Command, Pair], authority: Authority) -> None:
+    url, _ = address(served[0])
+    with httpx.Client(verify=authority.client, timeout=20) as client:
+        for headers, content, status in (({"Cookie": "x" * 500_000}, b"", 431), ({}, bytes(1_500_000), 413)):
+            assert client.post(url, headers=headers, content=content).status_code == status
+
+
 def test_one_line_for_what_is_wrong(authority: Authority, tmp_path: Path) -> None:
     authority.pair(tmp_path, password="hush")
     with hotshoe("serve", "--ssl-certfile", "server.pem", "--ssl-keyfile", "server.key", "--port", "0",
