@@ -18,10 +18,12 @@ A setting has a flag of `hotshoe serve`, environment variables, a key in `{FILE_
 `hotshoe.Server` and `hotshoe.asgi`. The first of these that is given counts, in this order:
 
 1. the flag, or the argument
-2. its `HOTSHOE_…` variable
-3. its `BOKEH_…` variable, where it has one
-4. `{FILE_NAME}` in the current directory, or the file that `--config` names
-5. the default
+2. a key of bokeh's in the YAML file that `--use-config` names, where bokeh has the setting
+3. its `HOTSHOE_…` variable
+4. its `BOKEH_…` variable, where it has one
+5. `{FILE_NAME}` in the current directory, or the file that `--config` names
+6. a key of bokeh's in `~/.bokeh/bokeh.yaml`
+7. the default
 
 A variable that is empty counts as not given. In variables, a switch is `yes` or `no` (also `true`, `on`, `1`,
 `false`, `off`, `0`), and a list is separated by commas. A wrong value ends the start with one line that says which

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import pytest
 
 import hotshoe
-from hotshoe.cli.serve import make_parser, parse
+from hotshoe.cli.commands import COMMANDS
+from hotshoe.cli.serve import parse
 from hotshoe.config import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -51,9 +52,13 @@ def _blocks(page: Path) -> Iterator[Block]:
         yield Block(page, source.count("\n", 0, match.start()) + 2, match[1], match[2])
 
 
-def _commands() -> list[tuple[Block, str]]:
+def _commands(start: str = "hotshoe serve") -> list[tuple[Block, str]]:
     shells = blocks("", "sh")
-    return [(block, line) for block in shells for line in block.text.splitlines() if line.startswith("hotshoe serve")]
+    return [(block, line) for block in shells for line in block.text.splitlines() if line.startswith(start)]
+
+
+def _other_commands() -> list[tuple[Block, str]]:
+    return [(block, line) for block, line in _commands("hotshoe ") if not line.startswith("hotshoe serve")]
 
 
 @pytest.fixture
@@ -86,6 +91,12 @@ def test_commands(line: str, folder: Path) -> None:
     assert not [file for file in files if file.startswith("-")]
 
 
+@pytest.mark.parametrize("line", [pytest.param(line, id=f"{block} {line}") for block, line in _other_commands()])
+def test_other_commands(line: str) -> None:
+    _, name, *words = re.sub(r"\s{2,}.*", "", line).partition(" >")[0].split()
+    assert COMMANDS[name].module.make_parser().parse_intermixed_args(words)
+
+
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
 def test_settings_files(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "hotshoe.toml"
@@ -97,7 +108,8 @@ def test_settings_files(block: Block, tmp_path: Path) -> None:
 def test_every_flag_that_is_named_exists() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES if page.name not in SPEAK_OF_OTHERS)
     named = set(re.findall(r"`(--(?!hotshoe-)[a-z][a-z-]+)", text))
-    assert named <= {"--args", *re.findall(r"(--[a-z][a-z-]+)", make_parser().format_help())}
+    parsers = [command.module.make_parser() for command in COMMANDS.values()]
+    assert named <= {option for parser in parsers for action in parser.actions for option in action.option_strings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -210,9 +210,18 @@ def test_what_exports_read(tmp_path: Path) -> None:
     assert len(exported(tmp_path, "json", BOKEH_COMPRESSION_LEVEL="9")) < 10_000
     assert len(exported(tmp_path, "json").splitlines()) == 1
     assert len(exported(tmp_path, "json", BOKEH_PRETTY="yes").splitlines()) > 20
+    assert len(exported(tmp_path, "json", BOKEH_PRETTY="no").splitlines()) == 1
     there = {"BOKEH_DEFAULT_SERVER_HOST": "over.there", "BOKEH_DEFAULT_SERVER_PORT": "99"}
     assert "http://over.there:99/static/js/bokeh" in exported(tmp_path, "html", "--resources", "server", **there)
     assert "-3.8.0.min.js" in exported(tmp_path, "html", "--resources", "cdn", BOKEH_CDN_VERSION="3.8.0")
+
+
+@pytest.mark.real
+def test_a_switch_of_bokehs_that_says_neither(tmp_path: Path) -> None:
+    (tmp_path / "data.py").write_text(APP)
+    with hotshoe("json", "data.py", cwd=tmp_path, environ={"BOKEH_PRETTY": "perhaps"}) as process:
+        assert process.finish() == 1
+        assert process.log == "ERROR: BOKEH_PRETTY: 'perhaps' is not yes or no\n"
 
 
 ELSEWHERE = {

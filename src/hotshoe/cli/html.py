@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AppError, ConfigError
 from .documents import STDOUT, add_arguments, split, use_each, write
+from .loading import tell_bokeh
 from .options import Parser
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Write a page for each app. Raises ``UserError``."""
     own, argv = split(arguments)
     values = make_parser().parse_intermixed_args(own)
+    tell_bokeh()
     template = None if values.template is None else _text(values.template)
     use_each(values.files, argv, values.output, "html", partial(_use, values, template))
     return 0

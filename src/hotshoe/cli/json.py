@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .documents import add_arguments, split, use_each, write
+from .loading import tell_bokeh
 from .options import Parser
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Write a file for each app. Raises ``UserError``."""
     own, argv = split(arguments)
     values = make_parser().parse_intermixed_args(own)
+    tell_bokeh()
 
     def use(name: str, document: Document) -> None:
         from bokeh.core.json_encoder import serialize_json

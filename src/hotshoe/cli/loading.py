@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import FILE_NAME, TABLE, BokehFile, Given, Settings, gather, read_bokeh_file
+from ..errors import ConfigError
 from .options import given
 
 _log = logging.getLogger("hotshoe")
@@ -46,21 +47,37 @@ class Sources:
         return Settings(**{name: found.value for name, found in self.gather().items()})
 
 
-def tell_bokeh(file: BokehFile | None) -> None:
-    """Have bokeh itself read its file of settings, and warn of keys that it does not know."""
-    if file is None:
-        return
+def tell_bokeh(file: BokehFile | None = None) -> None:
+    """Have bokeh itself read its file of settings; then let its switches mean what they say. Raises ``ConfigError``."""
     from bokeh.settings import settings
+
+    if file is not None:
+        _log.info("Using override config file: %s", file.path)
+        settings.load_config(str(file.path))
+        _warn_of_unknown(file)
+    # bokeh takes any text for a yes, also "no".
+    for switch in (settings.pretty, settings.serialize_include_defaults):
+        if isinstance(value := switch(), str):
+            switch.set_value(_as_switch(value, switch.env_var or switch.name))
+
+
+def _warn_of_unknown(file: BokehFile) -> None:
     from bokeh.util.settings import get_all_settings
 
-    _log.info("Using override config file: %s", file.path)
-    settings.load_config(str(file.path))
     known = [setting.name for setting in get_all_settings().values()]
     for key in file.values:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.7)
             hint = f"; did you mean {close[0]}?" if close else ""
             _log.warning("%s: bokeh has no setting %s%s", file.path, key, hint)
+
+
+def _as_switch(text: str, name: str) -> bool:
+    (switch,) = (row for row in TABLE if row.name == "dev")
+    try:
+        return bool(text) and bool(switch.parse(text))
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def local_file() -> Path | None:
