@@ -287,3 +287,14 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     process.communicate(timeout=25)
     assert time.monotonic() - started < 15
     assert process.returncode != 0
+
+
+async def test_the_port_is_free_once_stop_returns() -> None:
+    server = Server(lambda doc: None, port=0, address="127.0.0.1")
+    await server.start_async()
+    port = server.port
+    server.stop()
+    again = Server(lambda doc: None, port=port, address="127.0.0.1")
+    await again.start_async()
+    await again.stop_async()
+    await server.stop_async()

@@ -186,6 +186,8 @@ class Server:
         elif not loop.is_running():
             loop.run_until_complete(self.stop_async())
         elif is_current(loop):
+            if self._running is not None:
+                self._running.refuse()  # the port is free when this returns, as it is after stock's stop
             self._stopping = self._stopping or loop.create_task(self.stop_async())
         else:
             asyncio.run_coroutine_threadsafe(self.stop_async(), loop).result(THREAD_GRACE_S)

@@ -64,6 +64,10 @@ class Service:
             raise
         self._prepare = asyncio.get_running_loop().call_later(PREPARE_AFTER_S, _prepare, self.front)
 
+    def refuse(self) -> None:
+        """Accept no more connections; those that are open go on."""
+        self._serving.refuse()
+
     async def stop(self) -> None:
         """Close every socket, end all sessions, run all hooks."""
         if self._prepare is not None:
