@@ -53,8 +53,8 @@ function insert(url, is_style, nonce) {
   });
 }
 
-// Files are the same if they have the same address below their server.
-const key_of = (url, base) => (url.startsWith(base) ? url.slice(base.length) : url);
+// Files are the same if they are the same bundle of BokehJS, or have the same address below their server.
+const key_of = (url, base) => bundle_of(url) || (url.startsWith(base) ? url.slice(base.length) : url);
 
 function load_file(url, base, is_style, nonce) {
   const key = key_of(url, base);
