@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.web.test_protocol import Served, both_loops, sending, until
 
-from hotshoe.web import http_protocol
+from hotshoe.web import http_protocol, stalling
 from hotshoe.web.limits import Limits
 from hotshoe.web.sending import BATCH
 
@@ -209,6 +209,42 @@ async def test_who_does_not_read_the_refusal_is_cut(monkeypatch: pytest.MonkeyPa
             sock.sendall(HEAD + b"x" * 2000)
             await until(lambda: served.state.connections)
             await until(lambda: not served.state.connections)
+
+
+async def large(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"50000000")]})
+    for _ in range(50):
+        await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+@both_loops
+async def test_who_does_not_read_an_answer_is_cut(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stalling, "STALL_TIMEOUT_S", 0.2)
+    async with Served(large) as served:
+        with socket.create_connection(("127.0.0.1", served.port)) as deaf:
+            deaf.sendall(HEAD + b"\r\n")
+            await until(lambda: served.state.tasks)
+            await until(lambda: not served.state.connections and not served.state.tasks)
+    assert "has not read an answer" in lines(caplog)[0]
+
+
+@both_loops
+async def test_who_reads_slowly_is_served(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(stalling, "STALL_TIMEOUT_S", 1.0)
+    async with Served(large) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1 << 16)
+        writer.write(HEAD + b"Connection: close\r\n\r\n")
+        size, began = 0, asyncio.get_running_loop().time()
+        while piece := await reader.read(100_000):
+            size += len(piece)
+            await asyncio.sleep(0.005)
+        writer.close()
+        assert size > 50_000_000
+        assert asyncio.get_running_loop().time() - began > stalling.STALL_TIMEOUT_S
+    assert lines(caplog) == []
 
 
 @both_loops

@@ -20,6 +20,7 @@ from ..log_pace import Paced
 from .limits import Limits
 from .places import Places, Verdict
 from .sending import set_nodelay
+from .stalling import Stall
 
 LINGER_S = 2.0
 """How long a peer that is refused may take to read why; what it still sends is thrown away."""
@@ -82,6 +83,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         set_nodelay(transport)
+        self._stall = Stall(transport, self.loop, self._tell_stall)
         address = self.client[0] if self.client else None
         self._verdict, victim = self._shared.places.enter(transport, address)
         if victim is not None:
@@ -94,6 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stall.end()
         if self._verdict is not Verdict.ADMITTED:
             self._shared.lingering -= 1
         self._shared.places.leave(self.transport)
@@ -110,6 +113,17 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._start_timer(LINGER_S, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        self._stall.begin()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stall.end()
+        super().resume_writing()
+
+    def _tell_stall(self) -> None:
+        self._shared.warn("A visitor has not read an answer for a minute: cut the connection")
 
     # -- what comes
 
@@ -184,6 +198,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._lingers:
             return
         self._upgraded = True
+        self._stall.end()
         super().handle_websocket_upgrade()
 
     # -- time
