@@ -64,6 +64,7 @@ def new_tab(chromium: Browser) -> Iterator[Callable[[], NotebookTab]]:
 
     yield make
     for tab in tabs:
+        print(tab.story())  # pytest shows it if the test has failed
         tab.end_kernel()
     problems = [problem for tab in tabs for problem in tab.problems]
     strangers = {host for tab in tabs for host in tab.hosts if host.partition(":")[0] not in ("127.0.0.1", REMOTE)}

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import nbformat
-from playwright.sync_api import BrowserContext, FrameLocator, Locator, Request
+from playwright.sync_api import BrowserContext, FrameLocator, Locator, Request, Response
 from tests.notebook.ports import free_port
 
 START_TIMEOUT_S = 90
@@ -130,6 +130,9 @@ class NotebookTab:
         self.sockets: list[str] = []
         self.page.on("websocket", lambda socket: self.sockets.append(socket.url))
         self.problems: list[str] = []
+        self.console: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("response", lambda response: self._note(response))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
 
     @property
@@ -137,6 +140,16 @@ class NotebookTab:
         """All hosts, with their ports, that the page and its frames have asked for something."""
         urls = [*(request.url for request in self.requests), *self.sockets]
         return {parts.netloc for parts in map(urlsplit, urls) if parts.scheme in ("http", "https", "ws", "wss")}
+
+    def _note(self, response: Response) -> None:
+        if "/proxy/" in response.url or response.status >= 400:
+            self.console.append(f"{response.status} {response.request.method} {response.url}")
+
+    def story(self) -> str:
+        """What can be seen now, in the frames too, and what was heard: for whoever has to find out what went wrong."""
+        cells = self.page.locator(".jp-Notebook .jp-Cell").all_inner_texts()
+        frames = [f"{frame.url}\n{frame.locator('body').inner_text()}" for frame in self.page.frames[1:]]
+        return "\n---\n".join([self.page.url, *cells, *frames, *self.console[-60:], *self.sockets])
 
     def open(self, url: str) -> None:
         """Goes to a notebook and waits for its kernel."""

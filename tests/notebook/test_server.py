@@ -39,43 +39,45 @@ def status(url: str, headers: dict[str, str] | None = None) -> int:
 
 
 def page(server: KernelServer, session: str) -> str:
-    return f"{server.url()}?bokeh-session-id={session}"
+    return f"{server.url('/app')}?bokeh-session-id={session}"
 
 
 def test_the_notebook_opens_its_app(server: KernelServer) -> None:
     # What jupyter-server-proxy passes on: the name and the origin that the browser knows.
     headers = {"Host": "hub.example.com", "Origin": "https://hub.example.com", "X-Forwarded-Host": "hub.example.com"}
     assert status(page(server, server.new_session_id()), headers) == 200
-    assert server.statistics().sessions == {"/": 1}
+    assert server.statistics().sessions == {"/app": 1}
 
 
 def test_only_this_machine_reaches_it(server: KernelServer) -> None:
     assert server.address == "127.0.0.1"
 
 
-@pytest.mark.parametrize("path", ["/", "/ws", "/autoload.js?bokeh-autoload-element=x", "/static/js/bokeh.min.js",
-                                  "/_hotshoe/page.js", "/metadata", "/AAAAAAAAAAAAAAAAAAAAAA/"])
+@pytest.mark.parametrize("path", [
+    "/", "/app", "/app/ws", "/app/autoload.js?bokeh-autoload-element=x", "/app/metadata", "/static/js/bokeh.min.js",
+    "/_hotshoe/page.js", "/AAAAAAAAAAAAAAAAAAAAAA/app",
+])  # fmt: skip
 def test_without_the_secret_there_is_nothing(server: KernelServer, path: str) -> None:
     assert status(f"http://127.0.0.1:{server.port}{path}") == 404
 
 
 def test_with_the_secret_only_it_takes_an_id_that_it_has_signed(server: KernelServer) -> None:
     foreign = new_session_id(key=b"another key")
-    for url in (server.url(), page(server, new_session_id()), page(server, foreign)):
+    for url in (server.url("/app"), page(server, new_session_id()), page(server, foreign)):
         assert status(url) == 403
-        assert status(url.replace("/?", "/autoload.js?bokeh-autoload-element=x&")) in (400, 403)
-    assert server.statistics().sessions == {"/": 0}
+        assert status(url.replace("/app", "/app/autoload.js").replace("?", "?bokeh-autoload-element=x&")) in (400, 403)
+    assert server.statistics().sessions == {"/app": 0}
 
 
 def test_a_socket_needs_a_token_that_it_has_signed(server: KernelServer) -> None:
-    url = server.url("/ws").replace("http://", "ws://")
+    url = server.url("/app/ws").replace("http://", "ws://")
     token = mint(new_session_id(), now_s=0, lifetime_s=2**31, payload={})
     socket = connect(url, subprotocols=["bokeh", token])  # type: ignore[list-item]
     with socket, pytest.raises(ConnectionClosed, match="signature"):
         socket.recv(20)
     with pytest.raises(InvalidStatus, match="404"):
         connect(url.replace(server.prefix, "/guess"), subprotocols=["bokeh", token])  # type: ignore[list-item]
-    assert server.statistics().sessions == {"/": 0}
+    assert server.statistics().sessions == {"/app": 0}
 
 
 def test_another_server_takes_over_the_place_but_not_the_ids(server: KernelServer) -> None:

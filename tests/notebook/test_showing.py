@@ -67,7 +67,7 @@ def roots_of(app: Any) -> list[Any]:
 
 def open_page(cells: Cells) -> bytes:
     server = cells.servers[-1]
-    with urllib.request.urlopen(f"{server.url()}?bokeh-session-id={server.new_session_id()}", timeout=20) as answer:
+    with urllib.request.urlopen(f"{server.urls[0]}?bokeh-session-id={server.new_session_id()}", timeout=20) as answer:
         body: bytes = answer.read()
         return body
 
@@ -83,7 +83,7 @@ def test_a_function_fills_the_document(shell: FakeShell, shown: list[Mapping[str
     assert b"from the function" in open_page(kernel.cells())
     assert shell.parents == [shell.message]  # what it prints is shown where the app is
     assert '"height":200' in shown[0]["text/html"]
-    assert kernel.cells().servers[0].apps["/"].title == "Weather"
+    assert kernel.cells().servers[0].apps["/app"].title == "Weather"
 
 
 def test_what_is_called_like_a_function_is_one(shell: FakeShell, shown: list[Mapping[str, str]]) -> None:
@@ -93,7 +93,18 @@ def test_what_is_called_like_a_function_is_one(shell: FakeShell, shown: list[Map
     show(partial(app, "made by a partial"))
     assert b"made by a partial" in open_page(kernel.cells())
     assert shell.parents == [shell.message]
-    assert "partial" not in kernel.cells().servers[0].apps["/"].title
+    assert "partial" not in kernel.cells().servers[0].apps["/app"].title
+
+
+@pytest.mark.parametrize(("name", "url"), [("forecast", "/forecast"), ("<lambda>", "/app"), ("a/../b", "/app")])
+def test_logs_and_reports_have_the_functions_name(
+    shell: FakeShell, shown: list[Mapping[str, str]], name: str, url: str
+) -> None:
+    def app(document: Document) -> None: ...
+
+    app.__name__ = name
+    show(app)
+    assert list(kernel.cells().servers[0].apps) == [url]
 
 
 def test_another_run_of_the_cell_replaces_the_app(shell: FakeShell, shown: list[Mapping[str, str]]) -> None:

@@ -9,17 +9,15 @@ from pathlib import Path
 
 from hotshoe.pages.scripting import script_json
 
-from .server import Place
-
 _NOTE = "An app is shown here while its kernel runs. If it is not, run the cell again."
 
 
-def output(place: Place, session: str, *, height: int | None = None) -> Mapping[str, str]:
-    """The cell's output by MIME type, for the app at ``place``.
+def output(port: int, path: str, session: str, *, height: int | None = None) -> Mapping[str, str]:
+    """The cell's output by MIME type, for the app at a port of the kernel's machine.
 
     The session has its id from here: a notebook that is loaded again finds its app as it was.
     """
-    plan = {"port": place.port, "path": f"{place.secret}/", "session": session, "height": height}
+    plan = {"port": port, "path": path, "session": session, "height": height}
     return {"text/html": _html(session, script_json(plan)), "text/plain": "<an app of hotshoe>"}
 
 

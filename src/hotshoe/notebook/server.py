@@ -36,17 +36,19 @@ class Place:
 class KernelServer(Server):
     """Serves one app at ``place``. Its pages show what the app raises, as in dev mode, but no files are watched."""
 
-    def __init__(self, app: Any, place: Place, **settings: Any) -> None:
+    def __init__(self, app: Any, place: Place, *, name: str = "app", **settings: Any) -> None:
         if taken := sorted(_OURS & settings.keys()):
             raise ConfigError(f"show: {taken[0]} can't be set in a notebook; leave it out")
         key = secrets.token_hex(_KEY_BYTES)
         super().__init__(
-            {"/": app}, **{"port": place.port, **settings}, address=ADDRESS, prefix=f"/{place.secret}",
+            {f"/{name}": app}, **{"port": place.port, **settings}, address=ADDRESS, prefix=f"/{place.secret}",
             allow_websocket_origin=("*",), session_ids="external-signed", secret_key=key,
         )  # fmt: skip
         self._settings = self.settings.replace(dev=True)
         self._secret = place.secret
         self._key = key.encode()
+        self.path = f"{self.prefix}/{name}"
+        """The app's, on this server."""
 
     @property
     def place(self) -> Place:
@@ -58,16 +60,17 @@ class KernelServer(Server):
         return new_session_id(key=self._key)
 
 
-def started(app: Any, place: Place, **settings: Any) -> KernelServer:
+def started(app: Any, place: Place, *, name: str = "app", **settings: Any) -> KernelServer:
     """A server that listens at ``place``, or behind the same secret on another port if that one is taken.
 
-    Raises ``AppError``, ``ConfigError``, and ``BindError`` for a port that ``settings`` ask for.
+    ``name`` is the app's in logs and reports. Raises ``AppError``, ``ConfigError``, and ``BindError`` for a port that
+    ``settings`` ask for.
     """
-    server = KernelServer(app, place, **settings)
+    server = KernelServer(app, place, name=name, **settings)
     try:
         server.start()
     except BindError:
         if not place.port or settings.get("port"):
             raise
-        return started(app, Place(place.secret), **settings)
+        return started(app, Place(place.secret), name=name, **settings)
     return server

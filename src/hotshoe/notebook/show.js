@@ -51,11 +51,11 @@
   async function find() {
     const base = jupyter();
     const ways = [];
-    if (base) ways.push(`${base}proxy/${plan.port}/${plan.path}`);
-    if (is_local()) ways.push(`http://127.0.0.1:${plan.port}/${plan.path}`);
+    if (base) ways.push(`${base}proxy/${plan.port}${plan.path}`);
+    if (is_local()) ways.push(`http://127.0.0.1:${plan.port}${plan.path}`);
     let proxied = false;
     for (const url of ways) {
-      const { status, ours } = await ask(`${url}autoload.js${query}&bokeh-autoload-element=none`);
+      const { status, ours } = await ask(`${url}/autoload.js${query}&bokeh-autoload-element=none`);
       if (ours) return { url };
       // A proxy says of a port on which nobody listens that it fails; without one there is no such page.
       proxied ||= url.includes("/proxy/") && status > 404;

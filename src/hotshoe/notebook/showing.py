@@ -35,9 +35,14 @@ def show(app: Any, *, height: int | None = None, **settings: Any) -> None:
     message = shell.get_parent()
     run = Run.of(message)
     cells.begin(run)
-    server = started(_for_cell(app, shell, message), cells.next_place(run), **settings)
+    server = started(_for_cell(app, shell, message), cells.next_place(run), name=_name(app), **settings)
     cells.add(run, server)
-    kernel.publish(output(server.place, server.new_session_id(), height=height))
+    kernel.publish(output(server.port, server.path, server.new_session_id(), height=height))
+
+
+def _name(app: Any) -> str:
+    name = getattr(app, "__name__", "")
+    return name if isinstance(name, str) and name.isidentifier() and name.isascii() else "app"
 
 
 def _for_cell(app: Any, shell: kernel.Shell, message: Mapping[str, Any]) -> Any:
