@@ -216,6 +216,27 @@ async def test_a_body_without_end_is_not_kept(provider: BasicLogin) -> None:
     assert len(pulled) < 10
 
 
+async def test_a_body_that_does_not_arrive(provider: BasicLogin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hotshoe.auth.forms._PATIENCE_S", 0.05)
+    app, never = app_of(provider), asyncio.Event()
+
+    async def wait() -> Message:
+        await never.wait()
+        raise AssertionError
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+    for receive, status in ((wait, 408), (leave, 400)):
+        sent: list[Message] = []
+
+        async def send(message: Message, sent: list[Message] = sent) -> None:
+            sent.append(message)
+        await app({"type": "http", "method": "POST", "path": "/login", "query_string": b"", "scheme": "http",
+                   "server": ("x", 1), "headers": [(b"content-type", b"application/x-www-form-urlencoded")]},
+                  receive, send)
+        assert sent[0]["status"] == status
+
+
 async def test_other_methods(visitor: httpx.AsyncClient) -> None:
     for path in ("/login", "/logout"):
         answer = await visitor.put(path)
@@ -236,6 +257,37 @@ async def test_another_password_another_group_no_account(visitor: httpx.AsyncCli
     with users.change() as accounts:
         del accounts["ada"]
     assert (await visitor.get("/app")).status_code == 401
+
+
+async def test_who_has_websockets_is_told_when_the_file_ends_the_login(
+        users: UsersFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hotshoe.auth.basic._LOOK_EVERY_S", 0.01)
+    ended: asyncio.Queue[str] = asyncio.Queue()
+    provider = BasicLogin(tmp_path / "users", keys=KEYS, lifetime_s=1000, hasher=QUICK,
+                          on_logout=lambda user: ended.put_nowait(user.name))
+    await provider.start()
+    with users.change() as accounts:
+        accounts["eve"] = Account("eve", HASH)
+        accounts["bob"] = Account("bob", HASH, "new@example.org")
+        del accounts["ada"]
+    assert await asyncio.wait_for(ended.get(), 40) == "ada"
+    with users.change() as accounts:
+        accounts["bob"] = Account("bob", hash_password("another password", QUICK))
+    assert await asyncio.wait_for(ended.get(), 40) == "bob"
+    assert ended.empty()
+    await provider.stop()
+
+
+async def test_another_user_in_the_same_browser(users: UsersFile, tmp_path: Path) -> None:
+    ended: list[str] = []
+    provider = BasicLogin(tmp_path / "users", keys=KEYS, lifetime_s=1000, hasher=QUICK,
+                          on_logout=lambda user: ended.append(user.name))
+    async with browser(app_of(provider)) as visitor:
+        fields = {"form_token": token_of(await visitor.get("/login")), "password": PASSWORD}
+        for name in ("ada", "ada", "bob"):
+            assert (await visitor.post("/login", data={**fields, "name": name})).status_code == 303
+        assert ended == ["ada"]
+        assert (await visitor.get("/app")).text.startswith("bob|")
 
 
 async def test_old_hashes_become_stronger(visitor: httpx.AsyncClient, users: UsersFile) -> None:

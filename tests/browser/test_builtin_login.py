@@ -17,6 +17,7 @@ from tests.browser.tab import TIMEOUT_MS
 
 from hotshoe.auth.passwords import hash_password
 from hotshoe.auth.users_file import Account, UsersFile
+from hotshoe.cli.main import main
 
 pytestmark = pytest.mark.real
 
@@ -29,6 +30,8 @@ from bokeh.models import Button, Div
 context = curdoc().session_context
 echo = Div(text=f"Hello {context.user.name} of {','.join(sorted(context.user.groups))}")
 asked = Div(text=f"asked for {context.request.arguments}")
+seen = (context.request.cookies, context.request.headers.get("Cookie"))
+assert "hotshoe_" not in repr(seen), seen
 button = Button(label="press")
 button.on_click(lambda: echo.update(text=f"pressed by {context.user.email}"))
 link = Div(text='<a href="logout">leave</a>')
@@ -120,6 +123,15 @@ def test_a_link_logs_out_all_tabs(app: Path, page: Page) -> None:
         page.reload()
         assert urlsplit(page.url).path == "/login"
         other.close()
+
+
+def test_who_is_removed_loses_their_tabs(app: Path, page: Page) -> None:
+    with with_users(app) as server:
+        page.goto(f"{server.root}hello?x=1%202")
+        fill_in(page)
+        uses_app(page)
+        assert main(["user", "remove", "ada", "--users-file", str(app.parent / "users")]) == 0
+        expect(page.get_by_text("You are not logged in any more")).to_be_visible(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hotshoe.apps.request import Request
 from hotshoe.web.requests import arguments_of, header, headers_of, last, request_id, request_of, with_payload
 
@@ -38,6 +40,16 @@ def test_headers_are_title_case_and_joined() -> None:
     request = request_of(scope(headers=pairs))
     assert request.headers == {"X-Sso-User": "jo", "Accept": "a,b", "Cookie": 'a=1; b="x y"'}
     assert request.cookies == {"a": "1", "b": "x y"}
+
+
+@pytest.mark.parametrize(("cookies", "seen"), [
+    (b"hotshoe_login_1=x", None), (b"a=1; hotshoe_login_1=x;hotshoe_form_2=y; b=2", "a=1; b=2"),
+    (b" hotshoe_session=x ", None), (b"a=hotshoe_", "a=hotshoe_"),
+])
+def test_apps_do_not_see_the_cookies_of_logins(cookies: bytes, seen: str | None) -> None:
+    request = request_of(scope(headers=[(b"cookie", cookies)]))
+    assert request.headers.get("Cookie") == seen
+    assert not any(name.startswith("hotshoe_") for name in request.cookies)
 
 
 def test_where_the_request_came_from() -> None:

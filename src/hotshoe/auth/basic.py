@@ -24,11 +24,12 @@ from .passwords import Passwords
 from .provider import Endpoint
 from .returning import next_of, wanted, with_next
 from .user import User
-from .users_file import Account, UsersFile
+from .users_file import Account, Accounts, UsersFile
 
 _log = logging.getLogger(__name__)
 
 _WRONG = "The user name or the password is wrong."
+_LOOK_EVERY_S = 2.0
 _WAIT = {"Retry-After": "5"}
 
 
@@ -43,7 +44,9 @@ class BasicLogin:
         self._logins = Logins(keys, "basic", lifetime_s=lifetime_s)
         self._guard = FormGuard(keys)
         self._logout = Logout(self._logins, self._guard, on_logout)
+        self._on_logout = on_logout
         self._prefix = prefix
+        self._watching: asyncio.Task[None] | None = None
         self._guesses = guesses or Guesses()
         self._hasher = hasher
         self._passwords = Passwords(hasher)
@@ -71,14 +74,27 @@ class BasicLogin:
         return with_next(LOGIN, wanted(connection, self._prefix))
 
     async def start(self) -> None:
-        """Nothing has to be opened."""
+        """From now on, see who is taken out of the file."""
+        self._watching = asyncio.create_task(self._watch(dict(self._users.accounts)))
         if not self._users.accounts:
             _log.warning("Nobody can log in: the users file has no users yet; hotshoe user add makes one")
 
     async def stop(self) -> None:
         """Passwords that wait are not checked any more."""
+        if self._watching is not None:
+            self._watching.cancel()
         self._passwords.close()
         self._passwords = Passwords(self._hasher)
+
+    async def _watch(self, before: Accounts) -> None:
+        """Tell of those whose logins have ended because the file has changed: they may have websockets."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            now = self._users.accounts
+            for name, account in before.items():
+                if name not in now or now[name].hash != account.hash:
+                    self._on_logout(_user(account))
+            before = dict(now)
 
     async def _login(self, request: Request) -> Response:
         if (redirect := without_slash(request, LOGIN)) is not None:
@@ -114,7 +130,8 @@ class BasicLogin:
             return self._form(request, next, name, _WRONG, 401)
         _log.info("User %r has logged in", account.name)
         response = lead_back(next)
-        self._logins.begin(response, request, User(account.name), _stamp(account))
+        for former in self._logins.begin(response, request, User(account.name), _stamp(account)):
+            self._on_logout(former)
         return response
 
     async def _checked(self, name: str, password: str, address: str | None) -> Account | None:

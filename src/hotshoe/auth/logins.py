@@ -42,18 +42,21 @@ class Logins:
         self._clock = clock
         self._ended = Ended(_MOST_ENDED)
 
-    def begin(self, response: Response, connection: HTTPConnection, user: User, stamp: str = "") -> Login:
-        """Log the browser in that gets the response; what it was before ends. Raises ``ValueError`` if its user is too
-        large for a cookie."""
-        for former in self._all(connection):
-            self._end(former)
+    def begin(self, response: Response, connection: HTTPConnection, user: User, stamp: str = "") -> list[User]:
+        """Log the browser in that gets the response. What it was before ends; returns other users that it was.
+
+        Raises ``ValueError`` if the user is too large for a cookie.
+        """
         now = self._clock()
         login = Login(secrets.token_urlsafe(16), user, now, now + self._lifetime_s, stamp)
         value = _packed(login)
         if not self._seal.fits(value):
             raise ValueError("the user does not fit into a cookie")
+        former = self._all(connection)
+        for each in former:
+            self._end(each)
         self._seal.set_cookie(response, connection, value, lifetime_s=self._lifetime_s)
-        return login
+        return [each.user for each in former if each.user.name != user.name]
 
     def find(self, connection: HTTPConnection) -> Login | None:
         """The login that a request carries, if it has not ended."""

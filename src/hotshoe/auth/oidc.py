@@ -48,6 +48,7 @@ class OidcLogin:
         self._logins = Logins(keys, purpose, lifetime_s=lifetime_s, clock=clock)
         self._attempts = Seal(keys, f"attempt {purpose}")
         self._logout = Logout(self._logins, FormGuard(keys), on_logout, self._logout_url)
+        self._on_logout = on_logout
         self._prefix = prefix
         self._domains = frozenset(domain.lower().removeprefix("@") for domain in domains)
         self._redirect_url = redirect_url
@@ -157,9 +158,11 @@ class OidcLogin:
         response = lead_back(next)
         for kept in (user, without_extras(user)):
             try:
-                self._logins.begin(response, request, kept)
+                ended = self._logins.begin(response, request, kept)
             except ValueError:
                 continue
+            for former in ended:
+                self._on_logout(former)
             _log.info("User %r has logged in", user.name)
             return response
         _log.error("User %r has %d groups, too many for a cookie; let the provider send fewer", user.name,

@@ -168,7 +168,7 @@ class Settings:
         (), "An app for which nobody needs to log in; * is all of them. Can be given several times.", Group.LOGIN,
         metavar="APP")
     login_lifetime: int = setting(
-        43200, "How long a login lasts, with --auth basic and oidc.", Group.LOGIN, unit="s", metavar="S", least=60,
+        43200, "How long a login lasts; that of a proxy is the proxy's.", Group.LOGIN, unit="s", metavar="S", least=60,
         most=31536000)
     users_file: str = setting(
         "hotshoe.users", "With --auth basic, the file with users, their groups and hashes of their passwords, made by "

@@ -20,13 +20,15 @@ Scope = Mapping[str, Any]
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _NOT_OF_SCRIPTS = frozenset({b"origin", b"forwarded", b"via", b"x-real-ip", b"x-scheme"})
 LOGOUT_URL = "hotshoe.logout_url"
+OWN_COOKIES = "hotshoe_"
+"""What the names of the cookies of logins begin with (``auth/sealing.py``)."""
 """The key of a scope whose user can log out."""
 _SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token"})
 
 
 def request_of(scope: Scope) -> Request:
-    """The request as apps see it: session arguments removed, header names in ``Title-Case``."""
-    headers = headers_of(scope)
+    """The request as apps see it: session arguments and our own cookies removed, header names in ``Title-Case``."""
+    headers = _without_own_cookies(headers_of(scope))
     client = scope.get("client")
     arguments = arguments_of(scope.get("query_string", b""))
     return Request(
@@ -44,6 +46,16 @@ def request_of(scope: Scope) -> Request:
         user=scope.get("user"),
         logout_url=scope.get(LOGOUT_URL),
     )
+
+
+def _without_own_cookies(headers: dict[str, str]) -> dict[str, str]:
+    """Whoever has the cookie of a login is logged in: that is between the browser and the front."""
+    if OWN_COOKIES in (cookies := headers.get("Cookie", "")):
+        others = [pair for pair in cookies.split(";") if not pair.strip().startswith(OWN_COOKIES)]
+        headers["Cookie"] = ";".join(others).strip()
+        if not others:
+            del headers["Cookie"]
+    return headers
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
