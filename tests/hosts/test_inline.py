@@ -11,6 +11,7 @@ from bokeh.models.widgets import Div
 from jinja2 import Template
 
 from hotshoe.apps import App, Hooks, Request
+from hotshoe.auth import User
 from hotshoe.config import Settings
 from hotshoe.errors import BuildError, RequestError, SessionGone
 from hotshoe.hosts import Host, InlineHost, OpenRequest
@@ -194,3 +195,27 @@ async def test_stopping_leaves_no_thread_and_no_task(make: Make) -> None:
         while any(thread.name == "hotshoe-lane" for thread in threading.enumerate()):
             await asyncio.sleep(0.01)
     assert asyncio.all_tasks() <= before
+
+
+async def test_a_session_has_an_owner(make: Make) -> None:
+    host = await make({"/greet": App(build=greet)})
+    await host.open(OpenRequest("/greet", Request(user=User("jo")), "hers"))
+    await host.open(OpenRequest("/greet", Request(), "nobody's"))
+    assert [await host.owner("/greet", name) for name in ("hers", "nobody's", "no session")] == ["jo", None, None]
+    await host.open(OpenRequest("/greet", Request(user=User("kim")), "hers"))
+    assert await host.owner("/greet", "hers") == "jo"
+    with pytest.raises(RequestError):
+        await host.owner("/nothing", "hers")
+
+
+async def test_an_app_knows_its_user(make: Make) -> None:
+    seen: list[Any] = []
+
+    def build(document: Document) -> None:
+        context: Any = document.session_context
+        seen.extend([context.user, context.request.user, context.logout_url])
+
+    host = await make({"/app": App(build=build)})
+    await host.open(OpenRequest("/app", Request(user=User("jo"), logout_url="/p/logout"), "a"))
+    await host.open(OpenRequest("/app", Request(), "b"))
+    assert seen == [User("jo"), User("jo"), "/p/logout", None, None, None]

@@ -188,6 +188,8 @@ def test_dev_mode_says_all() -> None:
     (type("User", (), {"display_name": ""})(), None),
     (type("User", (), {"username": "ada"})(), "ada"),
     (7, "7"),
+    (type("User", (), {"name": "ada"})(), "ada"),
+    (type("User", (), {})(), "User"),
 ])
 def test_user_name(user: Any, name: str | None) -> None:
     assert user_name(user) == name

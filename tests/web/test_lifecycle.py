@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.web.hosting import ToldHost
@@ -75,3 +76,35 @@ async def test_it_can_be_started_again() -> None:
     await lifecycle.start()
     assert lifecycle.running
     assert host.started == 2
+
+
+class _Part:
+    def __init__(self, name: str, told: list[str], fails: bool = False) -> None:
+        self.name = name
+        self.told = told
+        self.fails = fails
+
+    async def start(self) -> None:
+        self.told.append(f"start {self.name}")
+        if self.fails:
+            raise OSError(self.name)
+
+    async def stop(self) -> None:
+        self.told.append(f"stop {self.name}")
+
+
+async def test_what_the_host_needs_lives_longer() -> None:
+    told: list[str] = []
+    host: Any = _Part("host", told)
+    lifecycle = Lifecycle(host, [_Part("first", told)])
+    await lifecycle.start()
+    await lifecycle.stop(nothing)
+    assert told == ["start first", "start host", "stop host", "stop first"]
+
+
+async def test_what_has_started_before_a_failure_stops() -> None:
+    told: list[str] = []
+    host: Any = _Part("host", told, fails=True)
+    with pytest.raises(OSError, match="host"):
+        await Lifecycle(host, [_Part("first", told)]).start()
+    assert told == ["start first", "start host", "stop first"]

@@ -123,3 +123,11 @@ def test_methods() -> None:
     assert routes().resolve("/sliders/ws").methods == ("GET",)
     assert "OPTIONS" in routes().resolve("/sliders/autoload.js").methods
     assert routes().resolve("/sliders").methods == ("GET", "HEAD")
+
+
+@pytest.mark.parametrize("path", ["/p/login", "/p/login/", "/p/deep/in"])
+def test_pages_of_a_provider_come_before_apps(path: str) -> None:
+    found = Routes({url: AppInfo(url, url) for url in ("/", "/login")}, "p", login={"/login", "/deep/in"}).resolve(path)
+    assert (found.kind, found.rest) == (Kind.LOGIN, path.removeprefix("/p").rstrip("/"))
+    assert urljoin(f"http://h{path}", found.up) == "http://h/p/"
+    assert Routes({}, "p", login={"/login"}).resolve("/login").kind is Kind.NOTHING

@@ -274,14 +274,14 @@ class Server:
 
     def _start_thread(self) -> None:
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(
+        self._thread = thread = threading.Thread(
             target=self._serve_on_thread, args=(started,), name="hotshoe-server", daemon=True
         )
-        self._thread.start()
+        thread.start()
         try:
             started.result()
         except BaseException:
-            self._thread.join(THREAD_GRACE_S)
+            thread.join(THREAD_GRACE_S)  # it may have forgotten itself already
             self._forget()
             raise
 
