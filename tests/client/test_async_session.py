@@ -23,7 +23,7 @@ from hotshoe.client import (
     push_session_async,
 )
 from hotshoe.client.backoff import Backoff
-from hotshoe.wire import ack, error, patch_doc
+from hotshoe.wire import ack, error, patch_doc, reply
 
 WAIT_S = 20.0
 
@@ -152,6 +152,18 @@ async def test_an_error_for_an_answer() -> None:
 
     async with scripted(play) as url:
         with pytest.raises(ClientError, match="it went wrong"):
+            await pull_session_async(url=url)
+
+
+@pytest.mark.parametrize("content", [b"nix", b"[]", b"{}", b'{"doc": 1}', b'{"doc": {"version": "3.9.0"}}'])
+async def test_an_answer_that_makes_no_sense(content: bytes) -> None:
+    async def play(caller: Caller) -> None:
+        await caller.say(ack())
+        while True:
+            await caller.say(reply("PULL-DOC-REPLY", (await caller.hear()).msgid, (b"{}", content)))
+
+    async with scripted(play) as url:
+        with pytest.raises(ClientError):
             await pull_session_async(url=url)
 
 

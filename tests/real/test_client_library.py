@@ -598,6 +598,20 @@ def test_a_server_that_signs(program: str, monkeypatch: pytest.MonkeyPatch) -> N
                 assert model(session, "echo").text == "10"
 
 
+def test_from_elsewhere_hotshoe_takes_only_what_it_has_signed() -> None:
+    elsewhere = {"X-Forwarded-For": "203.0.113.5"}
+    with running("hotshoe serve") as server:
+        url = server.urls["followed"]
+        with pytest.raises(RefusedError, match="BOKEH_SECRET_KEY"):
+            pull_session("of-my-own", url, headers=elsewhere)
+        with pull_session(url=url, headers=elsewhere, arguments={"city": "Oslo"}) as session:
+            assert "." in session.id
+            assert model(session, "holder").text == "{'city': ['Oslo']}"
+            model(session, "value").value = 9
+        with pull_session(session.id, url) as again:
+            assert model(again, "value").value == 9
+
+
 def test_tls_with_a_ca_of_ones_own(program: str, tmp_path: Path) -> None:
     ca = trustme.CA()
     certificate = ca.issue_cert("localhost")

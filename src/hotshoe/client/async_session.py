@@ -13,19 +13,17 @@ from bokeh.document import Document
 from bokeh.document.events import DocumentPatchedEvent
 
 from ..errors import ClientError, LostError
-from ..wire import Incoming, decode_content, pull_doc_request, server_info_request
+from ..wire import Incoming, pull_doc_request, server_info_request
 from .callbacks import Callbacks
 from .line import Line
 from .locking import DocumentLock
 from .mirror import Mirror
 from .options import Options, terms_of
 from .outbox import Item
+from .replies import check_version, content_of, document_of
 from .stale import Stale
 
 _log = logging.getLogger(__name__)
-
-OLDEST_BOKEH = 3
-"""The oldest major version whose documents can be read."""
 
 T = TypeVar("T")
 Run = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -110,14 +108,14 @@ class AsyncSession:
     async def push(self, document: Document | None = None) -> None:
         """Let the server take over the document, the session's own or a new one."""
         await self.connect()
-        _check_version((await self.request_server_info()).get("version_info", {}).get("bokeh"))
+        check_version((await self.request_server_info()).get("version_info", {}).get("bokeh"))
         self._pushes = True
         pushed = document or self.document or Document()
         await self._line.ask(partial(self._put_push, pushed), partial(self._handle, self._took_push))
 
     async def force_roundtrip(self) -> None:
         """Wait until the server has applied all that was changed here, and has run the callbacks for it."""
-        self._info = await self._line.ask(self._put_info, partial(self._handle, _content_of))
+        self._info = await self._line.ask(self._put_info, partial(self._handle, content_of))
 
     async def request_server_info(self) -> dict[str, Any]:
         """What the server says about itself; it is asked once."""
@@ -189,19 +187,19 @@ class AsyncSession:
 
     async def _handle(self, take: Callable[[Incoming], T], message: Incoming) -> T:
         if message.msgtype == "ERROR":
-            raise ClientError(f"the server could not do it: {decode_content(message).get('text', '')!s:.500}")
+            raise ClientError(f"the server could not do it: {content_of(message).get('text', '')!s:.500}")
         result: T = await self._run(partial(take, message))
         return result
 
     def _pulled(self, message: Incoming) -> None:
-        content = _document_of(message)
+        content = document_of(message)
         stale = Stale(self._line.outbox.unconfirmed)
         if self._mirror.is_state_of(content, stale):
             _, errors = self._mirror.renew(content, message.buffers, stale)
             _report(errors)
         else:
             self._mirror.replace(content, message.buffers)
-        self._deaf = False
+        self._deaf = self._resyncing = False
 
     def _took_push(self, message: Incoming) -> None:
         self._deaf = False
@@ -216,7 +214,7 @@ class AsyncSession:
             case "OK" | "ERROR" if message.reqid is not None:
                 self._line.outbox.confirm(message.reqid)
                 if message.msgtype == "ERROR":
-                    _log.error("The server has failed to take a change: %.500s", decode_content(message).get("text"))
+                    _log.error("The server has failed to take a change: %.500s", content_of(message).get("text"))
 
     async def resume(self) -> None:
         """There is a connection again: bring both sides together."""
@@ -246,7 +244,7 @@ class AsyncSession:
 
     def _apply(self, message: Incoming) -> None:
         try:
-            self._mirror.apply(decode_content(message), message.buffers)
+            self._mirror.apply(content_of(message), message.buffers)
         except Exception:
             _log.exception("A change from the server was not applied as it should; the document is pulled again")
             self._loop.call_soon_threadsafe(self._resync)
@@ -257,10 +255,10 @@ class AsyncSession:
             self._spawn(self._pull_again())
 
     async def _pull_again(self) -> None:
-        self._resyncing = False
         try:
             await self._line.ask(self._put_pull, partial(self._handle, self._pulled))
         except ClientError as error:
+            self._resyncing = False
             _log.error("The document could not be pulled again: %s", error)
 
     def _go_offline(self) -> None:
@@ -270,7 +268,7 @@ class AsyncSession:
         self._stale.update(noted)
 
     def _rejoined(self, message: Incoming) -> bool:
-        content = _document_of(message)
+        content = document_of(message)
         self._hold_subscriptions()
         if self._mirror.is_state_of(content, self._stale):
             known, errors = self._mirror.renew(content, message.buffers, self._stale)
@@ -330,24 +328,6 @@ class AsyncSession:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _content_of(message: Incoming) -> dict[str, Any]:
-    return decode_content(message)
-
-
-def _document_of(message: Incoming) -> dict[str, Any]:
-    content = decode_content(message).get("doc")
-    if message.msgtype != "PULL-DOC-REPLY" or not isinstance(content, dict):
-        raise ClientError("the server has not answered with a document; is it a Bokeh server?")
-    _check_version(content.get("version"))
-    return content
-
-
-def _check_version(version: Any) -> None:
-    major = str(version).partition(".")[0]
-    if not major.isdecimal() or int(major) < OLDEST_BOKEH:
-        raise ClientError(f"the server's bokeh {version!s:.40} is too old: it has to be {OLDEST_BOKEH}.0 or later")
 
 
 def _report(errors: list[Exception]) -> None:

@@ -109,6 +109,7 @@ class Line:
         """Connect, if that has not been done. Raises ``ClientError``."""
         if self._task is None:
             channel = await self._dial()
+            self._terms.credentials.may_ask = False  # from now on it is this session or none
             self._ready.set()
             self._task = asyncio.create_task(self._run(channel))
 

@@ -8,18 +8,19 @@ from bokeh.document import Document
 
 from .addresses import Address
 from .async_session import AsyncSession
-from .options import Options
+from .options import MAX_MESSAGE_BYTES, Arguments, More, Options
 from .session import Session
 from .showing import open_page
 
 
 def pull_session(session_id: str | None = None, url: str = "default", io_loop: object = None,
-                 **options: Unpack[Options]) -> Session:
+                 arguments: Arguments | None = None, max_message_size: int = MAX_MESSAGE_BYTES,
+                 **more: Unpack[More]) -> Session:
     """Connect to the session of this id, or a new one, and take over its document.
 
     ``io_loop`` is taken for the sake of ``bokeh.client``'s signature and not used. Raises ``ClientError``.
     """
-    session = Session(session_id, url, **options)
+    session = Session(session_id, url, io_loop, arguments, max_message_size, **more)
     try:
         session.pull()
     except BaseException:
@@ -29,12 +30,12 @@ def pull_session(session_id: str | None = None, url: str = "default", io_loop: o
 
 
 def push_session(document: Document, session_id: str | None = None, url: str = "default", io_loop: object = None,
-                 **options: Unpack[Options]) -> Session:
+                 max_message_size: int = MAX_MESSAGE_BYTES, **more: Unpack[More]) -> Session:
     """Connect to the session of this id, or a new one, and let it take over ``document``.
 
     ``io_loop`` is taken for the sake of ``bokeh.client``'s signature and not used. Raises ``ClientError``.
     """
-    session = Session(session_id, url, **options)
+    session = Session(session_id, url, io_loop, None, max_message_size, **more)
     try:
         session.push(document)
     except BaseException:

@@ -16,13 +16,12 @@ TIMEOUT_S = 60.0
 RECONNECT_S = 300.0
 
 
-class Options(TypedDict, total=False):
-    """Keyword arguments of every function that connects; docs/client.md says what they mean."""
+Arguments = Mapping[str, str | list[str]]
 
-    arguments: Mapping[str, str | list[str]] | None
-    """Arguments of the request, for an app that is opened by it."""
-    max_message_size: int
-    """Largest part of a message that is taken from the server, in bytes."""
+
+class More(TypedDict, total=False):
+    """What every function that connects takes beyond what ``bokeh.client`` knows; docs/client.md says what it means."""
+
     token: str | None
     """A session token of the server, which then need not take one made here."""
     headers: Mapping[str, str] | None
@@ -39,6 +38,15 @@ class Options(TypedDict, total=False):
     """Called when the session is lost for good."""
     on_reconnect: Callable[[], Any] | None
     """Called after each reconnect, with both sides alike."""
+
+
+class Options(More, total=False):
+    """All that can be said, by name."""
+
+    arguments: Arguments | None
+    """Arguments of the request, for an app that is opened by it."""
+    max_message_size: int
+    """Largest part of a message that is taken from the server, in bytes."""
 
 
 def terms_of(session_id: str | None, url: str, options: Options) -> Terms:

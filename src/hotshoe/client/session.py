@@ -13,7 +13,7 @@ from bokeh.model import Model
 from ..errors import ClientError, ClientTimeout
 from .async_session import AsyncSession
 from .locking import DocumentLock
-from .options import Options
+from .options import MAX_MESSAGE_BYTES, Arguments, More, Options
 from .portal import Portal
 from .showing import open_page
 
@@ -30,7 +30,9 @@ class Session:
     """
 
     def __init__(self, session_id: str | None = None, websocket_url: str = "default", io_loop: object = None,
-                 **options: Unpack[Options]) -> None:
+                 arguments: Arguments | None = None, max_message_size: int = MAX_MESSAGE_BYTES,
+                 **more: Unpack[More]) -> None:
+        options: Options = {**more, "arguments": arguments, "max_message_size": max_message_size}
         self._portal = Portal()
         self._closed = False
         try:

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import bokeh.client
+import pytest
+
+import hotshoe.client
+from hotshoe.client.showing import open_page
+
+
+@pytest.mark.parametrize("name", ["pull_session", "push_session", "show_session", "ClientSession"])
+def test_scripts_for_bokehs_client_need_change_nothing_but_the_import(name: str) -> None:
+    theirs = inspect.signature(getattr(bokeh.client, name)).parameters
+    ours = inspect.signature(getattr(hotshoe.client, name)).parameters
+    assert list(ours)[: len(theirs)] == list(theirs)
+    assert [ours[each].default for each in theirs if each != "websocket_url"] == [
+        parameter.default for each, parameter in theirs.items() if each != "websocket_url"]
+
+
+PUBLIC = {"close", "connect", "connected", "document", "force_roundtrip", "id", "pull", "push", "request_server_info",
+          "show", "url"}
+
+
+def test_a_session_has_what_scripts_use() -> None:
+    assert set(dir(bokeh.client.ClientSession)) >= PUBLIC
+    assert set(dir(hotshoe.client.ClientSession)) >= PUBLIC
+
+
+class Browser:
+    opened: tuple[Any, ...] = ()
+
+    def open(self, url: str, new: int) -> None:
+        self.opened = (url, new)
+
+
+def test_the_page_of_a_session() -> None:
+    browser = Browser()
+    open_page("http://h/a", "an id", new="same", controller=browser)
+    assert browser.opened == ("http://h/a?bokeh-session-id=an+id", 0)
+    with pytest.raises(ValueError, match="same, window, tab"):
+        open_page("http://h/a", "x", new="elsewhere", controller=browser)
