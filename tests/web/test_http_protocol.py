@@ -131,10 +131,10 @@ async def test_zero_is_no_limit() -> None:
 @both_loops
 async def test_a_slow_answer_is_no_slow_request() -> None:
     async def slow(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(3 * SHORT_S)
+        await asyncio.sleep(1.2)
         await reading(scope, receive, send)
 
-    async with Served(slow, Limits(request_s=SHORT_S)) as served:
+    async with Served(slow, Limits(request_s=0.5)) as served:
         assert (await http(served.port, HEAD + b"Connection: close\r\n\r\n")).endswith(b"0")
         body = b"Content-Length: 300000\r\n\r\n" + bytes(300_000)
         assert (await http(served.port, POST + body)).endswith(b"300000")

@@ -73,8 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._in_head = False
-        self._begun = False
-        self._upgraded = False
+        self._begun = self._upgraded = self._was_paused = False
         self._lingers = False
         self._verdict = Verdict.ADMITTED
 
@@ -182,6 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse_rest(_BODY, _BODY_WORDS)
             return
         super().on_body(body)
+        self._was_paused |= self.flow.read_paused
 
     def on_message_complete(self) -> None:
         if self._lingers:
@@ -217,7 +217,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse(_LATE, "The request took too long to arrive.")
 
     def _body_is_late(self) -> None:
-        if self.flow.read_paused:  # it is the app that does not read
+        if self.flow.read_paused or self._was_paused:  # it is the app that does not read, or has not all the time
+            self._was_paused = False
             self._start_timer(self._limits.request_s, self._body_is_late)
             return
         self._shared.warn("The body of a request took longer than --request-timeout: gave it up")
