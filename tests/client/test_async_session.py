@@ -23,7 +23,7 @@ from hotshoe.client import (
     push_session_async,
 )
 from hotshoe.client.backoff import Backoff
-from hotshoe.wire import ack, error, patch_doc, reply
+from hotshoe.wire import ack, error, patch_doc, reply, server_info_reply
 
 WAIT_S = 20.0
 
@@ -259,6 +259,49 @@ async def test_a_change_that_the_server_fails_to_take_is_logged(caplog: pytest.L
         slider_of(session).value = 5
         await until(lambda: "not that" in caplog.text)
         await session.force_roundtrip()
+
+
+async def test_what_a_callback_changes_while_the_document_is_renewed_stays() -> None:
+    there, said = document_of(), []
+    there.add_root(slider("other", 1))
+
+    async def play(caller: Caller) -> None:
+        await caller.say(ack())
+        async for message in caller.requests(there):
+            if message.msgtype == "PATCH-DOC":
+                said.append(event_of(message)["new"])
+
+    async with scripted(play) as url, await pull_session_async(url=url) as session:
+        assert session.document is not None
+        first, other = session.document.roots
+        first.on_change("value", lambda attr, old, new: setattr(other, "value", 50))
+        there.roots[0].value = 9  # type: ignore[attr-defined]
+        there.roots[1].value = 10  # type: ignore[attr-defined]
+        await session.pull()
+        assert (first.value, other.value) == (9, 50)  # type: ignore[attr-defined]
+        await session.force_roundtrip()
+    assert said == [50]
+
+
+async def test_a_push_that_fails_leaves_what_was_there(caplog: pytest.LogCaptureFixture) -> None:
+    async def play(caller: Caller) -> None:
+        await caller.say(ack())
+        async for _ in caller.requests(document_of()):
+            break
+        for _ in range(2):
+            message = await caller.hear()
+            if message.msgtype == "SERVER-INFO-REQ":
+                await caller.say(server_info_reply(message.msgid, "3.9.0"))
+            else:
+                await caller.say(error(message.msgid, "no\npush \x1b[31m"))
+        await caller.say(patch_doc([b'{"kind":"ModelChanged","model":{"id":"slider"},"attr":"value","new":4}'], ()))
+        async for _ in caller.requests(document_of()):
+            pass
+
+    async with scripted(play) as url, await pull_session_async(url=url) as session:
+        with pytest.raises(ClientError, match=r"could not do it: no push \[31m"):
+            await session.push()
+        await until(lambda: slider_of(session).value == 4)
 
 
 # -- the connection ends

@@ -20,7 +20,7 @@ from .locking import DocumentLock
 from .mirror import Mirror
 from .options import Options, terms_of
 from .outbox import Item
-from .replies import check_version, content_of, document_of
+from .replies import check_version, content_of, document_of, in_one_line
 from .stale import Stale
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class AsyncSession:
         """Whether changes are sent; else they become stale."""
         self._deaf = True
         """Whether what the server says of its document is void, since the whole is on its way."""
+        self._newer: Stale | None = None
+        """While the document is renewed, what has been changed here since it was asked for."""
         self._pushes = False
         self._resyncing = False
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -110,7 +112,7 @@ class AsyncSession:
         await self.connect()
         check_version((await self.request_server_info()).get("version_info", {}).get("bokeh"))
         self._pushes = True
-        pushed = document or self.document or Document()
+        pushed = next(each for each in (document, self.document, Document()) if each is not None)
         await self._line.ask(partial(self._put_push, pushed), partial(self._handle, self._took_push))
 
     async def force_roundtrip(self) -> None:
@@ -187,18 +189,22 @@ class AsyncSession:
 
     async def _handle(self, take: Callable[[Incoming], T], message: Incoming) -> T:
         if message.msgtype == "ERROR":
-            raise ClientError(f"the server could not do it: {content_of(message).get('text', '')!s:.500}")
+            self._deaf = False
+            raise ClientError(f"the server could not do it: {in_one_line(content_of(message).get('text'))}")
         result: T = await self._run(partial(take, message))
         return result
 
     def _pulled(self, message: Incoming) -> None:
         content = document_of(message)
-        stale = Stale(self._line.outbox.unconfirmed)
-        if self._mirror.is_state_of(content, stale):
-            _, errors = self._mirror.renew(content, message.buffers, stale)
-            _report(errors)
-        else:
-            self._mirror.replace(content, message.buffers)
+        self._newer = stale = Stale(self._line.outbox.unconfirmed)
+        try:
+            if self._mirror.is_state_of(content, stale):
+                _, errors = self._mirror.renew(content, message.buffers, stale)
+                _report(errors)
+            else:
+                self._mirror.replace(content, message.buffers)
+        finally:
+            self._newer = None
         self._deaf = self._resyncing = False
 
     def _took_push(self, message: Incoming) -> None:
@@ -209,12 +215,13 @@ class AsyncSession:
     async def hear(self, message: Incoming) -> None:
         """A message that answers no question."""
         match message.msgtype:
-            case "PATCH-DOC" if not self._deaf:
+            case "PATCH-DOC" if not self._deaf and self.document is not None:
                 await self._run(partial(self._apply, message))
             case "OK" | "ERROR" if message.reqid is not None:
                 self._line.outbox.confirm(message.reqid)
                 if message.msgtype == "ERROR":
-                    _log.error("The server has failed to take a change: %.500s", content_of(message).get("text"))
+                    text = in_one_line(content_of(message).get("text"))
+                    _log.error("The server has failed to take a change: %s", text)
 
     async def resume(self) -> None:
         """There is a connection again: bring both sides together."""
@@ -304,6 +311,8 @@ class AsyncSession:
         if self._online:
             msgid = self._line.new_id()
             self._line.outbox.put(Item(msgid, self._mirror.patch(msgid, event), event))
+            if self._newer is not None:
+                self._newer.note(event)
         else:
             self._stale.note(event)
 

@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 from ..errors import ClientError, ClientTimeout, NoServerError, ProtocolError, RefusedError
 from ..wire import Assembler, Incoming, Outgoing, is_binary
 from .addresses import Address
+from .replies import in_one_line
 
 PING_S = 20.0
 """Something travels at least so often, so that proxies do not take the connection for dead."""
@@ -112,7 +113,7 @@ async def _greeted(channel: Channel, address: Address) -> Channel:
     try:
         message = await channel.receive()
     except Closed as closed:
-        why = closed.reason or "without a word; its log may say why (it may want session ids that it has signed)"
+        why = in_one_line(closed.reason) or "without a word; it may want session ids that it has signed"
         raise RefusedError(f"{address.page} closed the connection: {why}", code=closed.code) from None
     except BaseException:
         channel.abort()
@@ -149,7 +150,7 @@ def _text_of(response: Any) -> str:
 
 
 def _first_line(text: str) -> str:
-    return next(iter(text.strip().splitlines()), "")[:200]
+    return in_one_line(next(iter(text.strip().splitlines()), ""))[:200]
 
 
 def _closed(error: ConnectionClosed) -> Closed:

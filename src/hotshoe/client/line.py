@@ -18,6 +18,7 @@ from .backoff import Backoff
 from .channel import Channel, Closed, dial
 from .credentials import Credentials
 from .outbox import Outbox
+from .replies import in_one_line
 
 _log = logging.getLogger(__name__)
 
@@ -307,7 +308,7 @@ def _final_reason(error: Exception) -> str | None:
         return "the server has sent more at once than max_message_size= allows"
     if error.code == 1009:
         return "the server takes no message as large as one that was sent (--websocket-max-message-size raises that)"
-    return (error.reason or f"closed with code {error.code}") if error.code in _FINAL_CODES else None
+    return (in_one_line(error.reason) or f"closed with code {error.code}") if error.code in _FINAL_CODES else None
 
 
 def _is_refusal(error: ClientError) -> bool:

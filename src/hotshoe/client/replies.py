@@ -11,6 +11,11 @@ OLDEST_BOKEH = 3
 """The oldest major version whose documents can be read."""
 
 
+def in_one_line(text: Any) -> str:
+    """What the other side says, fit for a terminal."""
+    return "".join(character for character in " ".join(str(text).split()) if character.isprintable())[:500]
+
+
 def content_of(message: Incoming) -> dict[str, Any]:
     """The content of any message. Raises ``ClientError`` if it is none."""
     try:
