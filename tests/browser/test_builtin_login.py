@@ -34,7 +34,7 @@ seen = (context.request.cookies, context.request.headers.get("Cookie"))
 assert "hotshoe_" not in repr(seen), seen
 button = Button(label="press")
 button.on_click(lambda: echo.update(text=f"pressed by {context.user.email}"))
-link = Div(text='<a href="logout">leave</a>')
+link = Div(text=f'<a href="{context.logout_url}">leave</a>')
 curdoc().add_root(column(echo, asked, button, link))
 """
 
