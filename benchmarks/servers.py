@@ -45,7 +45,8 @@ class Settings:
     def flags(self) -> list[str]:
         """The options that ``bokeh serve`` and ``hotshoe serve`` have in common."""
         return ["--unused-session-lifetime", str(self.unused_lifetime_ms),
-                "--check-unused-sessions", str(self.check_unused_ms)]
+                "--check-unused-sessions", str(self.check_unused_ms),
+                "--session-ids", "unsigned"]  # the generator makes them, and tokens
 
 
 @dataclass(frozen=True, slots=True)

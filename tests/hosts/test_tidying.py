@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from hotshoe.hosts import tidying as tidying_module
-from hotshoe.hosts.tidying import THRESHOLDS, Tidying, give_back, tidy_process, trim
+from hotshoe.hosts.tidying import ALIVE_MOST, THRESHOLDS, Tidying, give_back, renew_free_lists, tidy_process, trim
 
 
 class Registry:
@@ -74,6 +75,19 @@ def test_it_waits_no_longer_when_more_have_ended_than_are_alive(tidying: Tidying
     registry.requests, registry.sessions = [object()] * 9, [Busy()]
     registry.ended_count = 10
     assert tidying._is_time()
+
+
+def test_it_waits_for_quiet_if_many_are_alive(tidying: Tidying, registry: Registry) -> None:
+    registry.requests, registry.sessions = [object()] * ALIVE_MOST, [Busy()]
+    registry.ended_count = 1000
+    assert not tidying._is_time()
+
+
+async def test_free_lists_get_new_objects_and_nothing_runs() -> None:
+    before = asyncio.all_tasks()
+    await renew_free_lists()
+    gc.collect()
+    assert asyncio.all_tasks() == before
 
 
 def test_names_that_lookups_remember_are_let_go() -> None:
