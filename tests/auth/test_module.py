@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from bokeh.server.auth_provider import AuthModule, NullAuth
 from tests.web.conftest import MakeSite, make_site
 from tests.web.hosting import Site
 
@@ -459,3 +460,13 @@ async def test_it_runs_again_after_a_stop(guarded: MakeGuarded) -> None:
     before = time.monotonic()
     assert (await site.get("/a")).status_code == 302
     assert time.monotonic() - before < 30
+
+
+async def test_bokeh_s_own_providers(make_site: MakeSite, tmp_path: Path) -> None:
+    (tmp_path / "auth.py").write_text(TORNADO)
+    site = make_site("/a", guard=Guard(auth=AuthModule(tmp_path / "auth.py")))
+    async with site.client() as client:
+        assert (await client.get("/a")).headers["location"] == "./login?next=%2Fa"
+        await log_in(client)
+        assert (await client.get("/a")).status_code == 200
+    assert (await make_site("/a", guard=Guard(auth=NullAuth())).get("/a")).status_code == 200

@@ -165,6 +165,10 @@ async def test_the_index_lists_what_one_may_open(site: Site) -> None:
     assert await listed({}) == {"c"}
     assert await listed(as_("bob")) == {"b", "c"}
     assert await listed(as_("alice")) == {"a", "b", "c"}
+    assert '<a href="./in?next=/">Log in</a>' in (await site.get("/")).text
+    greeted = (await site.get("/", headers=as_("bob"))).text
+    assert '<a href="./out">Log out</a>' in greeted
+    assert "bob" in greeted
 
 
 async def test_the_index_where_nothing_is_public(make_site: MakeSite, known: Known) -> None:

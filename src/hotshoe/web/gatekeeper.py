@@ -41,6 +41,15 @@ _NOT_IN = "You are not logged in at this server. Log in there, then load this pa
 
 
 @dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whom the index greets; ``login`` and ``logout`` are references from there."""
+
+    name: str = ""
+    login: str | None = None
+    logout: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Foreign:
     """An answer of a provider's own page."""
 
@@ -122,19 +131,22 @@ class Gatekeeper:
             return user_from(scope.get("user"))
         return await self._provider.user_of(HTTPConnection(scope))
 
-    async def visible(self, scope: Scope, route: Route, apps: Iterable[AppInfo]) -> list[AppInfo]:
-        """Those of ``apps`` that the visitor may open. Raises ``LoginError`` or ``AccessError`` if there are none."""
+    async def visible(self, scope: Scope, route: Route, apps: Iterable[AppInfo]) -> tuple[list[AppInfo], Visitor]:
+        """Those of ``apps`` that the visitor may open, and who it is. If there are none: ``LoginError``, ``AccessError``."""
         apps = list(apps)
         if self.is_open:
-            return apps
+            return apps, Visitor()
         user = await self.user_of(scope)
         found = [app for app in apps if await self._may_see(user, app.url)]
-        if user is None and not found:
-            raise LoginError(_NOT_IN, await self._login_place(scope, route))
-        if user is not None and apps and not found:
-            raise AccessError(f"You are logged in as {user.name}, who may not open any app here.",
-                              self._logout_link(scope, route))
-        return found
+        if user is None:
+            place = await self._login_place(scope, route)
+            if not found:
+                raise LoginError(_NOT_IN, place)
+            return found, Visitor(login=place)
+        logout = self._logout_link(scope, route)
+        if apps and not found:
+            raise AccessError(f"You are logged in as {user.name}, who may not open any app here.", logout)
+        return found, Visitor(user.name, logout=logout)
 
     async def _may_see(self, user: User | None, app: str) -> bool:
         return self._access.is_public(app) or (user is not None and await self._access.admits(user, app))

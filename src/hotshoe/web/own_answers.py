@@ -47,12 +47,13 @@ class OwnAnswers:
             return own_pages.error_page(404)
         apps = list(self._host.apps.values())
         only = len(apps) == 1 and not self._settings.disable_index_redirect
-        apps = await self._gate.visible(scope, route, apps)
+        apps, visitor = await self._gate.visible(scope, route, apps)
         if only:
             return own_pages.index_redirect(apps[0], scope["path"])
         if self._own_index is not None:
             return await asyncio.to_thread(self._own_index.answer, scope, apps)
-        return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source)
+        return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source,
+                                    visitor=visitor)
 
     async def source(self, scope: Scope, route: Route) -> Answer:
         """An app's main file, where that may be seen."""

@@ -20,6 +20,7 @@ from ..errors import ConfigError, Failure, Frame, Report
 from ..hosts.host import AppInfo
 from ..pages.scripting import dev_code, dev_script
 from .answers import Answer
+from .gatekeeper import Visitor
 from .highlighting import highlight
 from .routes import source_path, thumbnail_path, to_app
 
@@ -79,13 +80,14 @@ def _page(template: str, names: Mapping[str, Any], status: int = 200,
     })
 
 
-def index_page(apps: Iterable[AppInfo], path: str, *, with_source: bool = False) -> Answer:
+def index_page(apps: Iterable[AppInfo], path: str, *, with_source: bool = False,
+               visitor: Visitor | None = None) -> Answer:
     """A card for each app; ``path`` is where the index was asked for, with or without a trailing slash.
 
     It is a gallery if an app has a thumbnail. ``with_source`` adds links to the pages of ``source_page``.
     """
     cards = [_Card.of(app, path, with_source) for app in apps]
-    return _page("index.html", {"cards": cards, "gallery": any(card.picture for card in cards)})
+    return _page("index.html", {"cards": cards, "gallery": any(card.picture for card in cards), "visitor": visitor})
 
 
 @dataclass(frozen=True, slots=True)
