@@ -1,4 +1,4 @@
-"""What the tags say; that they work is for the browser to show (tests/browser/test_embedding.py)."""
+"""What the tags say; that they work is for the browser to show (tests/browser/embedding)."""
 
 from __future__ import annotations
 
