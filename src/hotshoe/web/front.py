@@ -180,7 +180,8 @@ class Front:
         except LoginError as error:
             return own_pages.login_needed(error.detail, error.place, visited=route.kind in VISITED)
         except AccessError as error:
-            return own_pages.error_page(403, error.detail, home=home, logout=error.logout)
+            return own_pages.error_page(403, error.detail, words="You may not open this.", home=home,
+                                        logout=error.logout)
         except CapacityError as error:
             words, _, detail = error.detail.partition(". ")
             return own_pages.error_page(error.status, detail, words=f"{words}.", headers=TRY_AGAIN, follow=follow)

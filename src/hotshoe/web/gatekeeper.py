@@ -132,7 +132,7 @@ class Gatekeeper:
         return await self._provider.user_of(HTTPConnection(scope))
 
     async def visible(self, scope: Scope, route: Route, apps: Iterable[AppInfo]) -> tuple[list[AppInfo], Visitor]:
-        """Those of ``apps`` that the visitor may open, and who it is. If there are none: ``LoginError``, ``AccessError``."""
+        """Those of ``apps`` that the visitor may open, and who it is. Raises ``LoginError`` or ``AccessError``."""
         apps = list(apps)
         if self.is_open:
             return apps, Visitor()
