@@ -94,6 +94,17 @@ async def test_a_large_head_of_a_websocket() -> None:
 
 
 @both_loops
+async def test_a_handshake_that_announces_a_body(caplog: pytest.LogCaptureFixture) -> None:
+    async with Served(sending(), Limits(request_s=SHORT_S)) as served:
+        upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 5\r\n\r\n"
+        assert await http(served.port, HEAD + upgrade + key) == b"", "there is no such thing"
+        await until(lambda: len(served.state.places) == 0)
+        await asyncio.sleep(2 * SHORT_S)  # nobody waits for the body any more
+    assert caplog.messages == []
+
+
+@both_loops
 async def test_heads_may_be_larger_than_is_usual() -> None:
     served = Served(sending([(b"hello", False)]), Limits(head_bytes=300_000))
     async with served, served.connect(additional_headers={"Cookie": "x" * 200_000}) as client:

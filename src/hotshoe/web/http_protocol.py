@@ -198,6 +198,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._lingers:
             return
         self._upgraded = True
+        self._stop_timer()
         self._stall.end()
         super().handle_websocket_upgrade()
 
