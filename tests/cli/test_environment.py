@@ -217,11 +217,16 @@ def test_what_exports_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_a_switch_of_bokehs_that_says_neither(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("variable", "message"), [
+    ("BOKEH_PRETTY", "BOKEH_PRETTY: 'perhaps' is not yes or no"),
+    ("BOKEH_MINIFIED", "bokeh's BOKEH_MINIFIED: Cannot convert perhaps to boolean value"),
+    ("BOKEH_DEV", "a variable of bokeh's: Cannot convert perhaps to boolean value"),
+])
+def test_a_switch_of_bokehs_that_says_neither(variable: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "data.py").write_text(APP)
-    with hotshoe("json", "data.py", cwd=tmp_path, environ={"BOKEH_PRETTY": "perhaps"}) as process:
+    with hotshoe("json", "data.py", cwd=tmp_path, environ={variable: "perhaps"}) as process:
         assert process.finish() == 1
-        assert process.log == "ERROR: BOKEH_PRETTY: 'perhaps' is not yes or no\n"
+        assert process.log == f"ERROR: {message}\n"
 
 
 ELSEWHERE = {

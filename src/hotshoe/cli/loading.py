@@ -49,16 +49,32 @@ class Sources:
 
 def tell_bokeh(file: BokehFile | None = None) -> None:
     """Have bokeh itself read its file of settings; then let its switches mean what they say. Raises ``ConfigError``."""
-    from bokeh.settings import settings
-
+    try:
+        from bokeh.settings import settings
+    except ValueError as error:  # it asks some variables when it is imported
+        raise ConfigError(f"a variable of bokeh's: {error}") from error
     if file is not None:
         _log.info("Using override config file: %s", file.path)
         settings.load_config(str(file.path))
         _warn_of_unknown(file)
+    _check_bokehs_own()
     # bokeh takes any text for a yes, also "no".
     for switch in (settings.pretty, settings.serialize_include_defaults):
         if isinstance(value := switch(), str):
             switch.set_value(_as_switch(value, switch.env_var or switch.name))
+
+
+def _check_bokehs_own() -> None:
+    """What is wrong with them would else fail each page; those that are ours, too, are checked with the others."""
+    from bokeh.util.settings import get_all_settings
+
+    ours = {row.declaration.bokeh_environment for row in TABLE}
+    for setting in get_all_settings().values():
+        try:
+            if setting.env_var not in ours:
+                setting()
+        except ValueError as error:
+            raise ConfigError(f"bokeh's {setting.env_var}: {error}") from error
 
 
 def _warn_of_unknown(file: BokehFile) -> None:

@@ -107,10 +107,7 @@ def _of_bokeh() -> Iterator[Line]:
     for setting in get_all_settings().values():
         if setting.env_var in ours:
             continue
-        try:
-            value, where = setting(), setting.provenance_display
-        except ValueError as error:
-            raise ConfigError(f"bokeh's {setting.env_var}: {error}") from error
+        value, where = setting(), setting.provenance_display
         by_default = where in ("Global default", "Explicit default")
         origin = {"Environment variable": setting.env_var or ""}.get(where, where[:1].lower() + where[1:])
         yield Line(setting.env_var or setting.name, _NONE if value is None else str(value),
