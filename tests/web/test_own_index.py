@@ -13,6 +13,7 @@ from hotshoe.config import Settings
 from hotshoe.errors import ConfigError
 from hotshoe.hosts.host import AppInfo
 from hotshoe.web.front import Front
+from hotshoe.web.gatekeeper import Visitor
 from hotshoe.web.own_index import OwnIndex
 
 STOCKS = """\
@@ -91,5 +92,13 @@ def test_in_dev_mode_it_is_read_again(tmp_path: Path) -> None:
     scope = {"path": "/", "headers": []}
     kept, fresh = OwnIndex(str(file), prefix=""), OwnIndex(str(file), prefix="", fresh=True)
     file.write_text("two")
-    assert kept.answer(scope, []).body == b"one"
-    assert fresh.answer(scope, []).body == b"two"
+    assert kept.answer(scope, [], Visitor()).body == b"one"
+    assert fresh.answer(scope, [], Visitor()).body == b"two"
+
+
+def test_it_knows_who_is_logged_in(tmp_path: Path) -> None:
+    file = tmp_path / "index.html"
+    file.write_text("{{ current_user }} {{ login_url }} {{ logout_url }}")
+    index, scope = OwnIndex(str(file), prefix=""), {"path": "/", "headers": []}
+    assert index.answer(scope, [], Visitor(login="./login?next=x")).body == b"None ./login?next=x None"
+    assert index.answer(scope, [], Visitor("<ada>", logout="./logout")).body == b"&lt;ada&gt; None ./logout"

@@ -40,9 +40,9 @@ def _times(settings: Settings) -> Iterator[str]:
 
 
 def _login(settings: Settings) -> Iterator[str]:
-    if settings.auth != "none" or getattr(settings, "auth_module", None):
+    if settings.auth != "none" or settings.auth_module:
         yield "User authentication hooks provided"
-    if getattr(settings, "enable_xsrf_cookies", False):
+    if settings.enable_xsrf_cookies:
         yield "XSRF cookie protection enabled"
 
 

@@ -51,7 +51,7 @@ class OwnAnswers:
         if only:
             return own_pages.index_redirect(apps[0], scope["path"])
         if self._own_index is not None:
-            return await asyncio.to_thread(self._own_index.answer, scope, apps)
+            return await asyncio.to_thread(self._own_index.answer, scope, apps, visitor)
         return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source,
                                     visitor=visitor)
 

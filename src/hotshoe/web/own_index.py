@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..hosts.host import AppInfo
 from .answers import NO_STORE, Answer
+from .gatekeeper import Visitor
 from .requests import Scope, request_of
 from .routes import normalized_prefix, thumbnail_path, to_app
 
@@ -39,10 +40,10 @@ class OwnIndex:
         self._fresh = fresh
         self._template = self._load()
 
-    def answer(self, scope: Scope, apps: Iterable[AppInfo]) -> Answer:
+    def answer(self, scope: Scope, apps: Iterable[AppInfo], visitor: Visitor) -> Answer:
         """The page. What the template raises goes through."""
         template = self._load() if self._fresh else self._template
-        return Answer(template.generate(**self._names(scope, apps)), headers=NO_STORE)
+        return Answer(template.generate(**self._names(scope, apps, visitor)), headers=NO_STORE)
 
     def _load(self) -> Any:
         # tornado comes with bokeh, but nothing else here needs it.
@@ -58,7 +59,7 @@ class OwnIndex:
         except (SyntaxError, UnicodeDecodeError) as error:  # of the Python in it
             raise ConfigError(f"--index: {self._file}: {error}") from error
 
-    def _names(self, scope: Scope, apps: Iterable[AppInfo]) -> dict[str, Any]:
+    def _names(self, scope: Scope, apps: Iterable[AppInfo], visitor: Visitor) -> dict[str, Any]:
         request, entries = request_of(scope), sorted(apps, key=lambda app: app.url)
         prefix = request.root_path.rstrip("/") + self._prefix
         return {
@@ -66,7 +67,9 @@ class OwnIndex:
             "items": [app.url for app in entries],
             "apps": [_entry(app, request.path) for app in entries],
             "request": request,
-            "current_user": request.user,
+            "current_user": visitor.name or None,
+            "login_url": visitor.login,
+            "logout_url": visitor.logout,
             "static_url": lambda path: f"{prefix}/static/{path}",
             "_": _untranslated,
         }
