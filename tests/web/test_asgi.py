@@ -6,12 +6,18 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 from bokeh.models.widgets import Slider
 from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 from tests.web.hosting import Peer, socket_scope
 
@@ -129,3 +135,53 @@ def test_settings() -> None:
     with pytest.raises(AppError):
         asgi("no/such/app.py")
     assert asgi(sliders, settings=Settings(prefix="p"), threads=1).front is not None
+
+
+class _Cookies(AuthenticationBackend):
+    """The login of a site: a cookie that it believes."""
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+        name = conn.cookies.get("who")
+        return (AuthCredentials(), SimpleUser(name)) if name else None
+
+
+def greeting(doc: Document) -> None:
+    context: Any = doc.session_context
+    user = context.user
+    doc.title = f"{getattr(user, 'name', None) or getattr(user, 'username', None)} {context.logout_url}"
+
+
+async def _titles(site: Starlette, path: str, *names: str) -> list[str]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=site), base_url="http://testserver") as client:
+        found = []
+        for name in names:
+            page = await client.get(path, headers={"Cookie": f"who={name}"} if name else {})
+            title = re.search("<title>(.*?)</title>", page.text)
+            found.append(title[1] if page.status_code == 200 and title else str(page.status_code))
+    return found
+
+
+async def test_the_users_of_the_site_around(make: Make) -> None:
+    mounted = make({"/app": greeting}, authorize=lambda user, app: user.name != "eve")
+    site = Starlette(routes=[Mount("/apps", mounted)], middleware=[Middleware(AuthenticationMiddleware, _Cookies())])
+    assert await _titles(site, "/apps/app", "jo", "eve", "") == ["jo None", "403", "401"]
+    plain = Starlette(routes=[Mount("/apps", make({"/app": greeting}))],
+                      middleware=[Middleware(AuthenticationMiddleware, _Cookies())])
+    assert await _titles(plain, "/apps/app", "jo", "") == ["jo None", "None None"]
+
+
+async def test_an_auth_module_in_a_mount(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "auth.py").write_text("""
+from tornado.web import RequestHandler
+login_url, logout_url = "/login", "/logout"
+def get_user(handler): return handler.get_cookie("who")
+class LoginHandler(RequestHandler):
+    def get(self): self.redirect(self.get_argument("next"))
+""")
+    mounted = make({"/app": greeting}, auth=tmp_path / "auth.py", prefix="p", allow=["app=@jo"])
+    site = Starlette(routes=[Mount("/m", mounted)])
+    assert await _titles(site, "/m/p/app", "jo", "eve", "") == ["jo /m/p/logout", "403", "302"]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=site), base_url="http://testserver") as client:
+        asked = await client.get("/m/p/app?x=1")
+        there = await client.get(urljoin("/m/p/app", asked.headers["location"]))
+        assert urljoin("/m/p/login", there.headers["location"]) == "/m/p/app?x=1"
