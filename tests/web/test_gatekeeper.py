@@ -16,6 +16,7 @@ from tests.auth.test_module import STARLETTE, TORNADO
 from tests.web.conftest import MakeSite
 from tests.web.hosting import Site, ToldHost
 
+import hotshoe
 from hotshoe.auth import Endpoint, User
 from hotshoe.config import Settings
 from hotshoe.errors import ConfigError
@@ -388,3 +389,10 @@ def test_authorize_without_users(make_site: MakeSite) -> None:
 def test_users_known_in_two_ways(make_site: MakeSite, known: Known) -> None:
     with pytest.raises(ConfigError, match="users are known in two ways"):
         make_site("/a", guard=Guard(auth=known), auth_module="x.py")
+
+
+def test_a_program_names_a_login_as_the_flag_does(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--users-file"):
+        hotshoe.asgi(lambda doc: None, auth="basic", users_file=str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="there is no file basics"):
+        hotshoe.asgi(lambda doc: None, auth="basics")

@@ -28,6 +28,7 @@ from .login_checks import check_allow, check_header, check_issuer, check_place, 
 from .setting import Group, Setting, setting
 from .sources import BokehFile, gather, validate
 
+LOGINS = ("none", "basic", "oidc", "header")
 LOG_LEVELS = ("trace", "debug", "info", "warning", "error", "critical", "None")
 
 
@@ -150,7 +151,7 @@ class Settings:
         Group.SECURITY, unit="s", metavar="S", least=1)
     auth: str = setting(
         "none", "How users log in: by a password of the users file, at an OpenID Connect provider, or at a proxy that "
-        "names them in a header.", Group.LOGIN, metavar="HOW", choices=("none", "basic", "oidc", "header"))
+        "names them in a header.", Group.LOGIN, metavar="HOW", choices=LOGINS)
     auth_module: str | None = setting(
         None, "Python file with functions that say who a user is, and pages to log in and out, as bokeh serve takes "
         "it.", Group.LOGIN, metavar="FILE", bokeh_environment="BOKEH_AUTH_MODULE")

@@ -54,9 +54,9 @@ def asgi(apps: Target | Iterable[Target] | Mapping[str, Target] | None = None, *
          **overrides: Any) -> Asgi:
     """Serve ``apps`` (paths, functions of a document, Applications; a mapping's keys are URLs).
 
-    ``auth`` knows the users: the path of an auth module, a ``hotshoe.auth.Provider``, or an object like bokeh's
-    ``AuthPolicy`` or ``AuthProvider``; without it, it is the framework around. ``authorize(user, app)`` says whether
-    one may open the app at a URL. ``overrides`` are settings by name. Raises ``AppError`` for what is no app,
+    ``auth`` knows the users: a value of ``--auth``, the path of an auth module, a ``Provider``, or an object like
+    bokeh's ``AuthPolicy`` or ``AuthProvider``; without it, it is the framework around. ``authorize(user, app)`` says
+    whether one may open the app at a URL. ``overrides`` are settings by name. Raises ``AppError`` for what is no app,
     ``ConfigError`` for a wrong setting.
     """
     chosen = (Settings() if settings is None else settings).replace(**overrides)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,10 @@ from ..auth.policy import PolicyProvider, is_policy
 from ..auth.provider import Provider
 from ..auth.providers import provider_of
 from ..auth.user import User
-from ..config import Settings
+from ..config.settings import LOGINS, Settings
 from ..errors import ConfigError
 from ..hosts.host import AppInfo
+from ..tokens import derived
 from .gatekeeper import Gatekeeper
 from .routes import Routes, normalized_prefix
 
@@ -29,8 +28,8 @@ class Guard:
     """Who knows the users, if not the settings, and a function that says whether one may open an app."""
 
     auth: Any = None
-    """A ``Provider``, the path of an auth module, a module, or an object like bokeh's ``AuthPolicy`` or
-    ``AuthProvider``."""
+    """A ``Provider``, a value of ``--auth``, the path of an auth module, a module, or an object like bokeh's
+    ``AuthPolicy`` or ``AuthProvider``."""
     authorize: Callable[..., Any] | None = None
     mounted: bool = False
     """Whether an outer framework may know the users."""
@@ -54,6 +53,8 @@ class Guard:
     def _provider(self, settings: Settings, keys: Sequence[bytes],
                   on_logout: Callable[[User], None]) -> Provider | None:
         given = self.auth
+        if isinstance(given, str) and given in LOGINS:
+            return provider_of(settings.replace(auth=given), keys=keys, on_logout=on_logout)
         if given is None and settings.auth_module is None:
             return provider_of(settings, keys=keys, on_logout=on_logout)
         if given is not None and (settings.auth_module is not None or settings.auth != "none"):
@@ -90,4 +91,4 @@ def _cookie_secret(settings: Settings, keys: Sequence[bytes]) -> str:
     """Given, or made of the server's key, so that logins outlive a restart."""
     if settings.cookie_secret:
         return settings.cookie_secret
-    return hmac.new(keys[0], b"hotshoe cookie secret", hashlib.sha256).hexdigest()
+    return derived(keys[0], "cookie secret").hex()

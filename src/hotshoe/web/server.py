@@ -60,8 +60,8 @@ class Server:
     ``run`` serves here until a signal ends it. Settings are fields of ``Settings``, by name: ``port=0``. A stopped
     server can be started again.
 
-    ``auth`` knows the users: the path of an auth module, a ``hotshoe.auth.Provider``, or an object like bokeh's
-    ``AuthPolicy`` or ``AuthProvider``. ``authorize(user, app)`` says whether one may open the app at a URL.
+    ``auth`` knows the users: a value of ``--auth``, the path of an auth module, a ``Provider``, or an object like
+    bokeh's ``AuthPolicy`` or ``AuthProvider``. ``authorize(user, app)`` says whether one may open the app at a URL.
 
     Raises AppError for what is no app, ConfigError for a wrong setting or certificate and, on start, BindError.
     """
