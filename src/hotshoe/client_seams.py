@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import bokeh.util.serialization as bokeh_ids
 from bokeh.core.serialization import Buffer, Deserializer
 from bokeh.document import Document
 from bokeh.model import Model
@@ -35,6 +37,19 @@ class _Onto(Deserializer):
     def _existing(self, model_id: Any) -> Model | None:
         config: Model = self._document.config
         return config if config.id == model_id else self._document.models.get_by_id(model_id)
+
+
+FIRST_OWN_ID = 10**9
+
+
+def claim_ids() -> None:
+    """Let models made from now on have ids of their own.
+
+    bokeh numbers models from 1001 in each process, so that one made here would have the id of one made there.
+    """
+    with bokeh_ids._simple_id_lock:
+        if bokeh_ids._simple_id < FIRST_OWN_ID:
+            bokeh_ids._simple_id = FIRST_OWN_ID + secrets.randbelow(10**12)
 
 
 def root_types(document: Document) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,6 +116,14 @@ def test_a_change_just_before_the_end_is_delivered(url: str) -> None:
     with pull_session(session.id, url) as again:
         assert model(again, "value").value == 77
         assert model(again, "echo").text == "154"
+
+
+def test_so_is_a_large_one(url: str) -> None:
+    large = np.arange(1_500_000, dtype=np.float64)
+    with pull_session(url=url) as session:
+        model(session, "source").data = {"x": large}
+    with pull_session(session.id, url) as again:
+        assert _is(again, large)
 
 
 def test_so_is_one_before_an_exception(url: str) -> None:
@@ -252,6 +262,21 @@ def test_new_models_travel_both_ways(url: str) -> None:
         until(lambda: two.document.get_model_by_name("new") is None)
         one.document.title = "Another"
         until(lambda: two.document.title == "Another")
+
+
+def test_models_made_here_are_not_taken_for_those_made_there(url: str) -> None:
+    """Stock numbers both from p1001."""
+    code = (
+        "import sys; from hotshoe.client import pull_session; from bokeh.models import Div\n"
+        "with pull_session('counted', sys.argv[1]) as session:\n"
+        "    for number in range(100): session.document.add_root(Div(name=f'new{number}'))\n"
+    )
+    with pull_session("counted", url) as session:
+        subprocess.run([sys.executable, "-W", "error", "-c", code, url], check=True)
+        session.force_roundtrip()
+        names = [root.name for root in session.document.roots]
+    assert names[:3] == ["value", "other", "slow"]
+    assert names[-100:] == [f"new{number}" for number in range(100)]
 
 
 def test_an_event_reaches_the_server(url: str) -> None:

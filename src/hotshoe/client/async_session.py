@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, Unpack
 from bokeh.document import Document
 from bokeh.document.events import DocumentPatchedEvent
 
+from .. import client_seams
 from ..errors import ClientError, LostError
 from ..wire import Incoming, pull_doc_request, server_info_request
 from .callbacks import Callbacks
@@ -38,6 +39,7 @@ class AsyncSession:
     def __init__(self, session_id: str | None = None, url: str = "default", *, run: Run | None = None,
                  throttle: Callable[[], None] = lambda: None, **options: Unpack[Options]) -> None:
         self._terms = terms_of(session_id, url, options)
+        client_seams.claim_ids()
         self._on_lost = options.get("on_lost")
         self._on_reconnect = options.get("on_reconnect")
         self._loop = asyncio.get_running_loop()
