@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import nbformat
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Request, Response
+from playwright.sync_api import Error as PlaywrightError
 from tests.notebook.ports import free_port
 
 START_TIMEOUT_S = 90
 TIMEOUT_MS = 60_000
+TRIES = 3
 
 _SETTINGS = {
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false", "checkForUpdates": False},
@@ -169,7 +172,14 @@ class NotebookTab:
         self.page.evaluate("(command) => { window.jupyterapp.commands.execute(command); }", command)
 
     def run_all(self) -> None:
-        self.do("notebook:run-all-cells")
+        """Runs all cells; returns when they have begun. JupyterLab may drop a command while it is still loading."""
+        begun = self.page.locator(".jp-Notebook .jp-InputPrompt").filter(has_text=re.compile(r"\[(\*|\d+)\]"))
+        for _ in range(TRIES):
+            self.do("notebook:run-all-cells")
+            with suppress(PlaywrightError):
+                begun.first.wait_for(timeout=TIMEOUT_MS / TRIES)
+                return
+        raise AssertionError("no cell ran")
 
     def run_cell(self, number: int) -> None:
         """Runs one cell; leaves the cursor in it."""
