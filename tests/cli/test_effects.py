@@ -24,6 +24,7 @@ from websockets.sync.client import connect
 from hotshoe import Server
 from hotshoe.cli.reports import report_changes
 from hotshoe.config import TABLE, Setting, Settings
+from hotshoe.hosts.host import AppInfo
 
 READY = "Starting Bokeh server with process id:"
 PATIENCE_S = 60.0
@@ -205,8 +206,10 @@ def test_pings(serve: Callable[..., Server], caplog: pytest.LogCaptureFixture) -
 
 def test_processes_that_are_asked_for_are_told() -> None:
     assert list(report_changes(Settings())) == list(report_changes(Settings(num_procs=1))) == []
-    (line,) = report_changes(Settings(num_procs=3))
+    (line,) = report_changes(Settings(num_procs=3), [AppInfo("/plain", "Plain")])
     assert line == "--num-procs asks for 3 processes: hotshoe has no workers yet and serves with this one"
+    _, parked = report_changes(Settings(num_procs=3), [AppInfo("/asks", "Asks", asks_request=True)])
+    assert parked.startswith("/asks: what process_request returns and no token can carry stays in the process")
     lines = list(report_changes(Settings(num_procs=0)))
     assert len(lines) == ((os.cpu_count() or 1) > 1)
     assert list(report_changes(Settings(num_procs=3, dev=True))) == [

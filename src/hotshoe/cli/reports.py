@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..config import Settings
+from ..hosts.host import AppInfo
 
 _DEFAULTS = Settings()
 _MB = 1024**2
 
 
-def report_changes(settings: Settings) -> Iterator[str]:
+def report_changes(settings: Settings, apps: Iterable[AppInfo] = ()) -> Iterator[str]:
     """The lines, in stock's order."""
     if settings.ssl_certfile:
         yield "Configuring for SSL termination"
@@ -20,7 +21,7 @@ def report_changes(settings: Settings) -> Iterator[str]:
     if size != _DEFAULTS.websocket_max_message_size:
         yield f"Torndado websocket_max_message_size set to {size} bytes ({size / _MB:0.2f} MB)"
     yield from _login(settings)
-    yield from _processes(settings)
+    yield from _processes(settings, apps)
 
 
 def _times(settings: Settings) -> Iterator[str]:
@@ -46,7 +47,7 @@ def _login(settings: Settings) -> Iterator[str]:
         yield "XSRF cookie protection enabled"
 
 
-def _processes(settings: Settings) -> Iterator[str]:
+def _processes(settings: Settings, apps: Iterable[AppInfo]) -> Iterator[str]:
     wanted = settings.num_procs or os.cpu_count() or 1
     if wanted == 1:
         return
@@ -54,3 +55,7 @@ def _processes(settings: Settings) -> Iterator[str]:
         yield "Running in --dev mode. --num-procs is limited to 1."
     else:
         yield f"--num-procs asks for {wanted} processes: hotshoe has no workers yet and serves with this one"
+        for app in apps:
+            if app.asks_request:
+                yield (f"{app.url}: what process_request returns and no token can carry stays in the process that asked; "
+                       "in another one it is asked again")

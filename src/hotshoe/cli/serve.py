@@ -105,7 +105,7 @@ def _started(server: Server) -> None:
     import bokeh
 
     _log.info("Starting Bokeh server version %s (running on hotshoe %s)", bokeh.__version__, __version__)
-    for line in report_changes(server.settings):
+    for line in report_changes(server.settings, server.apps.values()):
         _log.info("%s", line)
     urls = sorted(server.urls)
     for url in urls:

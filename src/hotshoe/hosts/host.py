@@ -31,6 +31,8 @@ class AppInfo:
     """The app's script, notebook or main file."""
     version: str = ""
     """In dev mode another whenever the app's files have changed, and after each start; else empty."""
+    asks_request: bool = False
+    """Whether its hook ``process_request`` is asked what the token shall carry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,6 +291,7 @@ class InlineHost:
             text(app.thumbnail),
             text(app.source),
             version="" if self._versions is None else self._versions.current,
+            asks_request=app.hooks.process_request is not None,
         )
 
 
