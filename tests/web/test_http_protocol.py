@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import random
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -379,3 +380,36 @@ async def test_each_kind_is_logged_once_a_minute(caplog: pytest.LogCaptureFixtur
             await http(served.port, POST + b"Content-Length: 11\r\n\r\n")
     assert len(lines(caplog)) == 2
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+WORDS = [b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\n", b"Host: x\r\n", b"\r\n", b"\r\n\r\n", b"Content-Length: 5\r\n",
+         b"Content-Length: 999\r\n", b"Transfer-Encoding: chunked\r\n",
+         b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n", b"x" * 300,
+         b"Expect: 100-continue\r\n", b"\x81\x85\0\0\0\0hello", b"\0", b"Connection: close\r\n"]
+
+
+@both_loops
+async def test_whatever_comes_the_connection_ends_and_nothing_breaks(caplog: pytest.LogCaptureFixture) -> None:
+    dice = random.Random(4)
+
+    async def any_kind(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(dice.choice([0, 0, 0.01]))
+        await (sending() if scope["type"] == "websocket" else dice.choice([ok, reading]))(scope, receive, send)
+
+    async with Served(any_kind, Limits(head_bytes=1000, body_bytes=600, request_s=0.5, connections=20)) as served:
+
+        async def talk() -> None:
+            _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            with suppress(ConnectionError):
+                for _ in range(dice.randrange(1, 12)):
+                    writer.write(b"".join(dice.choices(WORDS, k=dice.randrange(1, 6))))
+                    await writer.drain()
+                    await asyncio.sleep(0)
+            writer.close()
+
+        for _ in range(20):
+            await asyncio.gather(*(talk() for _ in range(20)))
+        await until(lambda: not served.state.connections and not served.state.tasks)
+        assert len(served.state.places) == served.state.lingering == 0
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -20,10 +20,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame
 
 from hotshoe.web import protocol
-from hotshoe.web.http_protocol import HttpProtocol, ServingState
+from hotshoe.web.http_protocol import HttpProtocol
 from hotshoe.web.limits import Limits
 from hotshoe.web.protocol import WebSocketProtocol, missing, protocols
 from hotshoe.web.sending import BATCH, frame_header, framed
+from hotshoe.web.serving_state import ServingState
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -12,14 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
-from websockets.extensions import ServerExtensionFactory
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ..log_pace import Paced
-from .limits import Limits
-from .places import Places, Verdict
+from .places import Verdict
 from .sending import set_nodelay
+from .serving_state import ServingState
 from .stalling import Stall
 
 LINGER_S = 2.0
@@ -28,7 +25,6 @@ LINGER_BYTES = 1 << 20
 LINGERING_MOST = 200
 """So many may linger at once without a place; more are cut off."""
 
-_log = logging.getLogger("hotshoe.limits")
 _uvicorn_log = logging.getLogger("hotshoe.web.protocol.uvicorn")
 _uvicorn_log.setLevel(logging.WARNING)
 
@@ -39,24 +35,6 @@ _REFUSALS = {
     Verdict.FULL: (b"503 Service Unavailable", "All places on this server are taken. Please try again in a minute."),
     Verdict.ADDRESS_FULL: (b"429 Too Many Requests", "There are too many connections from your address."),
 }
-
-
-class ServingState(ServerState):
-    """What all connections of a server share."""
-
-    def __init__(self, limits: Limits | None = None, is_client: Callable[[str], bool] = lambda address: True,
-                 extension: ServerExtensionFactory | None = None) -> None:
-        super().__init__()
-        self.limits = limits or Limits()
-        self.extension = extension
-        self.places: Places[asyncio.BaseTransport] = Places(
-            self.limits.connections, self.limits.connections_per_address, is_client)
-        self.lingering = 0
-        self._complaints: dict[str, Paced] = {}
-
-    def warn(self, text: str, *arguments: object) -> None:
-        """Log what was refused, each kind now and then; the text ends with how many there were."""
-        self._complaints.setdefault(text, Paced(_log)).warn(text + " (%d since the last such line)", *arguments)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -76,6 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._begun = self._upgraded = self._was_paused = False
         self._lingers = False
         self._verdict = Verdict.ADMITTED
+        self._running: RequestResponseCycle | None = None
 
     # -- the connection
 
@@ -96,6 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         self._stall.end()
+        self._give_up_answers()
         if self._verdict is not Verdict.ADMITTED:
             self._shared.lingering -= 1
         self._shared.places.leave(self.transport)
@@ -189,6 +169,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.response_complete:
@@ -257,11 +241,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         answers = self.cycle is not None and not self.cycle.response_complete
         begun = answers and self.cycle.response_started
-        if answers:
-            self.cycle.disconnected = True  # what the app still sends goes nowhere
-            self.cycle.message_event.set()
-        self.pipeline.clear()
-        if begun or self.transport.is_closing():
+        if begun or self.pipeline or self.transport.is_closing():
             self._stop_timer()
             self.transport.abort()
             return
@@ -275,11 +255,19 @@ class HttpProtocol(HttpToolsProtocol):
     def _linger(self) -> None:
         self._lingers = True
         self._body_bytes = 0
+        self._give_up_answers()
         self._unset_keepalive_if_required()
         self._start_timer(LINGER_S, self.transport.abort)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
+
+    def _give_up_answers(self) -> None:
+        """What apps still send goes nowhere. (uvicorn tells only the last of several requests on their way.)"""
+        for cycle in (self._running, self.cycle):
+            if cycle is not None:
+                cycle.disconnected, cycle.waiting_for_100_continue = True, False
+                cycle.message_event.set()
 
     def _discard(self, data: bytes) -> None:
         self._body_bytes += len(data)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from websockets.http11 import Request
 
-    from .http_protocol import ServingState
     from .sending import Fragment
+    from .serving_state import ServingState
 
 CLOSE_TIMEOUT_S = 5.0
 JOIN_BYTES = 65536

@@ -13,11 +13,11 @@ from hotshoe.pages.assets import bokehjs_dir
 from hotshoe.web.deflating import deflater
 from hotshoe.web.front import Front
 from hotshoe.web.guard import Guard
-from hotshoe.web.http_protocol import ServingState
 from hotshoe.web.limits import Limits
 from hotshoe.web.listening import Listeners
 from hotshoe.web.proxies import Proxies
 from hotshoe.web.serving import Serving
+from hotshoe.web.serving_state import ServingState
 from hotshoe.web.tls import Tls
 
 _log = logging.getLogger(__name__)

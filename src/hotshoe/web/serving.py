@@ -13,9 +13,9 @@ from typing import Any
 
 from uvicorn.config import Config
 
-from hotshoe.web.http_protocol import ServingState
 from hotshoe.web.listening import BACKLOG, Listeners
 from hotshoe.web.protocol import protocols
+from hotshoe.web.serving_state import ServingState
 from hotshoe.web.tls import Tls
 
 KEEP_ALIVE_S = 75
