@@ -57,5 +57,5 @@ def _processes(settings: Settings, apps: Iterable[AppInfo]) -> Iterator[str]:
         yield f"--num-procs asks for {wanted} processes: hotshoe has no workers yet and serves with this one"
         for app in apps:
             if app.asks_request:
-                yield (f"{app.url}: what process_request returns and no token can carry stays in the process that asked; "
-                       "in another one it is asked again")
+                yield (f"{app.url}: what process_request returns and no token can carry stays in the process that "
+                       "asked; in another one it is asked again")
