@@ -66,7 +66,7 @@ class Inbox:
         self._last: Waiting | None = None
         self._received = 0
         self._answered = 0
-        self._room = asyncio.Event()
+        self._room: asyncio.Event | None = None  # made when it is full for the first time
         self._is_full = False
 
     def add(self, message: Incoming, *, collapse: bool) -> Waiting | None:
@@ -80,12 +80,14 @@ class Inbox:
     def answered(self) -> None:
         """One of those that waited has been handled."""
         self._answered += 1
-        if self._is_full:
-            post(self._loop, self._room.set)
+        if self._is_full and (room := self._room) is not None:
+            post(self._loop, room.set)
 
     async def ready(self) -> None:
         """Wait until there is room for another message."""
         while self._received - self._answered >= WAITING_MOST:
+            if self._room is None:
+                self._room = asyncio.Event()
             self._room.clear()
             self._is_full = True
             if self._received - self._answered >= WAITING_MOST:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from bokeh.document import Document
@@ -17,7 +16,7 @@ class LateChanges:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._events: deque[Any] = deque()
+        self._events: list[Any] = []
 
     def __bool__(self) -> bool:
         return bool(self._events)
@@ -34,7 +33,7 @@ class LateChanges:
         """Record all in ``section``, each property once and as it is now. Returns why some of it can't be said."""
         told: dict[Any, Any] = {}
         for _ in range(len(self._events)):
-            event = self._events.popleft()
+            event = self._events.pop(0)  # not all at once: another thread may be adding to this list
             changed = seams.changed_property(event)
             told[changed or id(event)] = event if changed is None else seams.value_event(self._document, *changed)
         errors: list[Exception] = []

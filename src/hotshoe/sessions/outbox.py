@@ -26,8 +26,9 @@ class Outbox:
         self._bytes = 0
         self._close: Close | None = None
         self._signalled = False
-        self._arrived = asyncio.Event()
-        self._taken = asyncio.Event()
+        # An asyncio.Event takes 1 KB, and there is a connection for each session.
+        self._arrived: asyncio.Future[None] | None = None
+        self._taken: asyncio.Future[None] | None = None
         self.is_over = False
         """Whether more waited than should, and it has not all been sent yet."""
         self.is_drained = False
@@ -45,7 +46,7 @@ class Outbox:
             if self._signalled:
                 return over
             self._signalled = True
-        post(self._loop, self._arrived.set)
+        post(self._loop, self._wake_reader)
         return over
 
     def close(self, code: int, reason: str) -> None:
@@ -53,8 +54,8 @@ class Outbox:
         with self._mutex:
             if self._close is None:
                 self._close = Close(code, reason)
-        post(self._loop, self._arrived.set)
-        post(self._loop, self._taken.set)
+        post(self._loop, self._wake_reader)
+        post(self._loop, self._wake_writer)
 
     def drain(self) -> bool:
         """All that was received has been sent: whether that ends a time in which too much waited."""
@@ -67,8 +68,8 @@ class Outbox:
     async def ready(self) -> None:
         """Wait until not too much waits, for whoever would add to it by asking. On the loop."""
         while self._bytes > WAITING_BYTES_MOST and self._close is None:
-            self._taken.clear()
-            await self._taken.wait()
+            self._taken = self._loop.create_future()
+            await self._taken
 
     async def receive(self) -> list[Outgoing] | Close:
         """All that waits, or the order to close; waits until there is one of them."""
@@ -77,10 +78,20 @@ class Outbox:
                 messages, self._messages = self._messages, []
                 self._bytes = 0
                 self._signalled = False
-                self._arrived.clear()
-                self._taken.set()
+                self._wake_writer()
                 if messages:
                     return messages
                 if self._close is not None:
                     return self._close
-            await self._arrived.wait()
+                # Whoever puts something in from now on wakes it, by way of the loop.
+                self._arrived = self._loop.create_future()
+            del messages
+            await self._arrived
+
+    def _wake_reader(self) -> None:
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    def _wake_writer(self) -> None:
+        if self._taken is not None and not self._taken.done():
+            self._taken.set_result(None)

@@ -114,6 +114,7 @@ class Socket:
         receive = attachment.receive if self._silence_s is None else partial(self._next, attachment)
         while not isinstance(messages := await receive(), Close):
             await send(messages)
+            del messages  # a whole document, perhaps, that must not wait here for what comes next
         # The session closes because it has ended, or because a message has a content that it can't have.
         return messages if messages.code == SESSION_ENDED else self._complained(messages)
 
