@@ -221,9 +221,18 @@ def _state() -> Any:
     return state
 
 
-def begin_panel(document: Document) -> None:
-    """What Panel's own server does before an app's code runs: where the app is, ``on_session_created``."""
-    if (state := _state()) is None or document.session_context is None:
+def is_panel_application(application: object) -> bool:
+    """Whether an Application object is of Panel's class, which does itself what is done here for other apps."""
+    cls = getattr(sys.modules.get("panel.io.application"), "Application", None)
+    return cls is not None and isinstance(application, cls)
+
+
+def begin_panel(document: Document, *, by_app: bool = False) -> None:
+    """What Panel's own server does before an app's code runs: where the app is, ``on_session_created``.
+
+    ``by_app``: the app does it, so Panel is only made ready.
+    """
+    if (state := _state()) is None or document.session_context is None or by_app:
         return
     _locate(state, document)
     for callback in (*state._on_session_created_internal, *state._on_session_created):
@@ -357,9 +366,10 @@ def panel_file(document: Document, mode: str, title: str | None, template: Any) 
     resources: Any = sys.modules["panel.io.resources"]
     panel_template = state._templates.get(document)
     if panel_template is None:
-        for model in {model for root in document.roots for model in root.select({"type": ImportedStyleSheet})}:
-            sheet: Any = model
-            sheet.url = _style_from_elsewhere(resources, sheet.url, inline=mode == "inline")
+        for model in list(document.models):
+            for name, url in model.properties_with_values(include_defaults=True).items():
+                if isinstance(url, str) and _plain_url(url).startswith((resources.LOCAL_DIST, resources.CDN_DIST)):
+                    setattr(model, name, _style_from_elsewhere(resources, url, inline=mode == "inline"))
     page = io.StringIO()
     importlib.import_module("panel.io.save").save(
         document if panel_template is None else panel_template, page, title=title or document.title,
