@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 IMAGES = ROOT / "docs" / "images"
+HOTSHOE = str(Path(sys.executable).parent / "hotshoe")
 THUMBNAIL = (640, 400)
 RATIO = THUMBNAIL[0] / THUMBNAIL[1]
 WHOLE = {"weather", "selections"}
@@ -36,9 +38,9 @@ def apps() -> list[Path]:
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(*flags: str) -> Iterator[str]:
     """The examples on a free port; the address of the index."""
-    command = [str(Path(sys.executable).parent / "hotshoe"), "serve", *map(str, apps()), "--port", "0", "--show-source"]
+    command = [HOTSHOE, "serve", *map(str, apps()), "--port", "0", *flags]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
@@ -152,6 +154,20 @@ def gallery(browser: Browser, root: str, scheme: str) -> Page:
     return page
 
 
+def login(browser: Browser) -> Page:
+    """The login page, on the way to an app."""
+    with tempfile.TemporaryDirectory() as folder:
+        users = f"{folder}/users"
+        subprocess.run([HOTSHOE, "user", "add", "alice", "--password-stdin", "--users-file", users], check=True,
+                       input="correct horse battery staple\n", text=True, stdout=subprocess.DEVNULL)
+        with server("--auth", "basic", "--users-file", users) as root:
+            page = browser.new_page(viewport={"width": 860, "height": 560})
+            page.goto(f"{root}weather")
+            page.locator("input[autocomplete=username]").fill("alice")
+            page.wait_for_timeout(300)
+            return page
+
+
 def main() -> None:
     """Thumbnails first (of the apps that are named, or all): the screenshot of the gallery shows them."""
     wanted = set(sys.argv[1:])
@@ -159,16 +175,17 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        with server() as root:
+        with server("--show-source") as root:
             for app in apps():
                 if wanted and app.stem not in wanted:
                     continue
                 url = root + app.stem
                 png = open_app(browser, url, (960, 600)).screenshot() if app.stem in WHOLE else plot_of(browser, url)
                 save_thumbnail(png, app)
-        with server() as root:  # it looks for thumbnails when it starts
+        with server("--show-source") as root:  # it looks for thumbnails when it starts
             save_screenshot(gallery(browser, root, "light"), "gallery")
             save_screenshot(gallery(browser, root, "dark"), "gallery-dark")
+        save_screenshot(login(browser), "login")
         browser.close()
 
 
