@@ -46,7 +46,7 @@ class Weight(Enum):
     """How many rounds a scenario gets of those that are asked for."""
 
     LIGHT = "all"
-    HEAVY = "one less of three and more: it takes the better part of a minute"
+    HEAVY = "one less of two and more: it takes the better part of a minute"
     EXACT = "one: it counts what does not vary"
 
     def rounds(self, asked: int) -> int:
@@ -55,7 +55,7 @@ class Weight(Enum):
             case Weight.LIGHT:
                 return asked
             case Weight.HEAVY:
-                return asked if asked < 3 else asked - 1
+                return asked if asked < 2 else asked - 1
             case Weight.EXACT:
                 return 1
 

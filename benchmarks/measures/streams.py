@@ -7,6 +7,7 @@ second when it arrives (95th percentile).
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -27,13 +28,13 @@ JOINING = 8
 """Connections opened at the same time."""
 JOIN_TIMEOUT_S = 10.0
 """A server that takes longer to let one more in lags."""
-SEARCH_S = 35.0
+SEARCH_S = 25.0
 
 _stamp = re.compile(rb'"stamp",\s*\[\s*([0-9.]+)')
 
 
 class Streams:
-    """Connections are added, by steps that follow the CPU still free, until the server lags."""
+    """Connections are added, by steps that follow the CPU still free, until the server lags; then the gap is halved."""
 
     settings = Settings(apps=("stream",))
     limit_s = 120.0
@@ -51,34 +52,45 @@ class Streams:
     async def run(self, server: Server, scale: Scale) -> Mapping[str, float]:
         session_id = new_session_id() if self._shared else None
         crowd: list[Connection] = []
-        reached, cost_us = 0, 0.0
+        reached, too_many, cost_us = 0, MOST, 0.0
         wanted, deadline = FEWEST, time.perf_counter() + scale.seconds(SEARCH_S)
         try:
-            while wanted <= MOST:
-                while len(crowd) < wanted:
-                    several = min(JOINING, wanted - len(crowd))
-                    crowd += await asyncio.gather(*(_join(server, session_id) for _ in range(several)))
-                keeps_up, used_us, busy = await _watch(server, crowd, scale.seconds(2.0))
-                if not keeps_up:  # once more: something else on the machine may have been in the way
+            while reached < wanted < too_many:
+                try:
+                    await _gather_crowd(server, crowd, wanted, session_id)
                     keeps_up, used_us, busy = await _watch(server, crowd, scale.seconds(2.0))
+                    if not keeps_up:  # once more: something else on the machine may have been in the way
+                        keeps_up, used_us, busy = await _watch(server, crowd, scale.seconds(2.0))
+                except (TimeoutError, LoadError):
+                    if not reached:
+                        raise
+                    keeps_up = False
                 if not keeps_up:
+                    too_many = wanted
+                else:
+                    if not reached or busy < 0.5:
+                        cost_us = used_us
+                    reached = wanted
+                    wanted = int(wanted * max(STEP, min(4.0, CAREFUL_FROM / max(busy, 0.01)))) + 1
+                if not reached or too_many < reached * STEP or time.perf_counter() > deadline:
                     break
-                if not reached or busy < 0.5:
-                    cost_us = used_us
-                reached = wanted
-                if time.perf_counter() > deadline:
-                    break
-                stride = min(4.0, CAREFUL_FROM / max(busy, 0.01))
-                wanted = int(wanted * max(STEP, stride)) + 1
-        except (TimeoutError, LoadError):
-            if not reached:
-                raise
+                if wanted >= too_many:
+                    wanted = int(math.sqrt(reached * too_many))
         finally:
             for connection in crowd:
                 connection.close()
         if not reached:
             raise LoadError(f"lags with {FEWEST} already")
         return {self.rows[0].name: reached, self.rows[1].name: cost_us}
+
+
+async def _gather_crowd(server: Server, crowd: list[Connection], wanted: int, session_id: str | None) -> None:
+    """Let so many join, or leave, that ``wanted`` are there."""
+    while len(crowd) > wanted:
+        crowd.pop().close()
+    while len(crowd) < wanted:
+        several = min(JOINING, wanted - len(crowd))
+        crowd += await asyncio.gather(*(_join(server, session_id) for _ in range(several)))
 
 
 async def _join(server: Server, session_id: str | None) -> Connection:
