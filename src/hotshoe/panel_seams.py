@@ -31,6 +31,7 @@ class Owner(Protocol):
     id: str
     document: Document
     expiration_blocks: int
+    expiration_requested: bool
 
     @property
     def destroyed(self) -> bool: ...
@@ -104,6 +105,11 @@ class StockSession:
         return self._owner.expiration_blocks > 0
 
     @property
+    def expiration_requested(self) -> bool:
+        """Whether the session ends as soon as nobody is connected and nothing blocks it."""
+        return self._owner.expiration_requested
+
+    @property
     def _pending_writes(self) -> list[Any] | None:
         return [] if self._owner.is_locked_here else None
 
@@ -116,6 +122,10 @@ class StockSession:
         if self._owner.expiration_blocks <= 0:
             raise RuntimeError("mismatched block_expiration / unblock_expiration")
         self._owner.expiration_blocks -= 1
+
+    def request_expiration(self) -> None:
+        """Let the session end at the next look for unused ones, however short nobody has been connected."""
+        self._owner.expiration_requested = True
 
     async def with_document_locked(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run ``function`` with the document locked and await what it returns."""

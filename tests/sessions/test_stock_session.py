@@ -125,6 +125,21 @@ async def test_expiration_is_blocked_and_unblocked(open_session: Open, registrie
             await asyncio.sleep(0.01)
 
 
+async def test_expiration_that_is_requested_waits_for_no_lifetime(
+        open_session: Open, registries: list[Registry]) -> None:
+    stock = stock_of(await open_session(add_div))
+    await registries[0].expire(60.0)
+    await asyncio.sleep(0.05)
+    assert not stock.destroyed
+    assert not stock.expiration_requested
+    stock.request_expiration()
+    assert stock.expiration_requested
+    await registries[0].expire(60.0)
+    async with asyncio.timeout(10):
+        while not stock.destroyed:
+            await asyncio.sleep(0.01)
+
+
 async def test_it_keeps_no_session_alive(open_session: Open, registries: list[Registry]) -> None:
     gone = weakref.ref(await open_session(add_div))
     session = gone()

@@ -59,3 +59,5 @@ class App:
     """The script, notebook or main file."""
     package: ModuleType | None = None
     """What the relative imports of its main program start from."""
+    begins_panel: bool = False
+    """Whether it does for Panel itself what else is done before ``build``: it is an Application of Panel's."""

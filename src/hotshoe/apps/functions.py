@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AppError
+from ..panel_seams import is_panel_application
 from .app import App, Hooks
 from .description import from_docstring
 from .process import running
@@ -66,6 +67,7 @@ def load_application(application: Any) -> App:
         ),
         static_dir=None if static is None else Path(static),
         metadata=lambda: _metadata(application),
+        begins_panel=is_panel_application(application),
     )
 
 

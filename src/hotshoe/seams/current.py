@@ -21,7 +21,8 @@ _Stack = tuple["weakref.ref[Any]", ...]
 class _ContextStack:
     """The stack of current documents that bokeh before 3.10 keeps in a plain global list, per context instead.
 
-    It answers to what ``curdoc`` and ``patch_curdoc`` do with the list: ``len``, ``[-1]``, ``append``, ``pop``.
+    It answers to what ``curdoc`` and ``patch_curdoc`` do with the list: ``len``, ``[-1]``, ``append``, ``pop``; and to
+    ``clear``, with which tests of apps clean up.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,9 @@ class _ContextStack:
 
     def pop(self) -> None:
         self.variable.set(self.variable.get()[:-1])
+
+    def clear(self) -> None:
+        self.variable.set(())
 
 
 def _curdoc_variable() -> ContextVar[_Stack]:

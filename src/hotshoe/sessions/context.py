@@ -41,6 +41,7 @@ class ApplicationContext:
 
     def __init__(self, url: str, io_loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
+        self._url = url  # the name that Panel's Application reads
         self.io_loop = io_loop
 
 

@@ -38,7 +38,7 @@ async def build(session: Session, app: App, *, validate: bool = True) -> None:
 
 
 def _fill(session: Session, app: App, validate: bool) -> None:
-    begin_panel(session.document)
+    begin_panel(session.document, by_app=app.begins_panel)
     session.building = True
     try:
         app.build(session.document)

@@ -189,7 +189,8 @@ def unused(sessions: Iterable[Session], since_s: float) -> list[Session]:
 
 def _is_unused(session: Session, since_s: float) -> bool:
     kept = session.connection_count or session.expiration_blocks
-    return not kept and session.unused_since_s <= since_s and not session.destroyed
+    is_old = session.expiration_requested or session.unused_since_s <= since_s
+    return not kept and is_old and not session.destroyed
 
 
 def _is_wanted(session: Session, lifetime_s: float) -> bool:

@@ -71,6 +71,7 @@ class Session:
         self.user = user_name(request.user)
         self.building = False
         self.expiration_blocks = 0
+        self.expiration_requested = False
         self.unused_since_s = time.monotonic()
         self._life = Life.ALIVE
         self._loop = loop = surroundings.loop
