@@ -86,7 +86,8 @@ def hooked(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Callab
 def test_all_hooks_in_their_order(make_server: MakeServer, hooked: tuple[Path, Callable[[], list[str]]]) -> None:
     folder, lines = hooked
     server = make_server(
-        hooked=folder, check_unused_sessions_milliseconds=50, unused_session_lifetime_milliseconds=3000)
+        hooked=folder, check_unused_sessions_milliseconds=50, unused_session_lifetime_milliseconds=3000,
+        session_ids="unsigned")
     assert lines() == ["loaded /hooked 0"]
     page = get(server.port, "/hooked?bokeh-session-id=s&a=1", {"X-Of-Page": "head"})
     assert lines()[1:] == ["request /hooked ['a'] head", "created s False"]
@@ -104,7 +105,7 @@ def test_all_hooks_in_their_order(make_server: MakeServer, hooked: tuple[Path, C
 
 def test_hooks_at_the_end_of_the_server(make_server: MakeServer, hooked: tuple[Path, Callable[[], list[str]]]) -> None:
     folder, lines = hooked
-    server = make_server(hooked=folder)
+    server = make_server(hooked=folder, session_ids="unsigned")
     for name in ("a", "b"):
         get(server.port, f"/hooked?bokeh-session-id={name}")
     with connect(server.port, "/hooked/ws", token=token("c")) as socket:
