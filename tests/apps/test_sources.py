@@ -14,6 +14,7 @@ from tests.apps.conftest import Build, Write
 
 from hotshoe.apps import Reload, Sources, user_traceback
 from hotshoe.errors import AppError
+from hotshoe.seams import forget_models
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +99,7 @@ def test_models_of_a_helper_can_be_defined_again(write: Write, build: Build) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert text(sources, "/app", build) == "b"
+    forget_models({"mod_models"})  # its file is gone now, and other tests look at all models
 
 
 DIRECTORY: dict[str, str | bytes] = {

@@ -59,7 +59,7 @@ raise RuntimeError("<b>a secret of the app</b>")
 def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "shared.py").write_text(SHARED)
     (tmp_path / "broken.py").write_text(BROKEN)
-    with serve(tmp_path / "shared.py", tmp_path / "broken.py") as server:
+    with serve(tmp_path / "shared.py", tmp_path / "broken.py", flags=("--session-ids", "unsigned")) as server:
         yield server
 
 

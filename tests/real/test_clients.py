@@ -19,6 +19,7 @@ from tests.real.peers import APPS
 from tests.real.talk import get
 
 from hotshoe import Server
+from hotshoe.tokens import read
 
 pytestmark = [
     pytest.mark.real,
@@ -88,8 +89,7 @@ def test_two_clients_see_each_other(pull: Pull) -> None:
 
 
 def test_a_client_joins_the_session_of_a_page(server: Server, pull: Pull) -> None:
-    get(server.port, "/sliders?bokeh-session-id=of-a-page")
-    pull("of-a-page")
+    pull(read(get(server.port, "/sliders").token).session_id)
     assert server.statistics().sessions["/sliders"] == 1
 
 

@@ -25,7 +25,7 @@ POINTS = f"Array.from({DATA} instanceof Map ? {DATA}.get('x') : {DATA}.x)"
 
 @pytest.fixture
 def server(make_server: MakeServer) -> Server:
-    return make_server(sliders=APPS / "sliders.py")
+    return make_server(sliders=APPS / "sliders.py", session_ids="unsigned")
 
 
 @pytest.fixture
