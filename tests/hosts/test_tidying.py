@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 from hotshoe.hosts import tidying as tidying_module
-from hotshoe.hosts.tidying import ALIVE_MOST, THRESHOLDS, Tidying, give_back, renew_free_lists, tidy_process, trim
+from hotshoe.hosts.tidying import (
+    ALIVE_MOST,
+    THRESHOLDS,
+    WAITING_MOST,
+    Tidying,
+    give_back,
+    renew_free_lists,
+    tidy_process,
+    trim,
+)
 
 
 class Registry:
@@ -74,12 +83,23 @@ def test_it_waits_until_no_more_sessions_end_and_nobody_works(tidying: Tidying, 
 def test_it_waits_no_longer_when_more_have_ended_than_are_alive(tidying: Tidying, registry: Registry) -> None:
     registry.requests, registry.sessions = [object()] * 9, [Busy()]
     registry.ended_count = 10
+    assert not tidying._is_time()
     assert tidying._is_time()
+
+
+def test_it_does_not_wait_for_ever_while_sessions_come_and_go(tidying: Tidying, registry: Registry) -> None:
+    registry.requests, registry.sessions = [object()] * 9, [Busy()]
+    looks = 0
+    while not tidying._is_time():
+        registry.ended_count += 7
+        looks += 1
+    assert WAITING_MOST / 7 <= looks + 1 <= WAITING_MOST / 7 + 2
 
 
 def test_it_waits_for_quiet_if_many_are_alive(tidying: Tidying, registry: Registry) -> None:
     registry.requests, registry.sessions = [object()] * ALIVE_MOST, [Busy()]
     registry.ended_count = 1000
+    assert not tidying._is_time()
     assert not tidying._is_time()
 
 

@@ -22,8 +22,11 @@ LOOK_EVERY_S = 1.0
 THRESHOLDS = (2000, 10, 20)
 """A full collection of many sessions takes 0.1 s; by itself it comes every 400,000 new objects, not 70,000."""
 
-ALIVE_MOST = 100
-"""With so many sessions a collection takes some 30 ms."""
+ALIVE_MOST = 50
+"""With so many sessions a collection takes some 20 ms."""
+
+WAITING_MOST = 500
+"""So many that have ended do not wait until no more do."""
 
 FREE_LIST_MOST = 256
 
@@ -73,11 +76,11 @@ class Tidying:
         ended = self._ended()
         last, self._last = self._last, ended
         waiting = ended - self._given_back
-        if not waiting:
+        if not waiting or (ended != last and waiting < WAITING_MOST):  # more end right now
             return False
         # A collection takes longer the more sessions are alive: it has to be short and worth it, or to disturb nobody.
         alive = self._alive()
-        return alive < min(waiting, ALIVE_MOST) or (ended == last and not self._is_busy())
+        return alive < min(waiting, ALIVE_MOST) or not self._is_busy()
 
     def _ended(self) -> int:
         return sum(registry.ended_count for registry in self._registries)
