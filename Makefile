@@ -20,7 +20,7 @@ lint:
 bench:
 	scripts/bench $(ARGS)
 
-# Other projects' example apps on their server and on hotshoe (PEERS= is the folder with their checkouts, ARGS= names some).
+# Other projects' tests and example apps on hotshoe (PEERS= is the folder with their checkouts, ARGS= names some).
 peers:
 	scripts/peers $(PEERS) $(ARGS)
 

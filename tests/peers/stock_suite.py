@@ -28,8 +28,9 @@ _SAME = {
 _UNLIKE = {"allow_websocket_origin": "allow_websocket_origin", "websocket_max_message_size_bytes":
            "websocket_max_message_size", "xsrf_cookies": "enable_xsrf_cookies", "ico_path": "ico_path",
            "index": "index"}
-_MEANINGLESS = {"cookie_path", "extra_websocket_origins", "absolute_url", "auth_provider", "extra_patterns", "num_procs",
-                "io_loop", "secret_key", "sign_sessions", "generate_session_ids", "use_index", "redirect_root"}
+_MEANINGLESS = {"cookie_path", "extra_websocket_origins", "absolute_url", "auth_provider", "extra_patterns",
+                "num_procs", "io_loop", "secret_key", "sign_sessions", "generate_session_ids", "use_index",
+                "redirect_root"}
 
 
 def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,3 +128,14 @@ def _start(self: Any, args: Any, *rest: Any, **named: Any) -> None:
 
 
 subprocess.Popen.__init__ = _start  # type: ignore[method-assign]
+
+_exit = subprocess.Popen.__exit__
+
+
+def _leave(self: Any, kind: Any, *rest: Any) -> None:
+    if kind is not None:
+        self.kill()  # a test that fails waits for its server, for ever
+    _exit(self, kind, *rest)
+
+
+subprocess.Popen.__exit__ = _leave  # type: ignore[method-assign]
