@@ -222,7 +222,7 @@ class Settings:
         None, "Where the proxy logs a user out: a URL, or a path of its host.", Group.LOGIN, metavar="URL",
         check=check_place)
     max_sessions: int = setting(
-        0, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit, as do "
+        10_000, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit, as do "
         "the zeros of other limits.", Group.LIMITS, metavar="N", least=0)
     max_sessions_per_user: int = setting(
         200, "Most sessions at once of one user who has logged in.", Group.LIMITS, metavar="N", least=0)
