@@ -111,8 +111,9 @@ class ThreadPool:
 
     def _look(self, begun: int) -> None:
         with self._mutex:
-            if self._begun == begun:  # all threads are in something long
-                for _ in range(min(len(self._waiting), self._most - self._count)):
+            if self._begun == begun:  # all threads are in something long, or the machine is busy with something else
+                some = max(1, self._count // 2)
+                for _ in range(min(some, len(self._waiting), self._most - self._count)):
                     self._grow()
             self._looks = bool(self._waiting) and self._count < self._most and not self._closed
         if self._looks:
