@@ -119,6 +119,11 @@ PANEL = (
         "`reuse_sessions` is done by Panel's own page handler",
         ("test_server.py::test_server_reuse_sessions*",)),
     Shortfall(
+        "Panel's admin page, its autoreload and its pool for the loop belong to its own server",
+        ("test_server.py::test_threaded_server_stop_runs_unload_hook",
+         "test_server.py::test_threaded_server_stops_when_autoreload_failed",
+         "test_server.py::test_server_thread_pool_is_loop_default_executor"), "1.10"),
+    Shortfall(
         "style sheets of components stand in the list of what the page loads, not in a tag of their own",
         ("test_server.py::test_server_component_css_with*",)),
     Shortfall(

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import time
 import weakref
+from typing import Any
 
 import pytest
 from bokeh.document import Document, without_document_lock
@@ -106,6 +107,15 @@ async def test_a_stream_after_its_data_is_not_told_twice(open_session: Open, att
     (event,) = content["events"]
     data = event.get("new", event.get("data"))
     assert dict(data["entries"])["x"] == [10, 20, 30]
+
+
+async def test_the_loop_of_the_app_is_tornados(open_session: Open) -> None:
+    session = await open_session(add_div)
+    io_loop: Any = session.context.server_context.application_context.io_loop
+    assert io_loop.asyncio_loop is asyncio.get_running_loop()
+    called = asyncio.Event()
+    await asyncio.to_thread(io_loop.add_callback, called.set)
+    await asyncio.wait_for(called.wait(), 10)
 
 
 async def test_expiration_is_blocked_and_unblocked(open_session: Open, registries: list[Registry]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bokeh.document import Document
@@ -13,6 +15,8 @@ from ..errors import SessionGone
 from ..panel_seams import StockSession, request_class
 
 if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
     from .registry import Registry
     from .session import Session
 
@@ -39,10 +43,23 @@ class SessionRequest:
 class ApplicationContext:
     """An app as its own code sees it."""
 
-    def __init__(self, url: str, io_loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.url = url
         self._url = url  # the name that Panel's Application reads
-        self.io_loop = io_loop
+        self._loop = loop
+
+    @cached_property
+    def io_loop(self) -> IOLoop:
+        """The server's loop as Tornado's ``IOLoop``: threads of the app's own call its ``add_callback``."""
+        # Whatever thread asks, it is the loop of one that has none of its own.
+        with ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(self._loop,)) as thread:
+            return thread.submit(_current_io_loop).result()
+
+
+def _current_io_loop() -> IOLoop:
+    from tornado.ioloop import IOLoop  # nothing else of a session needs it
+
+    return IOLoop.current()
 
 
 class ServerContext:
