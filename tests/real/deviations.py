@@ -216,6 +216,8 @@ ELSEWHERE: dict[str, str] = {
         "real/test_isolation.py::test_only_the_last_of_the_changes_that_wait_is_applied",
     "session ids and tokens of somebody else's making":
         "web/test_session_ids.py::test_nobody_else_creates_a_session_under_an_id_of_their_own",
+    "`with_locked_document` in `on_session_destroyed`":
+        "sessions/test_registry.py::test_a_destroyed_hook_may_lock_the_document_a_last_time",
     "the server stops": "real/test_hooks.py::test_a_signal_closes_sockets_and_runs_the_hooks",
 }
 """Rows of the docs that no question can show, and the test that proves each."""

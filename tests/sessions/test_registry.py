@@ -172,6 +172,22 @@ async def test_a_failing_hook_stops_nothing(make_registry: MakeRegistry, caplog:
     assert caplog.text.count("hook failed") >= 2
 
 
+async def test_a_destroyed_hook_may_lock_the_document_a_last_time(make_registry: MakeRegistry) -> None:
+    texts: list[str] = []
+
+    async def keep(document: Document) -> None:
+        texts.extend(root.text for root in document.roots if isinstance(root, Div))
+
+    async def destroyed(context: Any) -> None:
+        assert context.destroyed
+        await context.with_locked_document(keep)
+
+    registry = make_registry(empty, Hooks(session_destroyed=destroyed))
+    await registry.open("a", Request(), {})
+    await registry.close(grace_s=10)
+    assert texts == ["here"]
+
+
 @pytest.mark.parametrize("pool", [8], indirect=True)
 async def test_a_stuck_callback_does_not_keep_the_server_from_stopping(make_registry: MakeRegistry) -> None:
     destroyed = threading.Event()
