@@ -20,7 +20,7 @@ SOURCES = Path(hotshoe.__file__).parent
 BANNED = re.compile(r"bokeh\.(server|client|protocol|application|command)(\.\w+)*")
 
 # Names that may stand in a string. `sys.modules.get` imports nothing: an app or Panel has imported it, or it is None.
-LOOKED_UP = {("panel_seams.py", "bokeh.server.contexts")}
+LOOKED_UP = {("panel_seams/stock_session.py", "bokeh.server.contexts")}
 
 
 def banned_names(tree: ast.AST) -> Iterator[str]:
