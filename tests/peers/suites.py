@@ -152,8 +152,12 @@ def main() -> int:
     checkout = arguments.folder.resolve() / "bokeh"
     if not (checkout / "tests/unit").is_dir():
         parser.error(f"{checkout} is no checkout of bokeh: give the folder that holds one")
+    suites = (bokeh_suite(checkout), panel_suite())
+    known = {file.name for suite in suites for file in suite.files}
+    if unknown := set(arguments.names) - known:
+        parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(sorted(known))}")
     ok = True
-    for suite in (bokeh_suite(checkout), panel_suite()):
+    for suite in suites:
         files = tuple(file for file in suite.files if not arguments.names or file.name in arguments.names)
         if files:
             ok &= attend(replace(suite, files=files))
