@@ -229,6 +229,25 @@ def test_a_switch_of_bokehs_that_says_neither(variable: str, message: str, tmp_p
         assert process.log == f"ERROR: {message}\n"
 
 
+@pytest.mark.real
+@pytest.mark.parametrize("command", ["serve", "json", "html", "static"])
+def test_a_level_that_bokehjs_does_not_know(command: str, tmp_path: Path) -> None:
+    (tmp_path / "data.py").write_text(APP)
+    files = [] if command == "static" else ["data.py"]
+    with hotshoe(command, *files, cwd=tmp_path, environ={"BOKEH_LOG_LEVEL": "loud"}) as process:
+        assert process.finish() == 1
+        assert process.log.startswith("ERROR: bokeh's BOKEH_LOG_LEVEL: Unknown log level 'loud'")
+        assert process.log.count("\n") == 1
+
+
+@pytest.mark.real
+def test_a_no_is_not_warned_of_as_a_yes(tmp_path: Path) -> None:
+    (tmp_path / "data.py").write_text(APP)
+    with hotshoe("json", "data.py", cwd=tmp_path, environ={"BOKEH_SIGN_SESSIONS": "no"}) as process:
+        assert process.finish() == 0
+        assert "BOKEH_SECRET_KEY" not in process.log
+
+
 ELSEWHERE = {
     "BOKEH_BROWSER": "cli/test_serve.py::test_show_opens_each_app",
     "BOKEH_COMPRESSION_LEVEL": "cli/test_environment.py::test_what_exports_read",

@@ -87,7 +87,6 @@ def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as caught:
         parse(arguments, {})
     assert caught.value.code == 2
-    usage, error = capsys.readouterr().err.splitlines()
-    assert usage == "usage: hotshoe serve [FILE ...] [options] [--args ...]"
+    [error] = capsys.readouterr().err.splitlines()
     assert error.startswith(f"hotshoe serve: error: {message}")
     assert error.endswith("(see hotshoe serve --help)")

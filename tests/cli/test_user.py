@@ -105,15 +105,22 @@ def test_mistakes_are_told_in_a_line_and_change_nothing(
     assert Path("hotshoe.users").read_text() == before
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["add"], ["frobnicate", "ada"], ["list", "ada"], ["remove", "ada", "group"],
-    ["passwd", "ada", "--email", "a@b"], ["remove", "ada", "--password-stdin"],
+@pytest.mark.parametrize(("arguments", "words"), [
+    ([], "say what to do: add, passwd, group, remove or list"),
+    (["add"], "add needs the NAME of a user"),
+    (["frobnicate", "ada"], "'frobnicate'"),
+    (["list", "ada"], "takes no name"),
+    (["remove", "ada", "group"], "takes no groups"),
+    (["passwd", "ada", "--email", "a@b"], "takes no --email"),
+    (["remove", "ada", "--password-stdin"], "needs no password"),
 ])
-def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main(["user", *arguments])
     assert raised.value.code == 2
-    assert "hotshoe user: error: " in capsys.readouterr().err
+    [error] = capsys.readouterr().err.splitlines()
+    assert error.startswith("hotshoe user: error: ")
+    assert words in error
 
 
 def test_a_file_of_somebody_else(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

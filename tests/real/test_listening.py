@@ -67,6 +67,7 @@ def test_a_unix_socket(app: Path, tmp_path: Path) -> None:
         dead.bind(str(path))
     arguments = ("serve", "app.py", "--unix-socket", "a.sock")
     with hotshoe(*arguments, "--unix-socket-mode", "660", cwd=tmp_path) as command:
+        command.wait_for("Listening on the Unix socket a.sock")
         command.wait_for(READY)
         assert "running at" not in command.log
         assert stat.S_IMODE(path.stat().st_mode) == 0o660

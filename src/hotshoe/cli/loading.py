@@ -75,6 +75,10 @@ def _check_bokehs_own() -> None:
                 setting()
         except ValueError as error:
             raise ConfigError(f"bokeh's {setting.env_var}: {error}") from error
+    try:
+        import bokeh.resources  # noqa: F401  looks at the one that is left when it is imported
+    except ValueError as error:
+        raise ConfigError(f"bokeh's BOKEH_LOG_LEVEL: {error}") from error
 
 
 def _warn_of_unknown(file: BokehFile) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import __version__
-from ..errors import UserError
-from .commands import COMMANDS, Chapter
+from ..errors import ConfigError, UserError
+from .commands import COMMANDS, Chapter, Module
 
 _EXAMPLES = """\
 Examples
@@ -42,12 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if first not in COMMANDS:
         print(_unknown(first), file=sys.stderr)
         return 2
-    return _run(first, rest)
+    with warnings.catch_warnings():
+        # When bokeh is imported it takes BOKEH_SIGN_SESSIONS=no for a yes. Where a key is needed, we say so ourselves.
+        warnings.filterwarnings("ignore", "BOKEH_SECRET_KEY must be set", UserWarning)
+        return _run(first, rest)
 
 
 def _run(name: str, arguments: Sequence[str]) -> int:
     try:
-        return COMMANDS[name].module.run(arguments, os.environ)
+        return _module(name).run(arguments, os.environ)
     except UserError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
@@ -56,6 +60,14 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # whoever read it has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _module(name: str) -> Module:
+    try:
+        return COMMANDS[name].module
+    except ValueError as error:  # bokeh asks some variables when it is imported
+        meant = [key for key, value in os.environ.items() if key.startswith("BOKEH_") and f"'{value}'" in str(error)]
+        raise ConfigError(f"bokeh's {' or '.join(meant) or 'variables'}: {error}") from error
 
 
 def _help() -> Iterator[str]:

@@ -6,7 +6,6 @@ import argparse
 import difflib
 import re
 import shutil
-import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ _UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]+)")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are two lines, and whose options can stand between and after the files."""
+    """A parser whose errors are one line, and whose options can stand between and after the files."""
 
     def __init__(self, prog: str, usage: str, description: str, epilog: str = "") -> None:
         super().__init__(prog=prog, usage=usage, description=description, epilog=epilog, formatter_class=_Formatter,
@@ -38,7 +37,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end with status 2."""
-        self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: error: {message}{self._hint(message)} (see {self.prog} --help)\n")
 
     def _hint(self, message: str) -> str:

@@ -110,6 +110,8 @@ def _started(server: Server) -> None:
     urls = sorted(server.urls)
     for url in urls:
         _log.info("Bokeh app running at: %s", url)
+    if server.settings.unix_socket:
+        _log.info("Listening on the Unix socket %s", server.settings.unix_socket)
     _log.info("Starting Bokeh server with process id: %d", os.getpid())
     if server.settings.show:
         threading.Thread(target=_show, args=(urls,), name="hotshoe-show", daemon=True).start()

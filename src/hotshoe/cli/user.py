@@ -55,7 +55,8 @@ def make_parser() -> Parser:
         description="The users of hotshoe serve --auth basic. add makes one and asks for a password; passwd asks for "
                     "another one, which ends the user's logins; group sets the groups, none if none is given; remove "
                     "takes a user away; list shows all. A server that runs sees each change at once.")
-    parser.add_argument("action", choices=_ACTIONS, metavar="ACTION", help="add, passwd, group, remove or list")
+    parser.add_argument("action", nargs="?", choices=_ACTIONS, metavar="ACTION",
+                        help="add, passwd, group, remove or list")
     parser.add_argument("name", nargs="?", metavar="NAME", help="Name of the user")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="Groups of the user, with add and group")
     parser.add_argument("--email", metavar="ADDRESS", default="", help="E-mail address, with add")
@@ -67,6 +68,8 @@ def make_parser() -> Parser:
 
 def _checked(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
     values = parser.parse_intermixed_args(arguments)
+    if values.action is None:
+        parser.error("say what to do: add, passwd, group, remove or list")
     if values.action != "list" and values.name is None:
         parser.error(f"{values.action} needs the NAME of a user")
     if values.action == "list" and values.name is not None:
