@@ -244,6 +244,19 @@ async def test_a_session_is_its_user_s(site: Site) -> None:
     assert await _status(site, "/b/ws", token, as_("alice")) == 200
 
 
+async def test_what_process_request_returned_for_somebody_else(make_site: MakeSite, known: Known) -> None:
+    """The session has ended, but its token could still make one."""
+    site = make_site("/b", guard=Guard(auth=known), session_ids="auto")
+    site.host.payload = {"role": "admin"}
+    token = token_in(await site.get("/b", headers=as_("alice")))
+    site.host.live.clear()
+    assert await _status(site, "/b/ws", token, as_("bob")) == 200
+    assert site.host.wishes[-1].payload is None
+    site.host.live.clear()
+    assert await _status(site, "/b/ws", token, as_("alice")) == 200
+    assert site.host.wishes[-1].payload == {"arguments": {}, "role": "admin"}
+
+
 async def test_a_logout_closes_the_user_s_sockets_and_nobody_else_s(site: Site) -> None:
     peers = []
     for name in ("alice", "alice", "bob"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 from tests.web.conftest import MakeSite
 from tests.web.hosting import Peer, Site
 
 from hotshoe.apps.request import Request
-from hotshoe.tokens import new_session_id
-from hotshoe.web.parking import Parking
+from hotshoe.tokens import new_session_id, read
+from hotshoe.web.parking import MAX_BYTES, Parking
 from hotshoe.web.tickets import LONG_CHARS, Mode, Tickets
 
 LARGE = {"user": {"name": "ann", "roles": [f"role {number}" for number in range(3000)]}}
@@ -71,3 +73,26 @@ def test_the_oldest_and_the_expired_make_room() -> None:
     assert parking.find("large") is None
     parking.park("s9", {"n": 9}, 100)
     assert parking.find("s9") == {"n": 9}
+
+
+async def test_apps_with_sessions_of_the_same_id(make_site: MakeSite) -> None:
+    site = make_site("/a", "/b", session_ids="auto")
+    site.host.payload = {**LARGE, "of": "a"}
+    token = (await site.get("/a")).text.removeprefix("<html>").removesuffix("</html>")
+    session_id = read(token).session_id
+    site.host.payload = {**LARGE, "of": "b"}
+    await site.get(f"/b?bokeh-session-id={session_id}")
+    site.host.live.clear()
+    await knock(site, token)
+    payload = site.host.wishes[-1].payload
+    assert payload is not None
+    assert payload["of"] == "a"
+
+
+def test_what_can_be_deflated_takes_its_whole_place() -> None:
+    tickets = Tickets([b"k" * 40], Mode.AUTO)
+    ids = [new_session_id(key=b"k" * 40) for _ in range(MAX_BYTES // 900_000 + 1)]
+    payload = {"names": secrets.token_hex(2000), "text": " " * 900_000}
+    tokens = [tickets.mint(session_id, Request(), payload) for session_id in ids]
+    assert tickets.of_token(tokens[0]).lost
+    assert not tickets.of_token(tokens[-1]).lost

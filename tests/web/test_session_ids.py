@@ -127,6 +127,39 @@ async def test_a_replaced_key_still_verifies(make_site: MakeSite) -> None:
     assert stock.check_session_id_signature(ID(fresh.session_id), secret_key=KEY.encode(), signed=True)
 
 
+@pytest.mark.parametrize("mode", ["auto", "signed"])
+async def test_a_page_under_an_id_of_the_replaced_key(make_site: MakeSite, mode: str) -> None:
+    site = make_site("/a", session_ids=mode, secret_key=KEY, old_secret_keys=[OLD_KEY])
+    old = new_session_id(key=OLD_KEY.encode())
+    await join(site, await page_token(site, f"/a?bokeh-session-id={old}"), client=REMOTE)
+
+
+async def test_process_request_can_not_be_left_out(make_site: MakeSite) -> None:
+    """With an id of ours in a token of one's own making."""
+    site = auto(make_site)
+    stolen = read(await page_token(site), key=KEY.encode()).session_id
+    site.host.live.clear()
+    for client in (REMOTE, LOCAL):
+        await join(site, token_of(stolen, role="admin"), client=client)
+        assert site.host.wishes[-1].payload is None
+        site.host.live.clear()
+    assert (await site.get(f"/a?bokeh-token={token_of(stolen)}")).status_code == 200
+    assert site.host.wishes[-1].payload is None
+
+
+async def test_what_one_app_s_process_request_returned_is_nothing_to_another(make_site: MakeSite) -> None:
+    site = make_site("/a", "/b", session_ids="auto", secret_key=KEY)
+    site.host.payload = {"role": "admin"}
+    token = await page_token(site, "/b?x=1")
+    await join(site, token, client=REMOTE)
+    wish = site.host.wishes[-1]
+    assert (wish.app, wish.payload) == ("/a", None)
+    assert dict(wish.request.arguments) == {"x": [b"1"]}
+    site.host.live.clear()
+    await (await site.get(f"/b?bokeh-token={token}")).aread()
+    assert site.host.wishes[-1].payload == {"arguments": {"x": [b"1"]}, "role": "admin"}
+
+
 async def test_an_expired_token_creates_nothing(make_site: MakeSite) -> None:
     site = auto(make_site)
     session_id = new_session_id(key=KEY.encode())

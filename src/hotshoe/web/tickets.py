@@ -6,6 +6,7 @@ whoever would have to create the session.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from .requests import last
 
 LONG_CHARS = 1024
 """A token that is longer leaves what ``process_request`` returned on the server."""
+
+_BEARER = "_hotshoe_bearer"
+"""Who shall show a token, and at which app."""
 
 _UNSIGNED = ("This session id is not signed by the server, so it can't create a session: give this program the "
              "server's BOKEH_SECRET_KEY, or start the server with --session-ids=unsigned")
@@ -50,7 +54,9 @@ class Ticket:
     brought: bool = False
     """The id is of the other side's own making: but for a script on this machine it only joins a session that lives."""
     lost: bool = False
-    """What ``process_request`` returned is not to be had any more."""
+    """What ``process_request`` returned is not to be had, or can't be believed: it has to be asked again."""
+    bearer: str | None = None
+    """Who shall show the token, at which app, if it says so: of others, ``process_request`` has not seen a request."""
 
     @contextmanager
     def joining(self) -> Iterator[None]:
@@ -101,10 +107,11 @@ class Tickets:
         if is_ours:
             return self._with_parked(text, token, expired)
         brought = not self._is_signed(token.session_id)
-        return Ticket(token.session_id, text, {}, expired, brought)
+        # Whoever has an id of ours could else leave out process_request, and whom it turns away.
+        return Ticket(token.session_id, text, {}, expired, brought, lost=not brought)
 
     def mint(self, session_id: str, request: Request, payload: Mapping[str, Any],
-             headers: Mapping[str, str] | None = None) -> str:
+             headers: Mapping[str, str] | None = None, *, bearer: str | None = None) -> str:
         """A token for a page: it carries what the page's socket can't bring again, so that it stays short.
 
         Those are the arguments, the ``headers`` that an embedder has set and the payload of ``process_request``.
@@ -113,10 +120,14 @@ class Tickets:
         carried: dict[str, Any] = {"arguments": dict(request.arguments)}
         if headers:
             carried["headers"] = dict(headers)
+        if self.keys and bearer is not None:
+            carried[_BEARER] = bearer
+        else:
+            bearer = None  # nothing would prove it
         text = self._mint(session_id, {**carried, **payload})
         if len(text) <= LONG_CHARS or not payload:
             return text
-        self.parking.park(session_id, payload, len(text))
+        self.parking.park(_place(session_id, bearer), payload, _size(payload))
         return self._mint(session_id, {**carried, MARK: True})
 
     def _mint(self, session_id: str, payload: Mapping[str, Any]) -> str:
@@ -137,16 +148,22 @@ class Tickets:
                 if not any(is_signed_by(text, key) for key in self.keys):
                     raise TokenError("token has a wrong signature", reason="forged")
                 return read(text), True  # its id may be one that a script brought
-        signing = next((key for key in self.keys if is_signed_by(text, key)), self._key)
-        return read(text, key=signing), True
+        if not any(is_signed_by(text, key) for key in self.keys):
+            raise TokenError("token has a wrong signature", reason="forged")
+        token = read(text)
+        if not self._is_signed(token.session_id):  # perhaps with a key that was replaced since
+            raise TokenError("session id has a wrong signature", reason="forged")
+        return token, True
 
     def _with_parked(self, text: str, token: Token, expired: bool) -> Ticket:
         payload = dict(token.payload)
+        bearer = payload.pop(_BEARER, None)
         if MARK not in payload:
-            return Ticket(token.session_id, text, payload, expired)
+            return Ticket(token.session_id, text, payload, expired, bearer=bearer)
         del payload[MARK]
-        parked = self.parking.find(token.session_id)
-        return Ticket(token.session_id, text, {**payload, **(parked or {})}, expired, lost=parked is None)
+        parked = self.parking.find(_place(token.session_id, bearer))
+        payload |= parked or {}
+        return Ticket(token.session_id, text, payload, expired, lost=parked is None, bearer=bearer)
 
     def _new_id(self) -> str:
         if self.mode is Mode.EXTERNAL:
@@ -163,3 +180,18 @@ class Tickets:
 
     def _is_signed(self, session_id: str) -> bool:
         return any(check_session_id(session_id, key) for key in self.keys)
+
+
+def bearer_of(app: str, user: str | None) -> str:
+    """What stands for a user at an app."""
+    return hashlib.sha256(f"{app}\n{user or ''}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _place(session_id: str, bearer: str | None) -> str:
+    """Where the payload waits: two apps can have sessions with the same id."""
+    return f"{bearer} {session_id}"
+
+
+def _size(payload: Mapping[str, Any]) -> int:
+    """About how much memory it takes: deflated, as in a token, it can be a thousand times smaller."""
+    return len(repr(dict(payload)))

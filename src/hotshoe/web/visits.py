@@ -13,7 +13,7 @@ from .answers import Scope
 from .disclosure import Disclosure
 from .mishaps import logged
 from .requests import arguments_of, header, is_local_script, request_of, with_payload
-from .tickets import Ticket, Tickets
+from .tickets import Ticket, Tickets, bearer_of
 
 
 class Visits:
@@ -72,15 +72,18 @@ class Visits:
             raise AccessError("This session belongs to another user")
 
     async def _create(self, scope: Scope, app: str, ticket: Ticket) -> None:
-        request = self._disclosure.limit(with_payload(request_of(scope), ticket.payload or {}))
-        payload = None if ticket.lost else ticket.payload
-        await self._host.open(OpenRequest(app, request, ticket.session_id, payload))
+        carried, is_lost = ticket.payload or {}, ticket.lost
+        if ticket.bearer not in (None, bearer_of(app, user_name(scope.get("user")))):
+            carried, is_lost = {"arguments": carried.get("arguments")}, True
+        request = self._disclosure.limit(with_payload(request_of(scope), carried))
+        await self._host.open(OpenRequest(app, request, ticket.session_id, None if is_lost else carried))
 
     def _mint(self, app: AppInfo, ticket: Ticket, request: Request, payload: Mapping[str, Any],
               headers: Mapping[str, str] | None) -> str:
+        bearer = bearer_of(app.url, user_name(request.user))
         # What the app does not get to see is nothing that the browser should read, either.
         seen = {name: value for name, value in (headers or {}).items() if name in request.headers}
         try:
-            return self._tickets.mint(ticket.session_id, request, payload, seen)
+            return self._tickets.mint(ticket.session_id, request, payload, seen, bearer=bearer)
         except (TypeError, ValueError) as error:
             raise BuildError(app.url, logged(f"A token for {app.url}")) from error
