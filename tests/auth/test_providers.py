@@ -11,7 +11,6 @@ from tests.auth.browser import app_of, browser
 from tests.auth.oidc_provider import CLIENT_ID, CLIENT_SECRET, running
 from tests.auth.test_oidc import log_in
 
-from hotshoe.auth import needing
 from hotshoe.auth.providers import provider_of
 from hotshoe.cli.main import main
 from hotshoe.config import Settings
@@ -122,9 +121,9 @@ async def test_every_setting_of_oidc_has_its_effect() -> None:
 
 
 def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(needing, "find_spec", lambda name: None if name in ("argon2", "joserfc") else object())
+    monkeypatch.setattr("hotshoe.extras.find_spec", lambda name: None if name in ("argon2", "joserfc") else object())
     for given, library in ((dict[str, Any](auth="basic"), "argon2"), (OIDC, "joserfc"), (JWT, "joserfc")):
-        with pytest.raises(ConfigError, match=rf"needs {library}: pip install hotshoe\[auth\]$"):
+        with pytest.raises(ConfigError, match=rf"needs {library}: pip install 'hotshoe\[auth\]'$"):
             provider_of(Settings(**given), keys=KEYS)
 
 

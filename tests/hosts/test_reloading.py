@@ -255,7 +255,7 @@ async def test_stopping_leaves_no_task(make: Make, tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("hotshoe.extras.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'hotshoe\[dev\]'"):
         load_apps(None, Settings(dev=True))
     assert load_apps(None, Settings())[1] is None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import os
 import re
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 
@@ -78,7 +76,7 @@ async def test_what_fails_does_not_end_it(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_without_psutil_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", partial(lambda *names: None))
+    monkeypatch.setattr("hotshoe.extras.find_spec", lambda name: None)
     Usage(Settings(), statistics)
-    with pytest.raises(ConfigError, match=r"--mem-log-frequency needs the package psutil: pip install 'hotshoe\[mem"):
+    with pytest.raises(ConfigError, match=r"--mem-log-frequency needs psutil: pip install 'hotshoe\[mem"):
         Usage(Settings(mem_log_frequency_milliseconds=1000), statistics)

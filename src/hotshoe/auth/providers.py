@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..config import Settings
 from ..config.login_checks import check_provider_url
 from ..errors import ConfigError
-from .needing import need
+from ..extras import need
 from .provider import Provider
 from .user import User
 
@@ -39,7 +39,7 @@ def provider_of(settings: Settings, *, keys: Sequence[bytes],
 
 
 def _basic(settings: Settings, keys: Sequence[bytes], on_logout: Callable[[User], None]) -> Provider:
-    need("--auth basic", "argon2", "itsdangerous")
+    need("--auth basic", "auth", "argon2", "itsdangerous")
     from .basic import BasicLogin
 
     return BasicLogin(Path(settings.users_file), keys=keys, lifetime_s=settings.login_lifetime,
@@ -47,7 +47,7 @@ def _basic(settings: Settings, keys: Sequence[bytes], on_logout: Callable[[User]
 
 
 def _oidc(settings: Settings, keys: Sequence[bytes], on_logout: Callable[[User], None]) -> Provider:
-    need("--auth oidc", "authlib", "httpx", "itsdangerous", "joserfc")
+    need("--auth oidc", "auth", "authlib", "httpx", "itsdangerous", "joserfc")
     from .fetching import Fetcher
     from .github import GitHubPeer
     from .oidc import OidcLogin
@@ -98,7 +98,7 @@ def _header(settings: Settings) -> Provider:
 
 
 def _jwt(settings: Settings) -> Jwt:
-    need("--auth-header-jwt", "httpx", "joserfc")
+    need("--auth-header-jwt", "auth", "httpx", "joserfc")
     from .fetching import Fetcher
     from .header import Jwt
     from .jwts import FileKeys, Keys, RemoteKeys, Verifier

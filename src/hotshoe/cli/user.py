@@ -23,10 +23,10 @@ _MOST_CHARACTERS = 4096
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what the arguments say. Returns the exit status; raises ``UserError`` for a mistake in them."""
-    from ..auth.needing import need
+    from ..extras import need
 
     values = _checked(make_parser(), arguments)
-    need("hotshoe user", "argon2")
+    need("hotshoe user", "auth", "argon2")
     from ..auth.users_file import UsersFile
 
     path = _path(values, environ)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import secrets
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 from ..apps import App, Reload, Sources, load_all
 from ..config import Settings
-from ..errors import ConfigError
+from ..extras import need
 
 log = logging.getLogger("hotshoe.dev")
 
@@ -130,7 +129,6 @@ def load_apps(targets: Any, settings: Settings) -> tuple[Mapping[str, App], Sour
     """
     if not settings.dev:
         return load_all(targets, argv=settings.args), None
-    if importlib.util.find_spec("watchfiles") is None:
-        raise ConfigError("--dev needs the package watchfiles: pip install 'hotshoe[dev]'")
+    need("--dev", "dev", "watchfiles")
     sources = Sources(targets, argv=settings.args, watched=settings.watch)
     return sources.apps, sources

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib.util
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from bokeh.document import Document
 from bokeh.model import Model
 
 from ..config import Settings
-from ..errors import ConfigError
+from ..extras import need
 from ..sessions import Session
 from .host import Statistics
 
@@ -33,8 +32,8 @@ class Usage:
         self._stats_every_s = settings.stats_log_frequency_milliseconds / 1000
         self._memory_every_s = settings.mem_log_frequency_milliseconds / 1000
         self._statistics = statistics
-        if self._memory_every_s and importlib.util.find_spec("psutil") is None:
-            raise ConfigError("--mem-log-frequency needs the package psutil: pip install 'hotshoe[memory]'")
+        if self._memory_every_s:
+            need("--mem-log-frequency", "memory", "psutil")
 
     async def run(self) -> None:
         """Log until cancelled."""
