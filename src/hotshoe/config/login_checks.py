@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from ..loopback import is_local_host
 
 
 def check_issuer(text: str) -> str | None:
@@ -21,16 +22,9 @@ def check_provider_url(text: str) -> str | None:
         return f"{text!r} is not a URL"
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\\]", text):
         return f"{text!r} is not a URL like https://login.example.org"
-    if parts.scheme == "http" and not _is_local(parts.hostname):
+    if parts.scheme == "http" and not is_local_host(parts.hostname):
         return f"{text!r} is not https: whoever listens on the way could log in as anybody"
     return None
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def check_redirect_url(text: str) -> str | None:

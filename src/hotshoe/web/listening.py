@@ -8,9 +8,9 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from hotshoe.errors import BindError
+from hotshoe.loopback import is_loopback
 
 BACKLOG = 2048
 ANY_IPV4 = "0.0.0.0"  # noqa: S104 - every interface is what bokeh serve listens on by default
@@ -30,7 +30,7 @@ class Listeners:
     @property
     def are_local(self) -> bool:
         """Whether only this machine reaches them."""
-        return self.remove is not None or all(map(_is_loopback, self.sockets))
+        return self.remove is not None or all(is_loopback(sock.getsockname()[0]) for sock in self.sockets)
 
     def close(self) -> None:
         """Close those that no server has closed yet."""
@@ -38,10 +38,6 @@ class Listeners:
             self.remove()
         for sock in self.sockets:
             sock.close()
-
-
-def _is_loopback(sock: socket.socket) -> bool:
-    return ip_address(sock.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def listen(address: str | None, port: int) -> Listeners:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from ..loopback import is_local_host
 from .requests import Scope, header
 
 _log = logging.getLogger(__name__)
@@ -86,13 +86,7 @@ def misnamed(scope: Scope) -> str:
 def is_local_name(host: str) -> bool:
     """Whether a ``Host`` names this machine to itself: ``localhost``, a name below it, or a loopback address."""
     name, _ = _split(host.strip().lower())
-    name = name.removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return is_local_host(name.removesuffix(".").strip("[]"))
 
 
 def same_origin(origin: str, host: str | None) -> bool:

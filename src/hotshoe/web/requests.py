@@ -6,13 +6,13 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import cookie_parser
 
 from ..apps.request import Request
+from ..loopback import is_loopback
 from .proxies import client_is_known
 
 Scope = Mapping[str, Any]
@@ -20,9 +20,9 @@ Scope = Mapping[str, Any]
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _NOT_OF_SCRIPTS = frozenset({b"origin", b"forwarded", b"via", b"x-real-ip", b"x-scheme"})
 LOGOUT_URL = "hotshoe.logout_url"
+"""The key of a scope whose user can log out."""
 OWN_COOKIES = "hotshoe_"
 """What the names of the cookies of logins begin with (``auth/sealing.py``)."""
-"""The key of a scope whose user can log out."""
 _SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token"})
 
 
@@ -114,17 +114,8 @@ def is_local_script(scope: Scope) -> bool:
     A browser names its origin in every websocket's handshake; a script with ``bokeh.client`` names none.
     """
     client = scope.get("client")
-    return client is not None and _is_loopback(client[0]) and not any(
+    return client is not None and is_loopback(client[0]) and not any(
         name in _NOT_OF_SCRIPTS or name.startswith(b"x-forwarded") for name, _ in scope["headers"])
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_loopback
 
 
 def with_payload(request: Request, payload: Mapping[str, Any]) -> Request:
