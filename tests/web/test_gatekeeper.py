@@ -129,6 +129,14 @@ async def test_what_is_open_to_all(site: Site, path: str) -> None:
     assert (await site.get(path)).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["own.txt", "no.txt", "../main.py", "../no.py", "../../../../../../../../../etc/hosts",
+                                  "extensions/no/no.js", "js/no.js", "js/../../bokeh"])
+async def test_who_is_not_let_in_does_not_find_out_which_files_there_are(site: Site, path: str) -> None:
+    """Neither in an app's folder nor around it."""
+    answer = await site.get(f"/a/static/{path.replace('..', '%2e%2e')}")
+    assert answer.status_code == 401
+
+
 async def test_a_preflight_needs_no_login(site: Site) -> None:
     answer = await site.request("OPTIONS", "/a/autoload.js")
     assert answer.status_code == 200

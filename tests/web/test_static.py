@@ -239,6 +239,13 @@ async def test_paths_that_are_refused(files: StaticFiles, root: Path, relative: 
     assert str(status).encode() in reply.body
 
 
+async def test_a_file_is_kept_once_however_its_path_is_written(files: StaticFiles, root: Path) -> None:
+    for relative in ("js/app.js", "./js//app.js", "js/./././app.js", "//js/app.js"):
+        assert (await ask(files, root, relative)).status == 200
+    assert len(files._entries) == 1
+    assert (await ask(files, root, "js/app.js/")).status == 404
+
+
 async def test_links_may_not_leave_the_folder(files: StaticFiles, root: Path, tmp_path: Path) -> None:
     (root / "inside.js").symlink_to(root / "js" / "app.js")
     (root / "outside.txt").symlink_to(tmp_path / "secret.txt")

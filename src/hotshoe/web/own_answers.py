@@ -17,6 +17,7 @@ from . import answers, own_pages
 from .answers import NO_STORE, Answer, Scope
 from .app_answers import app_of
 from .conditions import matches
+from .files import segments
 from .gatekeeper import Gatekeeper
 from .own_index import OwnIndex
 from .requests import arguments_of, header, last
@@ -119,17 +120,23 @@ def folder_of(route: Route) -> tuple[Path, str, bool] | None:
         return picture.parent, picture.name, False
     if route.kind is not Kind.APP_STATIC:
         return None
-    own = app_of(route).static_dir
-    if own is not None and _is_file(own, route.rest):
-        return Path(own), route.rest, False
-    if route.rest.startswith("extensions/"):
-        return folder_of(Route(Kind.EXTENSION, rest=route.rest.removeprefix("extensions/")))
-    return bokehjs_dir(), route.rest, True
+    own, shared = app_of(route).static_dir, _shared(route.rest)
+    if own is None or (shared is not None and _is_file(*shared[:2]) and not _is_file(Path(own), route.rest)):
+        return shared
+    # Also what is not there: else who is not let in could find out what is.
+    return Path(own), route.rest, False
 
 
-def _is_file(root: str, relative: str) -> bool:
+def _shared(relative: str) -> tuple[Path, str, bool] | None:
+    """What every app has in its static folder."""
+    if relative.startswith("extensions/"):
+        return folder_of(Route(Kind.EXTENSION, rest=relative.removeprefix("extensions/")))
+    return bokehjs_dir(), relative, True
+
+
+def _is_file(root: Path, relative: str) -> bool:
     # Only chooses between two folders; whether the file may be served is for StaticFiles to say.
     try:
-        return Path(root, relative.lstrip("/")).is_file()
-    except (OSError, ValueError):
+        return root.joinpath(*segments(relative)).is_file()
+    except (OSError, ValueError, RequestError):
         return False

@@ -80,7 +80,8 @@ class StaticFiles:
         try:
             if scope["method"] not in ("GET", "HEAD"):
                 raise refusal(405)
-            segments(relative)
+            # One name for each file, however it is written: entries are kept by it.
+            relative = "/".join(segments(relative)) + "/" * relative.endswith("/")
             entry = await self._entry(root, relative, follow_links)
             await self._answer(scope, receive, send, entry, headers)
         except RequestError as error:
