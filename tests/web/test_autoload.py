@@ -116,6 +116,20 @@ async def test_a_script_element_sends_no_origin_and_runs_no_403(site: Site) -> N
     assert own.text.startswith("/* e ")
 
 
+@pytest.mark.parametrize("query", ["bokeh-autoload-element=e", ABSOLUTE,
+                                   "bokeh-autoload-element=e&bokeh-absolute-url=http://site.org/a"])
+@pytest.mark.parametrize("site_of_it", ["cross-site", "same-site"])
+@pytest.mark.parametrize("more", [{}, {"Referer": "http://site.org/page"}])
+async def test_a_script_element_elsewhere_gets_no_token(make_site: MakeSite, query: str, site_of_it: str,
+                                                        more: dict[str, str]) -> None:
+    """The browser sends cookies with it, unasked, and the page can read the token."""
+    asking = {"Sec-Fetch-Dest": "script", "Sec-Fetch-Site": site_of_it, **more}
+    for allowed, makes in (((), 0), (("*",), 1), (("site.org",), int("Referer" in more))):
+        site = make_site("/a", allow_websocket_origin=allowed)
+        await site.get(f"/a/autoload.js?{query}", headers=asking)
+        assert len(site.host.wishes) == makes
+
+
 @pytest.mark.parametrize("origin", ["null", "file://", "http://[", "http://site.org\"<b>", "\u00e9"])
 async def test_strange_origins(site: Site, origin: str) -> None:
     headers = {"Origin": origin, **PLAN} if origin.isascii() else {b"Origin": b"\xe9", b"Accept": b"application/json"}

@@ -15,6 +15,7 @@ from .requests import arguments_of, header, headers_of, last
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PREFLIGHT_S = 600
+_ELSEWHERE = ("cross-site", "same-site")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,11 @@ def refusal(scope: Scope, embedding: Embedding, origins: Origins) -> Notice | No
     """What to say to a page whose websocket will be refused; ``None`` if it won't be.
 
     A script in that page can't read why its websocket is refused, so it is said here, before there is a session.
-    This protects nothing: that is done where the websocket comes in.
+    The session is protected where the websocket comes in; here, only the token of a user whom a foreign page makes
+    load the script.
     """
     origin = _page_origin(scope)
-    if origin is None or not _connects_here(embedding, origin):
+    if origin is None or not (_connects_here(embedding, origin) or _is_of_another_site(scope)):
         return None
     as_socket = {**scope, "headers": [*scope["headers"], (b"origin", origin.encode("latin-1"))]}
     if origins.admit(as_socket):
@@ -106,7 +108,8 @@ def refusal(scope: Scope, embedding: Embedding, origins: Origins) -> Notice | No
     host = host_of(origin)
     if not host:
         return Notice("This server does not allow pages without an address to embed its apps.",
-                      "Browsers give none to pages that are opened from a file or stand in a sandboxed frame.")
+                      "Browsers give none to pages that are opened from a file, stand in a sandboxed frame, or hide "
+                      "it (Referrer-Policy).")
     return Notice(f"This server does not allow pages of {origin} to embed its apps.",
                   flag=f"--allow-websocket-origin={host}")
 
@@ -116,7 +119,12 @@ def _page_origin(scope: Scope) -> str | None:
     origin = header(scope, b"origin")
     if origin is not None or header(scope, b"sec-fetch-dest") != "script":
         return origin
-    return _origin_of(header(scope, b"referer") or "")
+    return _origin_of(header(scope, b"referer") or "") or ("null" if _is_of_another_site(scope) else None)
+
+
+def _is_of_another_site(scope: Scope) -> bool:
+    """Whether a script element of another origin asks, with the user's cookies: its page can read what comes."""
+    return header(scope, b"sec-fetch-dest") == "script" and header(scope, b"sec-fetch-site") in _ELSEWHERE
 
 
 def _origin_of(url: str) -> str | None:
