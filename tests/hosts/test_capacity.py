@@ -97,6 +97,7 @@ def test_an_address_that_may_be_a_proxys_has_no_limit() -> None:
 
 @pytest.mark.parametrize(("address", "network"), [
     ("198.51.100.1", "198.51.100.1"), ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"), ("testclient", "testclient"),
+    ("::ffff:198.51.100.1", "198.51.100.1"),
 ])
 def test_one_visitor_may_have_many_addresses_of_ipv6(address: str, network: str) -> None:
     assert network_of(address) == network

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from bokeh.document import Document, without_document_lock
 from bokeh.models.widgets import Slider
+from starlette.authentication import SimpleUser, UnauthenticatedUser
 
 import hotshoe
 from hotshoe import FailureInfo
 from hotshoe.apps import Request
+from hotshoe.auth import User as KnownUser
 from hotshoe.sessions import failures as failures_module
 from hotshoe.sessions.failures import (
     KINDS_MOST,
@@ -189,6 +191,13 @@ def test_dev_mode_says_all() -> None:
     (type("User", (), {"username": "ada"})(), "ada"),
     (7, "7"),
     (type("User", (), {"name": "ada"})(), "ada"),
+    (type("User", (), {"display_name": "Ada", "identity": "u7"})(), "u7"),
+    (type("User", (), {"name": "Ada", "id": 7})(), "7"),
+    (type("User", (), {"name": "?", "is_authenticated": False})(), None),
+    ({"sub": "u7", "name": "Ada", "iat": 1}, "u7"),
+    (SimpleUser("ada"), "ada"),
+    (UnauthenticatedUser(), None),
+    (KnownUser("ada", email="ada@example.org"), "ada"),
     (type("User", (), {})(), "User"),
 ])
 def test_user_name(user: Any, name: str | None) -> None:

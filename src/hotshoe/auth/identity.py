@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from ..sessions.failures import USER_NAMES
 from .user import User
 
 _log = logging.getLogger(__name__)
 
-_NAMES = ("username", "login", "user", "email", "sub", "id", "name")
-"""What may be the name of a user, the first that is there: ``name`` last, as two people may have the same."""
 _GROUPS = ("groups", "roles")
 
 
@@ -48,7 +47,7 @@ def _attributes(value: Any) -> Callable[[str], Any]:
 
 
 def _name(value: Any, get: Callable[[str], Any]) -> str:
-    if name := next(filter(None, (_text(get(name)) for name in (*_NAMES, "display_name"))), ""):
+    if name := next(filter(None, (_text(get(name)) for name in USER_NAMES)), ""):
         return name
     kind: Any = type(value)
     prints_address = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
@@ -61,7 +60,7 @@ def _name(value: Any, get: Callable[[str], Any]) -> str:
 @cache
 def _tell_nameless(kind: str) -> None:
     _log.warning("Users are objects of type %s, which have none of %s: all of them are one and the same user to "
-                 "limits, rules and logs", kind, ", ".join(_NAMES))
+                 "limits, rules and logs", kind, ", ".join(USER_NAMES))
 
 
 def _text(value: Any) -> str:

@@ -17,3 +17,8 @@ class User:
     groups: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else the provider says, as JSON data."""
+
+    @property
+    def username(self) -> str:
+        """The name, as users of other frameworks have it."""
+        return self.name

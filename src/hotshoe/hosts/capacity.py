@@ -86,5 +86,7 @@ def network_of(address: str) -> str:
     except ValueError:
         return address
     if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
         return str(IPv6Address(int(found) >> 64 << 64)) + "/64"
     return address

@@ -206,13 +206,26 @@ def _key(error: BaseException) -> str:
     return f"{zlib.crc32(' '.join([type(error).__qualname__, *frames]).encode('utf-8', 'replace')):08x}"
 
 
+USER_NAMES = ("username", "login", "user", "email", "sub", "id", "identity", "name", "display_name")
+"""What may be the name of a user, the first that is there: those last that two people may have."""
+
+
 def user_name(user: Any) -> str | None:
-    """A user as an outer framework gives it, as text: its ``display_name`` (Starlette), ``username``, ``name``."""
+    """A user as an outer framework gives it, as text; ``None`` for who has not logged in."""
     if user is None or isinstance(user, str):
         return user or None
-    for attribute in ("display_name", "username", "name"):
-        if isinstance(name := getattr(user, attribute, None), str):
-            return name or None
+    if getattr(user, "is_authenticated", True) is False:
+        return None
+    found = [value for name in USER_NAMES if isinstance(value := _part(user, name), str | int)]
+    if found:
+        return next((str(value) for value in found if value != ""), None)
     kind: Any = type(user)
     # An address in memory is nobody's name: it would be another in each request.
     return str(kind.__qualname__ if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__ else user)
+
+
+def _part(user: Any, name: str) -> Any:
+    try:
+        return user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+    except Exception:  # Starlette's SimpleUser has an identity that only raises
+        return None
