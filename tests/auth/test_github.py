@@ -10,7 +10,7 @@ from tests.auth.oidc_provider import CLIENT_ID, CLIENT_SECRET, PeerProcess, runn
 from tests.auth.test_oidc import KEYS, log_in
 
 from hotshoe.auth.fetching import Fetcher
-from hotshoe.auth.github import GitHubPeer, Places
+from hotshoe.auth.github import Endpoints, GitHubPeer
 from hotshoe.auth.oidc import OidcLogin
 from hotshoe.auth.openid import Client
 
@@ -23,7 +23,7 @@ def process() -> Iterator[PeerProcess]:
 
 def provider_for(url: str, scope: tuple[str, ...] = (), secret: str = CLIENT_SECRET) -> OidcLogin:
     fetcher = Fetcher(20)
-    peer = GitHubPeer(Client(CLIENT_ID, secret), fetcher, scope=scope, places=Places(url, f"{url}/api"))
+    peer = GitHubPeer(Client(CLIENT_ID, secret), fetcher, scope=scope, endpoints=Endpoints(url, f"{url}/api"))
     return OidcLogin(peer, fetcher, keys=KEYS, lifetime_s=1000, purpose="oidc github")
 
 

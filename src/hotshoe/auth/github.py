@@ -21,7 +21,7 @@ _KEPT = ("login", "name", "avatar_url", "company")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Endpoints:
     """Where GitHub is."""
 
     site: str = "https://github.com"
@@ -34,26 +34,26 @@ class GitHubPeer:
     issuer = None
 
     def __init__(self, client: Client, fetcher: Fetcher, *, scope: tuple[str, ...] = (),
-                 user_claim: str | None = None, places: Places | None = None) -> None:
+                 user_claim: str | None = None, endpoints: Endpoints | None = None) -> None:
         self._client = client
         self._fetcher = fetcher
         self._scope = scope or ("read:user", "user:email", "read:org")
         self._user_claim = user_claim or "login"
-        self._places = places or Places()
+        self._endpoints = endpoints or Endpoints()
 
     async def prepare(self) -> None:
         """Everything is known."""
 
     async def authorization_url(self, attempt: Attempt) -> str:
         """The page of GitHub."""
-        return authorization_url(f"{self._places.site}/login/oauth/authorize", self._client, self._scope, attempt)
+        return authorization_url(f"{self._endpoints.site}/login/oauth/authorize", self._client, self._scope, attempt)
 
     async def user(self, code: str, attempt: Attempt) -> User | None:
         """Who the API says has given the code."""
-        tokens = await exchange(self._fetcher, f"{self._places.site}/login/oauth/access_token", self._client, code,
+        tokens = await exchange(self._fetcher, f"{self._endpoints.site}/login/oauth/access_token", self._client, code,
                                 attempt, "client_secret_post")
         headers = {"Authorization": f"Bearer {tokens['access_token']}", "X-GitHub-Api-Version": "2022-11-28"}
-        user = await self._fetcher.get(f"{self._places.api}/user", headers)
+        user = await self._fetcher.get(f"{self._endpoints.api}/user", headers)
         if not isinstance(user, dict) or not isinstance(user.get("id"), int):
             raise RequestError("GitHub's answer can't be understood.", status=502)
         claims = {name: user[name] for name in _KEPT if isinstance(user.get(name), str)}
@@ -86,7 +86,7 @@ class GitHubPeer:
     async def _list(self, path: str, headers: Mapping[str, str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for number in range(1, _MOST_PAGES + 1):
-            page = await self._fetcher.get(f"{self._places.api}{path}?per_page={_PAGE}&page={number}", headers)
+            page = await self._fetcher.get(f"{self._endpoints.api}{path}?per_page={_PAGE}&page={number}", headers)
             if not isinstance(page, list):
                 raise RequestError("GitHub's answer can't be understood.", status=502)
             found += [entry for entry in page if isinstance(entry, dict)]

@@ -25,7 +25,7 @@ from .encoding import Snapshot
 from .failures import user_name
 from .lane import Lane
 from .late import LateChanges
-from .mishaps import Mishaps
+from .reporter import Reporter
 from .section import Section, current
 from .snapshots import Snapshots
 from .surroundings import Surroundings
@@ -86,7 +86,7 @@ class Session:
         self._connections: set[Connection] = set()
         self._audience = Audience(self.document)
         self._busy_sign = BusySign(self._audience)
-        self._mishaps = Mishaps(session_id, app_url, self.user, self._audience, dev=self.dev)
+        self._reporter = Reporter(session_id, app_url, self.user, self._audience, dev=self.dev)
         self._late = LateChanges(self.document)
         self._snapshots = Snapshots(self.document, loop)
         self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool, report=self.report)
@@ -213,7 +213,7 @@ class Session:
         self._report_untold(self._late.tell(section, self._audience))
 
     def _report_untold(self, errors: Sequence[Exception]) -> None:
-        self._mishaps.report_all(errors, "sending a change")
+        self._reporter.report_all(errors, "sending a change")
 
     def render(self, page: Callable[[], Any]) -> Any:
         """A page of the document as it is now. Runs with the document locked.
@@ -328,13 +328,13 @@ class Session:
 
         Returns the id it is logged under. May be called from any thread.
         """
-        return self._mishaps.report(error, what, always=always)
+        return self._reporter.report(error, what, always=always)
 
     def error_replies(
         self, origin: Connection, msgtype: str, answers: Sequence[str], error: BaseException
     ) -> Sequence[Outgoing]:
         """The ERRORs that answer messages whose handling raised."""
-        return self._mishaps.replies(origin, msgtype, answers, error)
+        return self._reporter.replies(origin, msgtype, answers, error)
 
     # -- the end -----------------------------------------------------------------------------------------------
 

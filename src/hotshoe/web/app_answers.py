@@ -10,9 +10,9 @@ from ..hosts.host import AppInfo, Host
 from . import answers
 from .answers import NO_STORE, TRY_AGAIN, Answer, Scope
 from .autoload import Embedding, Notice, cors_headers, embedder_headers, refusal
+from .failures import failure_of, report_of
 from .gatekeeper import Gatekeeper
 from .headers import PagePolicy
-from .mishaps import failure_of, report_of
 from .origins import Origins
 from .routes import Route
 from .visits import Visits

@@ -19,12 +19,12 @@ from .answers import NO_STORE, TRY_AGAIN, Answer, Receive, Scope, Send, json
 from .app_answers import AppAnswers
 from .autoload import cors_headers
 from .disclosure import Disclosure
+from .failures import failure_of, report_of
 from .gatekeeper import GUARDED, VISITED, Foreign
 from .guard import Guard
 from .handshakes import Handshakes
 from .headers import SecurityHeaders
 from .lifecycle import Lifecycle
-from .mishaps import failure_of, report_of
 from .origins import Origins, misnamed
 from .own_answers import Assets, OwnAnswers, folder_of
 from .proxies import Proxies

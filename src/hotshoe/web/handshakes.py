@@ -12,9 +12,9 @@ from ..hosts.host import Host
 from ..sessions.failures import user_name
 from .answers import Receive, Scope, Send
 from .app_answers import app_of
+from .failures import failure_of, logged
 from .following import Followers
 from .gatekeeper import NOT_ANY_MORE, Gatekeeper
-from .mishaps import failure_of, logged
 from .origins import Origins
 from .routes import Kind, Route
 from .sockets import Socket, refuse_text

@@ -11,7 +11,7 @@ from ..hosts.host import AppInfo, Attachment, Host, OpenRequest
 from ..sessions.failures import user_name
 from .answers import Scope
 from .disclosure import Disclosure
-from .mishaps import logged
+from .failures import logged
 from .requests import arguments_of, header, is_local_script, request_of, with_payload
 from .tickets import Ticket, Tickets, bearer_of
 

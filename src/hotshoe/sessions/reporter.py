@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 
-class Mishaps:
+class Reporter:
     """Reports errors in the code of one session's app. May be used from any thread."""
 
     def __init__(self, session_id: str, app_url: str, user: str | None, audience: Audience, *, dev: bool) -> None:
