@@ -194,6 +194,21 @@ async def test_only_allowed_domains(peer: PeerProcess) -> None:
     await provider.stop()
 
 
+async def test_a_domain_that_is_not_allowed_any_more(peer: PeerProcess) -> None:
+    """Nor is one at a server with the same keys that allows others."""
+    before, after = provider_for(peer.url), provider_for(peer.url, domains=["example.com"])
+    async with browser(app_of(before)) as visitor:
+        await log_in(visitor, "ada")
+        cookies = visitor.cookies
+        assert (await visitor.get("/app")).text.startswith("sub-ada")
+    async with browser(app_of(after)) as visitor:
+        visitor.cookies = cookies
+        assert (await visitor.get("/app")).status_code == 401
+        assert (await visitor.get("/login")).headers["location"].startswith(peer.url)
+    await before.stop()
+    await after.stop()
+
+
 async def test_names_that_forge_lines_are_nobody(peer: PeerProcess, caplog: pytest.LogCaptureFixture) -> None:
     provider = provider_for(peer.url, user_claim="preferred_username")
     async with browser(app_of(provider)) as visitor:

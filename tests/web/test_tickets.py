@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hotshoe.apps.request import Request
+from hotshoe.auth.openid import Attempt, Client
+from hotshoe.auth.users_file import Account
 from hotshoe.errors import RequestError, TokenError
 from hotshoe.tokens import check_session_id, new_session_id, read
 from hotshoe.web.tickets import Mode, Tickets
@@ -43,6 +45,16 @@ def test_external_ids() -> None:
     assert tickets.of_page({"bokeh-session-id": [mine.encode()]}, None).session_id == mine
     with pytest.raises(RequestError, match="Invalid token or session ID"):
         tickets.of_page({"bokeh-session-id": [b"mine"]}, None)
+
+
+def test_secrets_are_in_no_repr() -> None:
+    tickets = Tickets([KEY], Mode.SIGNED)
+    token = tickets.mint(new_session_id(key=KEY), Request(), {})
+    assert "kkk" not in repr(tickets)
+    assert token not in repr(tickets.of_token(token))
+    assert "s3cret" not in repr(Client("id", "s3cret"))
+    assert "s3cret" not in repr(Attempt("state", "s3cret", "s3cret", "http://h/login-callback"))
+    assert "argon2" not in repr(Account("ada", "$argon2id$" + "x" * 20))
 
 
 def test_expiry() -> None:

@@ -65,9 +65,9 @@ class OidcLogin:
         return LOGOUT
 
     async def user_of(self, connection: HTTPConnection) -> User | None:
-        """The user, as they were when they logged in."""
+        """The user, as they were when they logged in. The domains may be others by now, or another server's."""
         login = self._logins.find(connection)
-        return login.user if login else None
+        return login.user if login and self._is_of_domain(login.user) else None
 
     async def login_path(self, connection: HTTPConnection) -> str:
         """The page to log in, which leads back."""
@@ -95,7 +95,7 @@ class OidcLogin:
         if request.method not in ("GET", "HEAD"):
             return wrong_method("GET", "HEAD")
         next = next_of(request.query_params.get("next"))  # noqa: A001
-        if self._logins.find(request) is not None:
+        if await self.user_of(request) is not None:
             return lead_back(next)
         attempt = Attempt(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48),
                           self._redirect_url or page_beside(request, CALLBACK.removeprefix("/")))
@@ -169,8 +169,11 @@ class OidcLogin:
                    len(user.groups))
         raise RequestError("You are in more groups than can be kept.", status=403)
 
+    def _is_of_domain(self, user: User) -> bool:
+        return not self._domains or user.email.rpartition("@")[2].lower() in self._domains
+
     def _check_domain(self, user: User) -> None:
-        if self._domains and user.email.rpartition("@")[2].lower() not in self._domains:
+        if not self._is_of_domain(user):
             _log.warning("User %r was refused: %r is in none of the allowed domains", user.name, user.email)
             raise RequestError("Your e-mail address is not one of those that may log in here.", status=403)
 
@@ -184,7 +187,7 @@ class OidcLogin:
         return None
 
     async def _unexpected(self, request: Request) -> Response:
-        if self._logins.find(request) is not None:  # the page was loaded again
+        if await self.user_of(request) is not None:  # the page was loaded again
             return lead_back("/")
         return notice(400, "This login has expired, or was not begun in this browser.",
                       "It has to be finished within ten minutes, with cookies allowed.",

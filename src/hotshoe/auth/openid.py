@@ -9,7 +9,7 @@ import hmac
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -36,8 +36,8 @@ class Attempt:
     """A login that has begun: what its end is compared with."""
 
     state: str
-    nonce: str
-    verifier: str
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
     redirect_url: str
 
 
@@ -46,7 +46,7 @@ class Client:
     """What the provider knows this server by."""
 
     id: str
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
 
 class Peer(Protocol):

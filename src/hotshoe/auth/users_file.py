@@ -12,7 +12,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -37,7 +37,7 @@ class Account:
     """A user who has a password. Raises ``ValueError``, which says what is wrong, if the file can't hold it."""
 
     name: str
-    hash: str
+    hash: str = field(repr=False)
     email: str = ""
     groups: frozenset[str] = frozenset()
 

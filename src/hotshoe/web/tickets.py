@@ -45,7 +45,7 @@ class Ticket:
     """A wish for a session that has been checked."""
 
     session_id: str
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     """The token that the request brought."""
     payload: Mapping[str, Any] | None = None
     """What of that token can be believed; ``None`` without one."""
@@ -73,7 +73,7 @@ class Ticket:
 class Tickets:
     """Reads and writes the session ids and tokens of one front."""
 
-    keys: Sequence[bytes] = ()
+    keys: Sequence[bytes] = field(default=(), repr=False)
     """The first signs, each is believed; without one nothing is signed."""
     mode: Mode = Mode.UNSIGNED
     lifetime_s: int = 300
