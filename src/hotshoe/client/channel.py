@@ -130,7 +130,9 @@ def _refusal(address: Address, response: Any) -> ClientError:
     match status:
         case 404:
             text = f"the server has no app at {address.page}"
-        case 401 | 403:
+        case 401:  # what the server says of it is meant for who sits at a browser
+            text = f"the server refuses the connection to {address.page} (401): give a login by headers= or cookies="
+        case 403:
             text = f"the server refuses the connection to {address.page} ({status})" + (f": {reason}" if reason else "")
         case _ if 300 <= status < 400:
             place = response.headers.get("Location", "elsewhere")
