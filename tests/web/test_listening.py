@@ -11,7 +11,7 @@ def test_any_free_port_on_one_address() -> None:
     listeners = listen("127.0.0.1", 0)
     try:
         assert listeners.port > 0
-        with socket.create_connection(("127.0.0.1", listeners.port), timeout=2):
+        with socket.create_connection(("127.0.0.1", listeners.port), timeout=60):
             pass
     finally:
         listeners.close()
@@ -25,7 +25,7 @@ def test_all_interfaces_share_a_port() -> None:
         assert {sock.getsockname()[1] for sock in listeners.sockets} == {listeners.port}
         for family in families:
             host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
-            with socket.create_connection((host, listeners.port), timeout=2):
+            with socket.create_connection((host, listeners.port), timeout=60):
                 pass
     finally:
         listeners.close()
@@ -33,7 +33,7 @@ def test_all_interfaces_share_a_port() -> None:
 
 def test_a_port_can_be_had_again_at_once() -> None:
     listeners = listen("127.0.0.1", 0)
-    client = socket.create_connection(("127.0.0.1", listeners.port), timeout=2)
+    client = socket.create_connection(("127.0.0.1", listeners.port), timeout=60)
     accepted, _ = listeners.sockets[0].accept()
     accepted.close()
     listeners.close()

@@ -244,7 +244,8 @@ async def test_a_message_before_the_session_is_ready_waits(site: Site) -> None:
     site.host.gate.set()
     assert json.loads((await peer.hear())["text"])["msgtype"] == "ACK"
     [pipe] = site.host.pipes
-    await asyncio.sleep(0.01)
+    while not pipe.handled:
+        await asyncio.sleep(0.01)
     assert [message.msgid for message in pipe.handled] == ["1"]
     peer.leave()
     await peer.ended()
