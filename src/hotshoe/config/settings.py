@@ -222,8 +222,8 @@ class Settings:
         None, "Where the proxy logs a user out: a URL, or a path of its host.", Group.LOGIN, metavar="URL",
         check=check_place)
     max_sessions: int = setting(
-        10_000, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit, as do "
-        "the zeros of other limits.", Group.LIMITS, metavar="N", least=0)
+        10_000, "Most sessions at once; whoever comes when there are as many is told so in words. 0 sets no limit, as "
+        "do the zeros of other limits.", Group.LIMITS, metavar="N", least=0)
     max_sessions_per_user: int = setting(
         200, "Most sessions at once of one user who has logged in.", Group.LIMITS, metavar="N", least=0)
     max_sessions_per_address: int = setting(
@@ -231,8 +231,8 @@ class Settings:
         "the address of the visitor is not known, as behind a proxy without --use-xheaders.", Group.LIMITS,
         metavar="N", least=0)
     max_connections: int = setting(
-        0, "Most connections at once. When they are taken, those that have waited longest for a request give way. 0 is "
-        "as many as the process may have files open, less a quarter.", Group.LIMITS, metavar="N", least=0)
+        0, "Most connections at once; 0 is three quarters of the files that the process may open. When they are taken, "
+        "those that have waited longest for a request give way.", Group.LIMITS, metavar="N", least=0)
     max_connections_per_address: int = setting(
         4000, "Most connections at once from one address; see --max-sessions-per-address. A browser has up to seven.",
         Group.LIMITS, metavar="N", least=0)
