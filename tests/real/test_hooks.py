@@ -195,7 +195,7 @@ def _seen(server: Server, text: str, path: str = "/context/ws") -> dict[str, Any
 
 
 def test_the_context_of_a_session(make_server: MakeServer) -> None:
-    server = make_server(context=CONTEXT)
+    server = make_server(context=CONTEXT, session_ids="unsigned")
     headers = {"X-One": "1", "Cookie": "k=v; l=w"}
     page = get(server.port, "/context?a=1&a=2&b=%C3%A9&c=&bokeh-session-id=mine", headers)
     seen = _seen(server, page.token)
