@@ -265,7 +265,9 @@ async def test_who_reads_slowly_is_served(monkeypatch: pytest.MonkeyPatch, caplo
 async def test_nonsense_is_answered() -> None:
     async with Served(ok) as served:
         negative = b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"
-        for nonsense in (b"\x16\x03\x01\x02\0\x01\0", b"nonsense\r\n\r\n", negative):
+        hosts = b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: example.org\r\n\r\n"
+        upgrade = hosts.replace(b"\r\n\r\n", b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        for nonsense in (b"\x16\x03\x01\x02\0\x01\0", b"nonsense\r\n\r\n", negative, hosts, upgrade):
             answer = await http(served.port, nonsense)
             assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), nonsense
 

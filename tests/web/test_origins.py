@@ -115,6 +115,18 @@ async def test_a_foreign_name_gets_nothing_from_a_server_of_this_machine(make_si
     assert (await site.get("/a", headers={"Host": "localhost:5006"})).status_code == 200
 
 
+async def test_a_stranger_does_not_fill_the_log(make_site: MakeSite, caplog: pytest.LogCaptureFixture) -> None:
+    site = make_site("/a", only_local=True)
+    long = "x" * 50_000
+    assert (await site.get("/a", headers={"Host": f"{long}.example"})).status_code == 403
+    peer = site.connect("/a/ws", protocols=["bokeh", "t"], headers={"host": "localhost", "origin": f"http://{long}"})
+    assert (await peer.hear())["status"] == 403
+    assert len(caplog.messages) == 2
+    assert max(map(len, caplog.messages)) < 2000
+    await site.get("/a", headers={b"Host": b"\x9bevil"})
+    assert caplog.messages[-1].isprintable()
+
+
 @pytest.mark.parametrize("settings", [
     {"only_local": False}, {"only_local": True, "use_xheaders": True},
     {"only_local": True, "allow_websocket_origin": ["site.example"]},

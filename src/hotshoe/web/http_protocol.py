@@ -139,6 +139,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._in_head = False
         self._shared.places.work(self.transport)
+        if sum(name == b"host" for name, _ in self.headers) > 1:  # RFC 9112, section 3.2: proxies may take another
+            self._refuse(b"400 Bad Request", "The request names several hosts.")
+            return
         size, length = _sizes(self.headers)
         if size + len(self.url) > self._limits.head_bytes:
             self._refuse_head()

@@ -19,6 +19,8 @@ from .requests import Scope, header
 _log = logging.getLogger(__name__)
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
+_LONGEST = 300
+"""What a stranger sends must not fill the log."""
 
 
 class Origins:
@@ -43,10 +45,11 @@ class Origins:
             return True  # no browser: Python clients send none
         if self._is_admitted(scope, origin):
             return True
+        origin = origin[:_LONGEST]
         name = host_of(origin) or origin
         _log.error("Refusing websocket connection from Origin %r; use --allow-websocket-origin=%r or set "
                    "BOKEH_ALLOW_WS_ORIGIN=%r to permit this; the request was sent to Host %r",
-                   origin, name, name, header(scope, b"host"))
+                   origin, name, name, (header(scope, b"host") or "")[:_LONGEST])
         return False
 
     def explain(self, scope: Scope, origin: str) -> str | None:
@@ -76,9 +79,10 @@ class Origins:
 
 def misnamed(scope: Scope) -> str:
     """What to say, and to log, of a request that ``Origins.is_misnamed``."""
-    host = header(scope, b"host") or ""
+    host = (header(scope, b"host") or "")[:_LONGEST]
+    name = host if host and host.isascii() else "HOST"
     text = (f"It listens on this machine only, and was asked for as {host!r}. If a proxy brings you here, start it "
-            f"with --use-xheaders; else allow the name with --allow-websocket-origin={host or 'HOST'}.")
+            f"with --use-xheaders; else allow the name with --allow-websocket-origin={name}.")
     _log.warning("Refusing a request: %s", text)
     return text
 
