@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -90,3 +91,15 @@ def test_an_interrupted_start_is_quiet(
     monkeypatch.setattr(Path, "is_file", interrupted)
     assert main(["serve"]) == 130
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["settings"]])
+def test_a_reader_who_has_seen_enough_ends_it_quietly(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "hotshoe", *arguments]
+        ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (1, "")

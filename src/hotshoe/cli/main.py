@@ -31,6 +31,16 @@ _OF_BOKEH = ("build", "init")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that ``arguments`` (``sys.argv[1:]``) name. Returns the exit status."""
+    try:
+        status = _main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     first, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if first == "help" and rest:
         first, rest = rest[0], ["--help"]
@@ -57,9 +67,6 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read it has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 def _module(name: str) -> Module:

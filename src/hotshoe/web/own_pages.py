@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader
 from ..errors import ConfigError, Failure, Frame, Report
 from ..hosts.host import AppInfo
 from ..pages.scripting import dev_code, dev_script
-from .answers import Answer
+from .answers import NO_STORE, Answer
 from .gatekeeper import Visitor
 from .highlighting import highlight
 from .routes import source_path, thumbnail_path, to_app
@@ -73,7 +73,7 @@ def _page(template: str, names: Mapping[str, Any], status: int = 200,
     if follow is not None:
         html += dev_script(follow.url, follow.version, nonce="")
     return Answer(html.encode(), status, headers={
-        "Cache-Control": "no-store",
+        **NO_STORE,
         "Content-Security-Policy": _policy(follows=follow is not None),
         "Referrer-Policy": "same-origin",
         **(headers or {}),
@@ -131,13 +131,13 @@ def source_page(app: AppInfo, program: str, home: str | None) -> Answer:
 
 def index_redirect(app: AppInfo, path: str) -> Answer:
     """To the only app, by a relative reference, so that it holds behind any proxy; the query is dropped."""
-    return Answer(status=302, headers={"Location": quote(to_app(path, app.url)), "Cache-Control": "no-store"})
+    return Answer(status=302, headers={"Location": quote(to_app(path, app.url)), **NO_STORE})
 
 
 def login_needed(detail: str, place: str | None, *, visited: bool) -> Answer:
     """To where one logs in, if somebody waits for a page and there is such a place; else an error."""
     if visited and place is not None:
-        return Answer(status=302, headers={"Location": place, "Cache-Control": "no-store"})
+        return Answer(status=302, headers={"Location": place, **NO_STORE})
     return error_page(401, detail)
 
 
