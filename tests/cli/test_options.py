@@ -82,6 +82,9 @@ def test_files_after_dev_are_watched_unless_they_are_all(
                               "None; did you mean warning?"),
     (["--nothing"], "unrecognized arguments: --nothing"),
     (["--disable-indx"], "unrecognized arguments: --disable-indx; did you mean --disable-index?"),
+    (["--setup"], "unrecognized arguments: --setup (see"),
+    (["--autoreload"], "unrecognized arguments: --autoreload; here it is --dev (see"),
+    (["--basic-auth", "x"], "unrecognized arguments: --basic-auth; here it is --auth basic, with users"),
 ])
 def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -16,6 +16,8 @@ from ..config import FILE_NAME, Group, Kind, Setting
 
 _HELP_COLUMN = 30
 _MOST_COLUMNS = 110
+_LIKENESS = 0.75
+"""Of a word with the one that was meant: --prot is like --port, --autoreload not like --threads."""
 _NO_CHOICE = re.compile(r"invalid choice: '([^']*)'")
 _UNKNOWN = re.compile(r"unrecognized arguments: (--[\w-]+)")
 
@@ -47,7 +49,7 @@ class Parser(argparse.ArgumentParser):
             known = [str(choice) for action in self._actions for choice in action.choices or ()]
         if match and (advice := self.advice.get(match[1])):
             return f"; {advice}"
-        close = difflib.get_close_matches(match[1], known, n=1) if match else []
+        close = difflib.get_close_matches(match[1], known, n=1, cutoff=_LIKENESS) if match else []
         return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -74,6 +74,15 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str
     return files, Sources.of(values, environ, **explicit)
 
 
+_OF_PANEL_SERVE = {
+    "--autoreload": "here it is --dev",
+    "--basic-auth": "here it is --auth basic, with users of hotshoe user add",
+    "--num-threads": "here it is --threads",
+    "--oauth-provider": "here it is --auth oidc, with --oidc-issuer",
+    "--reuse-sessions": "each page has a session of its own here",
+}
+
+
 def make_parser() -> Parser:
     """The parser of ``hotshoe serve``."""
     parser = Parser(
@@ -86,6 +95,7 @@ def make_parser() -> Parser:
                "`hotshoe settings NAME` says more of one of them.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="app.py, app.ipynb or a directory")
     add_settings(parser, TABLE)
+    parser.advice |= _OF_PANEL_SERVE
     return parser
 
 
