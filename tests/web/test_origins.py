@@ -105,6 +105,7 @@ async def test_a_foreign_name_gets_nothing_from_a_server_of_this_machine(make_si
     site = make_site("/a", only_local=True)
     answer = await site.get("/a", headers={"Host": "evil.example"})
     assert answer.status_code == 403
+    assert "The server listens on this machine only" in answer.text
     assert "--use-xheaders" in answer.text
     assert "--allow-websocket-origin=evil.example" in answer.text
     assert site.host.wishes == []

@@ -81,8 +81,8 @@ def misnamed(scope: Scope) -> str:
     """What to say, and to log, of a request that ``Origins.is_misnamed``."""
     host = (header(scope, b"host") or "")[:_LONGEST]
     name = host if host and host.isascii() else "HOST"
-    text = (f"It listens on this machine only, and was asked for as {host!r}. If a proxy brings you here, start it "
-            f"with --use-xheaders; else allow the name with --allow-websocket-origin={name}.")
+    text = (f"The server listens on this machine only, and was asked for as {host!r}. If a proxy brings you here, "
+            f"start it with --use-xheaders; else allow the name with --allow-websocket-origin={name}.")
     _log.warning("Refusing a request: %s", text)
     return text
 
