@@ -1,0 +1,5 @@
+"""Apps inside a Tornado application, on its port: ``Application([(r"/", Home), *routes(apps, prefix="/apps")])``."""
+
+from .routing import routes
+
+__all__ = ["routes"]
