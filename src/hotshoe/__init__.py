@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hotshoe.sessions import pause_when_unwatched as pause_when_unwatched
     from hotshoe.web.asgi import asgi as asgi
     from hotshoe.web.server import Server as Server
+    from hotshoe.web.wrapping import wrap as wrap
 
 __version__ = "0.1.0"
 
@@ -25,6 +26,7 @@ __all__ = [
     "locked_callback",
     "on_exception",
     "pause_when_unwatched",
+    "wrap",
 ]
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "locked_callback": "hotshoe.sessions",
     "on_exception": "hotshoe.sessions",
     "pause_when_unwatched": "hotshoe.sessions",
+    "wrap": "hotshoe.web.wrapping",
 }
 
 

@@ -4,7 +4,8 @@ HotshoeError
 ├── UserError               an operator's or author's mistake: one line that says what to do
 │   ├── ConfigError         a setting has a wrong value
 │   ├── AppError            an app is missing, is no app, or does not compile
-│   └── BindError           the address or port can't be listened on
+│   ├── BindError           the address or port can't be listened on
+│   └── SiteError           the site around the apps can't be loaded, or fails when it starts
 ├── RemoteError             the other side's mistake: carries an HTTP status and a close code
 │   ├── ProtocolError       a malformed or unexpected websocket message
 │   ├── TokenError          a session token that is malformed, forged or expired
@@ -47,6 +48,10 @@ class AppError(UserError):
 
 class BindError(UserError):
     """The server can't listen where it was told to."""
+
+
+class SiteError(UserError):
+    """The site around the apps can't be loaded, or fails when it starts or ends."""
 
 
 class RemoteError(HotshoeError):

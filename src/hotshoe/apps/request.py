@@ -33,6 +33,8 @@ class Request:
     """Where an outer ASGI app mounted this one."""
     user: Any = None
     """Who has logged in, as a ``hotshoe.auth.User``; without a login, ``scope["user"]`` of an outer framework."""
+    session: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What the framework around keeps for the browser (``scope["session"]``), as a copy: to be read, not written."""
     logout_url: str | None = None
     """Where the user logs out, if there is such a place."""
 

@@ -11,6 +11,7 @@ from ..log_fields import AddFields
 _ORIGIN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+)(:(?P<port>\*|\d+))?")
 
 _FRAME_ANCESTOR = re.compile(r"'self'|'none'|https?:|((https?)://)?(\*\.)?[A-Za-z0-9.-]+(:(\d+|\*))?")
+_WSGI = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*(\(\))?")
 _YES = ("yes", "true", "on", "1")
 _NO = ("no", "false", "off", "0")
 
@@ -35,6 +36,11 @@ def check_prefix(text: str) -> str | None:
     if re.search(r"[?#\s\\]|://", text) or ".." in text.split("/"):
         return f"{text!r} is not a path like /apps"
     return None
+
+
+def check_wsgi(text: str) -> str | None:
+    """``module:app`` or ``module:make_app()``."""
+    return None if _WSGI.fullmatch(text) else f"{text!r} is not MODULE:APP, such as site:app"
 
 
 def check_network(text: str) -> str | None:

@@ -21,6 +21,7 @@ from .checks import (
     check_network,
     check_origin,
     check_prefix,
+    check_wsgi,
     session_ids_of,
 )
 from .conflicts import conflict
@@ -73,6 +74,9 @@ class Settings:
         False, "Open each app in the browser once the server runs.", Group.APPS)
     args: tuple[str, ...] = setting(
         (), "Everything after it becomes sys.argv[1:] of every app.", Group.APPS, metavar="...", separator=None)
+    wsgi: str | None = setting(
+        None, "A WSGI (or ASGI) site that answers whatever is not the apps': module:app, or module:make_app().",
+        Group.APPS, metavar="MODULE:APP", check=check_wsgi)
     glob: bool = setting(
         False, "Expand the names of files as patterns, where the shell does not.", Group.APPS)
     index: str | None = setting(
@@ -240,8 +244,8 @@ class Settings:
         65536, "Largest head of a request: its address, headers and cookies.", Group.LIMITS,
         unit="bytes", metavar="BYTES", least=1024)
     max_body_size: int = setting(
-        1024 * 1024, "Largest body of a request; only forms have one.", Group.LIMITS,
-        unit="bytes", metavar="BYTES", least=0)
+        1024 * 1024, "Largest body of a request; only forms have one. The site of --wsgi has limits of its own.",
+        Group.LIMITS, unit="bytes", metavar="BYTES", least=0)
     request_timeout: int = setting(
         30, "Time for the head of a request to arrive, and again for its body; 0 waits for ever.", Group.LIMITS,
         unit="s", metavar="S", least=0)

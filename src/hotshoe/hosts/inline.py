@@ -17,6 +17,7 @@ from ..apps import App, Request, Sources, broken, describe
 from ..apps.tracebacks import in_one_line
 from ..config import Settings
 from ..errors import AppError, BuildError, RemoteError, RequestError, SessionGone
+from ..pages.assets import STATIC
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, ThreadPool
 from ..sessions.failures import report, user_name
 from .capacity import Capacity
@@ -35,14 +36,16 @@ class InlineHost:
     """Runs ``apps`` (by URL) on threads of this process, or on the event loop if ``settings.threads`` is 0."""
 
     def __init__(
-        self, apps: Mapping[str, App], settings: Settings, *, dev: bool = False, sources: Sources | None = None
+        self, apps: Mapping[str, App], settings: Settings, *, dev: bool = False, sources: Sources | None = None,
+        static: str = STATIC,
     ) -> None:
         self._apps = dict(apps)
         self._dev = dev or settings.dev
         self._versions = Versions() if self._dev else None
         self._infos = {url: self._describe(url, app) for url, app in self._apps.items()}
         self._settings = settings
-        self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign)
+        self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign, static=static)
+        self._render_autoload = partial(pages.render_autoload, static=static)
         self._capacity = Capacity.of(settings)
         self._usage = Usage(settings, self.statistics)
         self._sources = sources
@@ -141,7 +144,7 @@ class InlineHost:
         """The JavaScript that embeds the session in a foreign page, or the plan that it would follow."""
         session = self._session(app, session_id)
         render = partial(
-            pages.render_autoload,
+            self._render_autoload,
             session.document,
             app_url=app,
             element_id=element_id,

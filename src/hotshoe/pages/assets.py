@@ -24,6 +24,11 @@ class Asset:
     content_type: str
 
 
+STATIC = "static"
+"""Where BokehJS is below the prefix, as in stock: people alias it to bokeh's own folder."""
+OWN_STATIC = "_hotshoe/static"
+"""Where it is, too. Pages ask for it there in a site of somebody else, who has a ``static`` of their own."""
+
 PAGE_SCRIPTS = ("signs.js", "busy.js", "failures.js", "closing.js", "framed.js", "hotshoe.js")
 COMPONENT_SCRIPTS = ("loads.js", "shows.js", "notices.js", "plans.js", "component.js")
 

@@ -16,6 +16,7 @@ from ..errors import RequestError
 from ..needs import BOKEHJS_COMPONENTS, needs_of
 from ..panel_seams import localize_styles
 from ..seams import custom_models_of
+from .assets import STATIC
 from .bundles import Flavour, compile_models, script_urls, segments, style_urls
 from .page import check_token
 from .scripting import read_script, script_json
@@ -32,13 +33,13 @@ _PARTS = ("loads.js", "shows.js", "notices.js", "autoload.js")
 
 
 def render_autoload(document: Document, *, app_url: str, element_id: str | None, app_path: str,
-                    absolute_url: str | None, token: str, resources: bool) -> str:
+                    absolute_url: str | None, token: str, resources: bool, static: str = STATIC) -> str:
     """JavaScript that loads BokehJS into a page and shows the session there; call it with the lock held.
 
-    ``app_path`` and ``absolute_url`` say where the embedder's browser reaches the app. There is no script of ours in
-    that page, so everything that the app may ever need is loaded. Without ``element_id`` it is the plan alone, as
-    JSON, for a script of ours that is there. Raises ``RequestError`` for a parameter that can't be right,
-    ``TokenError``, ``CompileError``.
+    ``app_path`` and ``absolute_url`` say where the embedder's browser reaches the app, ``static`` where BokehJS is
+    there. There is no script of ours in that page, so everything that the app may ever need is loaded. Without
+    ``element_id`` it is the plan alone, as JSON, for a script of ours that is there. Raises ``RequestError`` for a
+    parameter that can't be right, ``TokenError``, ``CompileError``.
     """
     if element_id is not None and not _ELEMENT_ID.fullmatch(element_id):
         raise RequestError("bokeh-autoload-element is not the id of an element")
@@ -49,7 +50,7 @@ def render_autoload(document: Document, *, app_url: str, element_id: str | None,
     base = f"{origin}{base_path(app_path, absolute_url, app_url)}"
     item = {"token": token, "elementid": element_id, "use_for_title": False}
     where = {"app_path": app_path, "absolute_url": absolute_url, "base": base}
-    plan = {**item, **where, **_files(document, base, resources=resources)}
+    plan = {**item, **where, **_files(document, base, resources=resources, static=static)}
     return script_json(plan) if element_id is None else autoload_script(plan)
 
 
@@ -86,10 +87,10 @@ def _origin(absolute_url: str) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-def _files(document: Document, base: str, *, resources: bool) -> dict[str, Any]:
+def _files(document: Document, base: str, *, resources: bool, static: str) -> dict[str, Any]:
     needs = needs_of(document.models) | custom_models_of(document) | set(BOKEHJS_COMPONENTS)
     compile_models(needs)
-    flavour = Flavour.from_settings()
+    flavour = Flavour.from_settings(static)
     digests = [need.removeprefix("model:") for need in sorted(needs) if need.startswith("model:")]
     models = [f"_hotshoe/models/{digest}.js" for digest in digests]
     scripts, styles = models, list[str]()

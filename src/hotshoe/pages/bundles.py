@@ -15,7 +15,7 @@ from jinja2 import Template
 
 from ..needs import BOKEHJS_COMPONENTS, find_extension, needs_of
 from ..panel_seams import panel_page
-from .assets import bokehjs_dir, file_version, page_script
+from .assets import STATIC, bokehjs_dir, file_version, page_script
 from .models import compile_model
 from .scripting import read_script, script_json, script_tag
 
@@ -41,21 +41,23 @@ class Flavour:
     minified: bool
     dev: bool
     log_level: str
+    static: str = STATIC
+    """Where the server has BokehJS."""
 
     @classmethod
-    def from_settings(cls) -> Flavour:
+    def from_settings(cls, static: str = STATIC) -> Flavour:
         """``BOKEH_RESOURCES``, ``BOKEH_MINIFIED``, ``BOKEH_LOG_LEVEL``, ``BOKEH_DEV``."""
         resources = Resources(mode=settings.resources(default="server"))
-        return cls(resources.mode, resources.minified, resources.dev, resources.log_level)
+        return cls(resources.mode, resources.minified, resources.dev, resources.log_level, static)
 
     def file_name(self, component: str) -> str:
-        """A component's file below ``static/js/``."""
+        """A component's file in BokehJS's folder ``js``."""
         return f"{component}{'.min' if self.minified else ''}.js"
 
 
-def bundle_for(document: Document, *, app_url: str, nonce: str, busy_sign: bool = True) -> Tags:
+def bundle_for(document: Document, *, app_url: str, nonce: str, busy_sign: bool = True, static: str = STATIC) -> Tags:
     """The tags for a document. Compiles its custom models first; raises ``CompileError``."""
-    flavour = Flavour.from_settings()
+    flavour = Flavour.from_settings(static)
     needs = needs_of(document.models)
     depth = len(segments(app_url))
     if flavour.mode == "server":
@@ -85,9 +87,9 @@ def style_urls(needs: Iterable[str]) -> list[str]:
 
 
 def component_url(component: str, flavour: Flavour) -> str:
-    """``static/js/…`` with the file's version."""
+    """``static/js/…``, or where else BokehJS is, with the file's version."""
     name = flavour.file_name(component)
-    return f"static/js/{name}?v={file_version(bokehjs_dir() / 'js' / name)}"
+    return f"{flavour.static}/js/{name}?v={file_version(bokehjs_dir() / 'js' / name)}"
 
 
 def log_script(flavour: Flavour) -> str:

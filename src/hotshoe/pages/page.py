@@ -18,6 +18,7 @@ from bokeh.settings import settings
 from jinja2 import Template
 
 from ..errors import TokenError
+from .assets import STATIC
 from .bundles import bundle_for
 from .scripting import dev_script, embed_script, script_tag
 
@@ -62,17 +63,18 @@ def check_token(token: str) -> None:
         raise TokenError("malformed session token", reason="malformed")
 
 
-def render_page(document: Document, *, app_url: str, busy_sign: bool = True, version: str = "") -> Page:
+def render_page(document: Document, *, app_url: str, busy_sign: bool = True, version: str = "",
+                static: str = STATIC) -> Page:
     """The document as HTML; to be called with the document's lock held.
 
     ``app_url`` is the app's route (``/name``): from it and its own address the page finds where BokehJS is.
     ``busy_sign`` says whether the page shows that the app computes.
-    ``version`` is the app's in dev mode; the page then follows its changes.
+    ``version`` is the app's in dev mode; the page then follows its changes. ``static`` is where BokehJS is.
     What the document's template raises goes through; ``CompileError`` for a custom model.
     """
     item = RenderItem(token=TOKEN_SLOT, roots=list(document.roots), use_for_title=True)
     _check_ids(item)
-    bundle = bundle_for(document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign)
+    bundle = bundle_for(document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign, static=static)
     script = script_tag(embed_script([item.to_json()], guarded=not settings.dev), nonce=NONCE_SLOT)
     if version:
         script += dev_script(app_url, version, nonce=NONCE_SLOT)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..apps import Target
 from ..config import Settings
 from ..hosts.inline import InlineHost
 from ..hosts.reloading import load_apps
+from ..pages.assets import OWN_STATIC, STATIC
 from .answers import Receive, Scope, Send
 from .front import Front
 from .guard import Guard
+from .sites import Site
 
 if TYPE_CHECKING:
     from bokeh.document import Document
 
 
 class Asgi:
-    """An ASGI callable. It starts with the server's lifespan, or with its first request where a mount has none."""
+    """An ASGI callable. It starts and stops with the server's lifespan, or that of a framework (``lifespan``).
+
+    Where it hears of none, it starts with its first request and stops when the loop ends.
+    """
 
     def __init__(self, host: InlineHost, front: Front) -> None:
         self._host = host
@@ -32,6 +38,18 @@ class Asgi:
     def front(self) -> Front:
         """The front that serves."""
         return self._front
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, site: object = None) -> AsyncIterator[None]:
+        """Start, and stop at the end; ``FastAPI(lifespan=apps.lifespan)``, or within a lifespan of the site's own.
+
+        Frameworks do not pass theirs on to what they mount.
+        """
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
 
     async def start(self) -> None:
         """Run the load hooks on the running loop; only needed to have that done before the first request."""
@@ -60,6 +78,11 @@ def asgi(apps: Target | Iterable[Target] | Mapping[str, Target] | None = None, *
     ``ConfigError`` for a wrong setting.
     """
     chosen = (Settings() if settings is None else settings).replace(**overrides)
-    loaded, sources = load_apps(apps, chosen)
-    host = InlineHost(loaded, chosen, sources=sources)
-    return Asgi(host, Front(host, settings=chosen, guard=Guard(auth, authorize, mounted=True)))
+    return served(apps, chosen, Guard(auth, authorize, mounted=True))
+
+
+def served(apps: Any, settings: Settings, guard: Guard, site: Site | None = None) -> Asgi:
+    """The apps on a host of this process, in ``site`` if there is one. Raises as ``asgi`` does."""
+    loaded, sources = load_apps(apps, settings)
+    host = InlineHost(loaded, settings, sources=sources, static=STATIC if site is None else OWN_STATIC)
+    return Asgi(host, Front(host, settings=settings, guard=guard, site=site))

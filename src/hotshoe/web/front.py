@@ -15,6 +15,7 @@ from ..config import Settings
 from ..errors import AccessError, CapacityError, LoginError, RemoteError, SessionGone
 from ..hosts.host import Host
 from . import own_pages
+from .admission import Inquiry, Reply, SiteAnswer
 from .answers import NO_STORE, TRY_AGAIN, Answer, Receive, Scope, Send, json
 from .app_answers import AppAnswers
 from .autoload import cors_headers
@@ -29,8 +30,9 @@ from .origins import Origins, misnamed
 from .own_answers import Assets, OwnAnswers, folder_of
 from .proxies import Proxies
 from .requests import arguments_of, last, request_id
-from .routes import Kind, Route, Routes
+from .routes import Kind, Route, Routes, normalized_prefix
 from .secret_keys import keys_of
+from .sites import Site
 from .sockets import refuse_text
 from .static import FRESH_S, StaticFiles
 from .tickets import Mode, Tickets
@@ -45,12 +47,13 @@ class Front:
     """An ASGI callable for http, websocket and lifespan."""
 
     def __init__(self, host: Host, *, settings: Settings, only_local: bool = False,
-                 guard: Guard = Guard()) -> None:  # noqa: B008 - it is a value
+                 guard: Guard = Guard(), site: Site | None = None) -> None:  # noqa: B008 - it is a value
         self._host = host
         self._settings = settings
+        self._site = site
         keys = keys_of(settings)
-        self._gate = guard.gatekeeper(settings, keys, host.apps, self._log_out)
-        self._lifecycle = Lifecycle(host, [self._gate])
+        self._gate = guard.gatekeeper(settings, keys, host.apps, self._log_out, _inquiry(site, host, settings))
+        self._lifecycle = Lifecycle(host, [self._gate] if site is None else [site, self._gate], self.stop)
         self._proxies = Proxies.of(settings)
         self._static = self._new_static()
         self._headers = SecurityHeaders(settings)
@@ -80,6 +83,11 @@ class Front:
         return self._host
 
     @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
+    @property
     def static(self) -> StaticFiles:
         """What serves files."""
         return self._static
@@ -87,8 +95,17 @@ class Front:
     @property
     def _routes(self) -> Routes:
         if self._known_routes is None:
-            self._known_routes = Routes(self._host.apps, self._settings.prefix, login=self._gate.pages)
+            self._known_routes = Routes(self._host.apps, self._settings.prefix, login=self._gate.pages,
+                                        has_site=self._site is not None)
         return self._known_routes
+
+    def _route(self, scope: Scope) -> Route:
+        return self._routes.resolve(scope["path"], scope.get("root_path", ""))
+
+    def _below_prefix(self, scope: Scope) -> Scope:
+        """The scope as the site around the apps gets it: the prefix is in front of its URLs, too."""
+        prefix = normalized_prefix(self._settings.prefix)
+        return {**scope, "root_path": scope.get("root_path", "") + prefix} if prefix else scope
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -97,7 +114,7 @@ class Front:
             scope = self._proxies.effective(scope)
             noted = log_fields.note(request_id=request_id(scope))
             try:
-                await serve(scope, receive, self._headers.sender(scope, send))
+                await serve(scope, receive, send)
             finally:
                 log_fields.forget(noted)
         elif scope["type"] == "lifespan":
@@ -136,6 +153,7 @@ class Front:
     # -- http
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        plain, send = send, self._headers.sender(scope, send)
         if not self._lifecycle.running and not await self._lifecycle.ready():
             await own_pages.error_page(503, headers={"Retry-After": "5"}).send(scope, send)
             return
@@ -143,8 +161,11 @@ class Front:
             page = own_pages.error_page(403, misnamed(scope), words="This server does not know that name.")
             await page.send(scope, send)
             return
-        route = self._routes.resolve(scope["path"], scope.get("root_path", ""))
+        route = self._route(scope)
         found = folder_of(route) if self._allows(route, scope["method"]) else None
+        if self._site is not None and (route.kind is Kind.SITE or (route.kind is Kind.EXTENSION and found is None)):
+            await self._site(self._below_prefix(scope), receive, plain)
+            return
         if found is None or not found[2]:  # anybody may have what is not an app's own
             scope, send = self._gate.dressed(scope, send, private=found is not None)
         handler = self._handlers.get(route.kind) if found is None else self._file_admitted
@@ -161,7 +182,7 @@ class Front:
     def _allows(route: Route, method: str) -> bool:
         return route.kind in (Kind.NOTHING, Kind.LOGIN) or method in route.methods
 
-    async def _answer(self, scope: Scope, route: Route, handler: Handler | None) -> Answer | Foreign | None:
+    async def _answer(self, scope: Scope, route: Route, handler: Handler | None) -> Answer | Foreign | Reply | None:
         home = None if self._settings.disable_index else route.up
         follow = None
         try:
@@ -177,6 +198,8 @@ class Front:
             # Only who was let in is shown what fails.
             follow = route.app if self._settings.dev and route.kind is Kind.PAGE else None
             return await handler(scope, route)
+        except SiteAnswer as answer:
+            return answer.reply
         except LoginError as error:
             return own_pages.login_needed(error.detail, error.place, visited=route.kind in VISITED)
         except AccessError as error:
@@ -214,6 +237,10 @@ class Front:
     # -- websockets
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._site is not None and self._route(scope).kind is Kind.SITE and await self._lifecycle.ready():
+            await self._site(self._below_prefix(scope), receive, send)
+            return
+        send = self._headers.sender(scope, send)
         if (await receive())["type"] != "websocket.connect":
             return
         if not self._lifecycle.running and not await self._lifecycle.ready():
@@ -222,5 +249,12 @@ class Front:
         if self._origins.is_misnamed(scope):
             await refuse_text(scope, send, misnamed(scope), 403)
             return
-        route = self._routes.resolve(scope["path"], scope.get("root_path", ""))
-        await self._handshakes.serve(scope, receive, send, route)
+        await self._handshakes.serve(scope, receive, send, self._route(scope))
+
+
+def _inquiry(site: Site | None, host: Host, settings: Settings) -> Inquiry | None:
+    """What asks the site who may see its apps, if the site wants to be asked."""
+    if site is None or site.joined is None:
+        return None
+    site.joined.join(list(host.apps))
+    return Inquiry(site, settings.prefix)

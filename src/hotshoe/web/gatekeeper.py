@@ -25,6 +25,7 @@ from ..auth.redirects import base_of
 from ..auth.user import User
 from ..errors import AccessError, ConfigError, LoginError, RequestError
 from ..hosts.host import AppInfo
+from .admission import Inquiry
 from .answers import Receive, Scope, Send
 from .requests import LOGOUT_URL
 from .routes import Kind, Route, Routes, normalized_prefix, to_app
@@ -63,8 +64,10 @@ class Foreign:
 class Gatekeeper:
     """Guards one front."""
 
-    def __init__(self, provider: Provider | None, access: Access, *, prefix: str = "", max_body: int = 0) -> None:
+    def __init__(self, provider: Provider | None, access: Access, *, prefix: str = "", max_body: int = 0,
+                 inquiry: Inquiry | None = None) -> None:
         self._provider = provider
+        self._inquiry = inquiry
         self._access = access
         self._max_body = max_body
         self._prefix = normalized_prefix(prefix)
@@ -72,7 +75,7 @@ class Gatekeeper:
     @property
     def is_open(self) -> bool:
         """Whether everybody may do everything."""
-        return self._provider is None and not self._access.restricts
+        return self._provider is None and self._inquiry is None and not self._access.restricts
 
     @property
     def pages(self) -> frozenset[str]:
@@ -106,10 +109,13 @@ class Gatekeeper:
     async def enter(self, scope: Scope, route: Route) -> Scope:
         """The scope with its user, if that may have what is at ``route``. Raises ``LoginError``, ``AccessError``.
 
-        Raises what the provider raises, too: whoever can't be told is not let in.
+        Raises ``SiteAnswer`` if the site around the app answers in its place; and what the provider or the site raises,
+        too: whoever can't be told is not let in.
         """
         if self.is_open:
             return scope
+        if self._inquiry is not None:
+            scope = await self._inquiry.enter(scope, route)
         user = await self.user_of(scope)
         if self._provider is not None:
             scope = {**scope, "user": user, LOGOUT_URL: self._logout_url(scope)}
@@ -117,6 +123,8 @@ class Gatekeeper:
             log_fields.note(user=user.name)
         if route.app is None or self._access.is_public(route.app.url):
             return scope
+        if self._provider is None and not self._access.restricts:
+            return scope  # the site has let them in
         if user is None:
             raise LoginError(_NOT_IN, await self._login_place(scope, route))
         if not await self._access.admits(user, route.app.url):

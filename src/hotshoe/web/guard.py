@@ -19,6 +19,7 @@ from ..config.settings import LOGINS, Settings
 from ..errors import ConfigError
 from ..hosts.host import AppInfo
 from ..tokens import derived
+from .admission import Inquiry
 from .gatekeeper import Gatekeeper
 from .routes import Routes, normalized_prefix
 
@@ -35,10 +36,10 @@ class Guard:
     """Whether an outer framework may know the users."""
 
     def gatekeeper(self, settings: Settings, keys: Sequence[bytes], apps: Iterable[str],
-                   on_logout: Callable[[User], None]) -> Gatekeeper:
-        """The gatekeeper of a front. Raises ``ConfigError``."""
+                   on_logout: Callable[[User], None], inquiry: Inquiry | None = None) -> Gatekeeper:
+        """The gatekeeper of a front; ``inquiry`` asks the site around it. Raises ``ConfigError``."""
         provider = self._provider(settings, keys, on_logout)
-        if provider is None and not self.mounted:
+        if provider is None and inquiry is None and not self.mounted:
             for flag, given in (("--allow", settings.allow), ("--public", settings.public),
                                 ("authorize=", self.authorize)):
                 if given:
@@ -46,7 +47,8 @@ class Guard:
         authorize = self.authorize or getattr(provider, "authorize", None)
         apps = list(apps)
         access = Access(settings.allow, settings.public, authorize=authorize, apps=apps)
-        gate = Gatekeeper(provider, access, prefix=settings.prefix, max_body=settings.max_body_size)
+        gate = Gatekeeper(provider, access, prefix=settings.prefix, max_body=settings.max_body_size,
+                          inquiry=inquiry)
         gate.check_pages(Routes({url: AppInfo(url, url) for url in apps}, settings.prefix))
         return gate
 

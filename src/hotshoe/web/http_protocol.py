@@ -48,7 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._shared = server_state
         self._limits = server_state.limits
         self._head_bytes = 0
-        self._body_bytes = 0
+        self._body_bytes = self._body_seen = 0
         self._timer: asyncio.TimerHandle | None = None
         self._in_head = False
         self._begun = self._upgraded = self._was_paused = False
@@ -150,7 +150,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._shared.warn(_BODY_WARNING)
             self._refuse(_BODY, _BODY_WORDS)
             return
-        self._body_bytes = 0
+        self._body_bytes = self._body_seen = 0
         if length:
             self._start_timer(self._limits.request_s, self._body_is_late)
         super().on_headers_complete()
@@ -207,6 +207,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _body_is_late(self) -> None:
         if self.flow.read_paused or self._was_paused:  # it is the app that does not read, or has not all the time
             self._was_paused = False
+            self._start_timer(self._limits.request_s, self._body_is_late)
+            return
+        if not self._limits.body_bytes and self._body_bytes > self._body_seen:
+            # Of any size, it may take any time, as long as it goes on.
+            self._body_seen = self._body_bytes
             self._start_timer(self._limits.request_s, self._body_is_late)
             return
         self._shared.warn("The body of a request took longer than --request-timeout: gave it up")

@@ -33,8 +33,11 @@ class Part(Protocol):
 class Lifecycle:
     """Starts a host, and what it needs before it, once, whoever asks first; stops it once."""
 
-    def __init__(self, host: Host, before: Sequence[Part] = ()) -> None:
+    def __init__(self, host: Host, before: Sequence[Part] = (),
+                 stop: Callable[[], Awaitable[None]] | None = None) -> None:
         self._parts: Sequence[Part] = (*before, host)
+        self._stop_all = stop
+        self._watch: asyncio.Task[None] | None = None
         self._state = State.IDLE
         self._starting: asyncio.Task[None] | None = None
 
@@ -44,10 +47,24 @@ class Lifecycle:
         return self._state is State.RUNNING
 
     async def ready(self) -> bool:
-        """Start the host if that has not happened; ``False`` once it has stopped. Raises what the start raises."""
+        """Start the host if that has not happened; ``False`` once it has stopped. Raises what the start raises.
+
+        Nobody then says when the end is; it is when the loop ends, which cancels its tasks.
+        """
         if self._state is State.IDLE:
             await self.start()
+            if self._stop_all is not None and self._watch is None:
+                self._watch = asyncio.create_task(self._until_loop_ends(self._stop_all))
         return self._state is State.RUNNING
+
+    async def _until_loop_ends(self, stop: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self._watch = None
+            if self.running:
+                await stop()
+            raise
 
     async def start(self) -> None:
         """Start the host; everyone who calls waits for the same start. After a stop, it starts again."""
@@ -77,6 +94,8 @@ class Lifecycle:
         if self._starting is not None:
             await asyncio.wait([self._starting])
         ran, self._state = self._state is State.RUNNING, State.STOPPED
+        if self._watch is not None:
+            self._watch.cancel()
         try:
             await close()
         finally:

@@ -44,8 +44,14 @@ def request_of(scope: Scope) -> Request:
         host=headers.get("Host", ""),
         root_path=scope.get("root_path", ""),
         user=scope.get("user"),
+        session=_session_of(scope),
         logout_url=scope.get(LOGOUT_URL),
     )
+
+
+def _session_of(scope: Scope) -> dict[str, Any] | None:
+    session = scope.get("session")
+    return dict(session) if isinstance(session, Mapping) else None
 
 
 def _without_own_cookies(headers: dict[str, str]) -> dict[str, str]:

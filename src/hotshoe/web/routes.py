@@ -29,12 +29,15 @@ class Kind(Enum):
     SOURCE = "source"
     FAVICON = "favicon"
     LOGIN = "login"
+    SITE = "site"
+    """Somebody else's: the site around the apps."""
     NOTHING = "nothing"
 
 
 _READ = ("GET", "HEAD")
 _METHODS = {Kind.SOCKET: ("GET",), Kind.AUTOLOAD: ("GET", "HEAD", "OPTIONS")}
 _OWN = "/_hotshoe/"
+_EXTENSIONS = "/static/extensions/"
 _OF_APPS = {"/_hotshoe/thumbnails": Kind.THUMBNAIL, "/_hotshoe/source": Kind.SOURCE}
 COMPONENT = "embed.js"
 """The script of ``<bokeh-app>``. It is found below every path, as embedders know paths of apps, and not the prefix."""
@@ -79,10 +82,16 @@ def mounted_path(path: str, root_path: str) -> str:
 
 
 class Routes:
-    """The map of one front."""
+    """The map of one front.
 
-    def __init__(self, apps: Mapping[str, AppInfo], prefix: str = "", *, login: Container[str] = ()) -> None:
+    Where a site is around the apps (``has_site``), it has all that is not an app's, below ``/_hotshoe/``, a page for
+    logging in, or the file of an extension.
+    """
+
+    def __init__(self, apps: Mapping[str, AppInfo], prefix: str = "", *, login: Container[str] = (),
+                 has_site: bool = False) -> None:
         self._apps = apps
+        self._has_site = has_site
         self._login = login
         self._prefix = normalized_prefix(prefix)
         self._longest = max(map(len, apps), default=0)
@@ -90,7 +99,7 @@ class Routes:
     def resolve(self, path: str, root_path: str = "") -> Route:
         """The route of ``path``, in stock's order: favicon, apps, index, static."""
         inside = mounted_path(path, root_path)
-        if inside == "/favicon.ico":
+        if inside == "/favicon.ico" and not self._has_site:
             return Route(Kind.FAVICON)
         rest = below(inside, self._prefix)
         if rest is None:
@@ -105,6 +114,8 @@ class Routes:
         for base, kind in _OF_APPS.items():
             if (url := below(rest, base)) is not None:
                 return Route(kind, self._apps.get(url.rstrip("/") or "/"), up=climb(rest))
+        if (file := self._static(rest.removeprefix("/_hotshoe"), rest)) is not None:
+            return file
         return Route(Kind.ASSET, rest=rest.removeprefix(_OWN), up=climb(rest))
 
     def _app(self, rest: str) -> Route | None:
@@ -119,6 +130,8 @@ class Routes:
 
     def _of_no_app(self, rest: str, tail: str) -> Route | None:
         """What embedding pages ask for below any path: where there is no app, they have to hear that."""
+        if self._has_site and rest.removesuffix(f"/{tail}") not in self._apps:
+            return None
         if tail == COMPONENT:
             return Route(Kind.ASSET, rest=COMPONENT, up=climb(rest))
         return Route(Kind.AUTOLOAD, up=climb(rest)) if tail == "autoload.js" else None
@@ -132,15 +145,27 @@ class Routes:
         return None
 
     def _shared(self, rest: str) -> Route:
+        if self._has_site:
+            return self._of_site(rest)
         if rest in ("", "/"):
             return Route(Kind.INDEX, up=climb(rest))
         if rest == "/favicon.ico":
             return Route(Kind.FAVICON)
-        if rest.startswith("/static/extensions/"):
-            return Route(Kind.EXTENSION, rest=rest.removeprefix("/static/extensions/"), up=climb(rest))
-        if rest.startswith("/static/"):
-            return Route(Kind.STATIC, rest=rest.removeprefix("/static/"), up=climb(rest))
-        return Route(Kind.NOTHING, up=climb(rest))
+        return self._static(rest, rest) or Route(Kind.NOTHING, up=climb(rest))
+
+    def _of_site(self, rest: str) -> Route:
+        """Extensions' files stay where they are; what is none of these is for the front to find out, and the site's."""
+        file = self._static(rest, rest) if rest.startswith(_EXTENSIONS) else None
+        return file or Route(Kind.SITE, up=climb(rest))
+
+    @staticmethod
+    def _static(path: str, rest: str) -> Route | None:
+        """The file of BokehJS or of an extension that ``path`` names, asked for as ``rest``."""
+        if path.startswith(_EXTENSIONS):
+            return Route(Kind.EXTENSION, rest=path.removeprefix(_EXTENSIONS), up=climb(rest))
+        if path.startswith("/static/"):
+            return Route(Kind.STATIC, rest=path.removeprefix("/static/"), up=climb(rest))
+        return None
 
 
 def climb(rest: str) -> str | None:

@@ -21,6 +21,7 @@ from hotshoe.web.limits import raise_file_limit
 from hotshoe.web.listening import Listeners, listen
 from hotshoe.web.loops import close_loop, ending_signals, is_current, new_loop, switching_fast
 from hotshoe.web.service import STOP_GRACE_S, Service
+from hotshoe.web.sites import apps_of, site_of
 from hotshoe.web.tls import Tls
 from hotshoe.web.unix_sockets import listen_unix
 
@@ -62,6 +63,7 @@ class Server:
 
     ``auth`` knows the users: a value of ``--auth``, the path of an auth module, a ``Provider``, or an object like
     bokeh's ``AuthPolicy`` or ``AuthProvider``. ``authorize(user, app)`` says whether one may open the app at a URL.
+    ``site`` is a WSGI or ASGI app that answers whatever is not the apps', as of ``hotshoe.wrap``.
 
     Raises AppError for what is no app, ConfigError for a wrong setting or certificate and, on start, BindError.
     """
@@ -75,13 +77,15 @@ class Server:
         auth: Any = None,
         auth_provider: Any = None,
         authorize: Callable[..., Any] | None = None,
+        site: Any = None,
         **overrides: Any,
     ) -> None:
         # auth_provider is stock's name for what auth takes too.
         self._guard = Guard(auth if auth_provider is None else auth_provider, authorize)
         self._settings = (settings or Settings()).replace(**overrides)
         self._tls = Tls.of(self._settings)
-        self._apps, self._sources = load_apps(apps, self._settings)
+        self._site = site_of(site, self._settings)
+        self._apps, self._sources = load_apps(apps_of(apps, self._site), self._settings)
         self._given_loop: asyncio.AbstractEventLoop | None = getattr(io_loop, "asyncio_loop", io_loop)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: Listeners | None = None
@@ -199,7 +203,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         try:
             service = Service(self._apps, self._listen(), self._settings, sources=self._sources, tls=self._tls,
-                              guard=self._guard)
+                              guard=self._guard, site=self._site)
             await service.start()
             self._running = service
         except BaseException:
@@ -267,8 +271,6 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop_async()
-
-    # -- on the loop
 
     # -- threads and loops
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hotshoe.apps import App, Sources
 from hotshoe.config import Settings
 from hotshoe.hosts.inline import InlineHost
-from hotshoe.pages.assets import bokehjs_dir
+from hotshoe.pages.assets import OWN_STATIC, STATIC, bokehjs_dir
 from hotshoe.web.deflating import deflater
 from hotshoe.web.front import Front
 from hotshoe.web.guard import Guard
@@ -18,6 +19,7 @@ from hotshoe.web.listening import Listeners
 from hotshoe.web.proxies import Proxies
 from hotshoe.web.serving import Serving
 from hotshoe.web.serving_state import ServingState
+from hotshoe.web.sites import Site
 from hotshoe.web.tls import Tls
 
 _log = logging.getLogger(__name__)
@@ -35,19 +37,19 @@ class Service:
 
     def __init__(self, apps: Mapping[str, App], listeners: Listeners, settings: Settings, *,
                  sources: Sources | None = None, tls: Tls | None = None,
-                 guard: Guard = Guard()) -> None:  # noqa: B008 - it is a value
+                 guard: Guard = Guard(), site: Site | None = None) -> None:  # noqa: B008 - it is a value
         self._is_exposed = not listeners.are_local
         self._settings = settings
         self._prepare: asyncio.TimerHandle | None = None
         only_local = listeners.are_local and not settings.unix_socket
-        self.host = InlineHost(apps, settings, sources=sources)
-        self.front = Front(self.host, settings=settings, only_local=only_local, guard=guard)
+        self.host = InlineHost(apps, settings, sources=sources, static=STATIC if site is None else OWN_STATIC)
+        self.front = Front(self.host, settings=settings, only_local=only_local, guard=guard, site=site)
         self._serving = Serving(
             self.front,
             listeners,
             max_message_bytes=settings.websocket_max_message_size,
             ping_interval_s=settings.keep_alive_milliseconds / 1000,
-            state=_state(settings),
+            state=_state(settings, site),
             tls=tls,
         )
 
@@ -82,9 +84,12 @@ class Service:
             await self._serving.stop(CONNECTION_GRACE_S)
 
 
-def _state(settings: Settings) -> ServingState:
+def _state(settings: Settings, site: Site | None) -> ServingState:
     extension = deflater(settings.websocket_compression_level, settings.websocket_compression_mem_level)
-    return ServingState(Limits.of(settings), Proxies.of(settings).is_client, extension)
+    limits = Limits.of(settings)
+    if site is not None:
+        limits = replace(limits, body_bytes=0)  # the site takes what it wants; forms of ours are looked at by the gate
+    return ServingState(limits, Proxies.of(settings).is_client, extension)
 
 
 def _prepare(front: Front) -> None:

@@ -1,0 +1,68 @@
+"""WSGI apps as ASGI apps, on threads; and the names by which WSGI servers know them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ..apps.tracebacks import in_one_line
+from ..errors import SiteError
+from ..extras import need
+from .answers import Receive, Scope, Send
+from .lifespans import AsgiApp
+
+THREADS = 64
+"""How many requests a site answers at once."""
+
+
+def asgi_of(app: Any) -> AsgiApp:
+    """The app as an ASGI app. Raises ``ConfigError`` where a2wsgi is not installed."""
+    need("A WSGI site", "wsgi", "a2wsgi")
+    from a2wsgi import WSGIMiddleware
+
+    serve: Any = WSGIMiddleware(app, workers=THREADS)
+
+    async def serve_wsgi(scope: Scope, receive: Receive, send: Send) -> None:
+        await serve(_as_wsgi_knows_it(scope), receive, send)
+
+    return serve_wsgi
+
+
+def _as_wsgi_knows_it(scope: Scope) -> Scope:
+    """A query in ASCII, as RFC 3986 has it, and one header with all cookies, which HTTP/2 splits."""
+    query = scope.get("query_string", b"")
+    if not query.isascii():
+        query = quote(query, safe="/:?#[]@!$&'()*+,;=%~").encode()
+    cookies = [value for name, value in scope["headers"] if name == b"cookie"]
+    headers = scope["headers"]
+    if len(cookies) > 1:
+        headers = [pair for pair in headers if pair[0] != b"cookie"] + [(b"cookie", b"; ".join(cookies))]
+    return {**scope, "query_string": query, "headers": headers}
+
+
+def load_app(name: str) -> Any:
+    """The app that ``module:attribute`` names, or ``module:function()`` makes. Raises ``SiteError`` in one line.
+
+    Modules are looked for in the current directory first, as WSGI servers do.
+    """
+    module_name, _, attribute = name.partition(":")
+    attribute, is_made = attribute.removesuffix("()"), attribute.endswith("()")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if f"{module_name}.".startswith(f"{error.name}."):
+            place = f"in {Path.cwd()} or on Python's path"
+            raise SiteError(f"--wsgi: there is no module {error.name} {place}") from None
+        raise SiteError(f"--wsgi: {module_name} can't be imported: {in_one_line(error)}") from error
+    except Exception as error:
+        raise SiteError(f"--wsgi: {module_name} can't be imported: {in_one_line(error)}") from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise SiteError(f"--wsgi: {module_name} has no {attribute}")
+        found = getattr(found, part)
+    return found() if is_made else found
