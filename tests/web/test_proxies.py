@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -142,8 +143,95 @@ def test_the_log_names_the_flag(caplog: pytest.LogCaptureFixture) -> None:
     assert "disagree" in second
 
 
-@given(st.lists(st.tuples(st.sampled_from(["x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host"]),
-                          st.binary(max_size=30))))
+@pytest.mark.parametrize(("forwarded", "address", "scheme", "host"), [
+    ("for=198.51.100.1;proto=https;host=public.example", "198.51.100.1", "https", "public.example"),
+    ('For="[2001:DB8::1]:4711";Host="public.example:8443"', "2001:db8::1", "http", "public.example:8443"),
+    ("for=198.51.100.1;proto=https, for=10.0.0.1;proto=http", "198.51.100.1", "https", "inner:5006"),
+    (["for=198.51.100.1;proto=https", "for=10.0.0.1"], "198.51.100.1", "https", "inner:5006"),
+    # What stands left of the first that is no proxy of ours was written by the visitor.
+    ("for=1.1.1.1;proto=https;host=evil.example, for=198.51.100.1;proto=http", "198.51.100.1", "http", "inner:5006"),
+    ("for=1.1.1.1;host=evil.example, for=_hidden;host=public.example", None, "http", "public.example"),
+    ("for=unknown;proto=https", None, "https", "inner:5006"),
+    ("proto=https;by=10.0.0.1", None, "https", "inner:5006"),
+    ('for="evil;proto=https, for=198.51.100.1;proto=https', None, "http", "inner:5006"),
+    ('for=198.51.100.1;host="user@evil.example";proto=gopher', "198.51.100.1", "http", "inner:5006"),
+    ('for="<script>"', None, "http", "inner:5006"),
+    (", ".join(["for=198.51.100.1"] * 5 + ["for=10.0.0.1"] * 100), "10.0.0.1", "http", "inner:5006"),
+])
+def test_forwarded(forwarded: str | list[str], address: str | None, scheme: str, host: str) -> None:
+    found = OURS.effective(scope_of(forwarded=forwarded))
+    assert found["client"] == ((address, 0) if address else ("127.0.0.1", 4711))
+    assert client_is_known(found) == bool(address)
+    assert (found["scheme"], dict(found["headers"])[b"host"]) == (scheme, host.encode())
+    assert OURS.effective(scope_of("198.51.100.9", forwarded=forwarded))["client"] == ("198.51.100.9", 4711)
+
+
+ALL_SAID = {"x_forwarded_for": "198.51.100.1", "x_forwarded_proto": "https", "x_forwarded_host": "public.example"}
+
+
+@pytest.mark.parametrize(("forwarded", "address", "scheme", "host"), [
+    ("for=198.51.100.1;proto=https;host=PUBLIC.example", "198.51.100.1", "https", "public.example"),
+    ("for=198.51.100.1:80;proto=https", "198.51.100.1", "https", "inner:5006"),
+    ("for=198.51.100.1;proto=http;host=evil.example", "198.51.100.1", "http", "inner:5006"),
+    ("for=1.1.1.1", None, "http", "inner:5006"),
+    ('for="', None, "http", "inner:5006"),
+])
+def test_of_both_kinds_only_what_both_say_is_known(forwarded: str, address: str | None, scheme: str, host: str) -> None:
+    found = OURS.effective(scope_of(forwarded=forwarded, **ALL_SAID))
+    assert (found["client"][0], client_is_known(found)) == (address or "127.0.0.1", bool(address))
+    assert (found["scheme"], dict(found["headers"])[b"host"]) == (scheme, host.encode())
+
+
+@pytest.mark.parametrize(("prefix", "others", "expected"), [
+    ("/outer", {}, "/outer"),
+    ("/outer/", {}, "/outer"),
+    ("/outer, /inner", {}, "/outer/inner"),
+    (["/outer", "/inner/deep"], {}, "/outer/inner/deep"),
+    # As many as there are proxies of ours: the rest was written by the visitor.
+    ("/evil, /inner", {"x_forwarded_for": "198.51.100.1"}, "/inner"),
+    ("/outer, /inner", {"x_forwarded_for": "198.51.100.1, 10.0.0.1"}, "/outer/inner"),
+    ("/evil, /inner", {"forwarded": "for=198.51.100.1"}, "/inner"),
+    ("//evil.example", {}, ""), ("/a/../b", {}, ""), ("/a\x00b", {}, ""), ("/", {}, ""), ("", {}, ""),
+    ("/" + "a" * 5000, {}, ""), ("/a," * 400, {"x_forwarded_for": "10.0.0.1"}, ""),
+])
+def test_a_prefix_that_was_cut_off(prefix: str | list[str], others: dict[str, Any], expected: str) -> None:
+    scope = scope_of(x_forwarded_prefix=prefix, **others) | {"path": "/app/ws", "raw_path": b"/app/ws"}
+    found = OURS.effective(scope)
+    assert (found.get("root_path", ""), found["path"]) == (expected, f"{expected}/app/ws")
+    assert found["raw_path"] == f"{expected}/app/ws".encode()
+    assert "root_path" not in NOBODY.effective(dict(scope))
+    assert "root_path" not in OURS.effective({**scope, "client": ("198.51.100.9", 1)})
+
+
+@pytest.mark.parametrize(("root", "path", "raw", "full"), [
+    ("/apps", "/apps/a", b"/apps/a", "/out/apps/a"),
+    ("/apps/", "/apps/a", b"/apps/a", "/out/apps/a"),
+    ("/apps", "/a", b"/a", "/out/apps/a"),  # a server that leaves the mount out of the path
+    ("/apps", "/out/a", b"/out/a", "/out/apps/out/a"),
+    ("/out", "/out/out", b"/out/out", "/out/out/out"),
+    ("/m \xe4", "/m \xe4/a", b"/m%20%c3%a4/a", "/out/m \xe4/a"),
+])
+def test_a_prefix_stands_before_a_mount(root: str, path: str, raw: bytes, full: str) -> None:
+    scope = scope_of(x_forwarded_prefix="/out") | {"root_path": root, "path": path, "raw_path": raw}
+    found = OURS.effective(scope)
+    assert (found["root_path"], found["path"]) == ("/out" + root.rstrip("/"), full)
+    assert unquote(found["raw_path"].decode()) == full
+
+
+def test_an_unfit_prefix_is_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    proxies = Proxies(believes=True)
+    for _ in range(3):
+        proxies.effective(scope_of(x_forwarded_prefix="//evil\n" + "x" * 4000))
+    [record] = caplog.records
+    assert "X-Forwarded-Prefix" in record.getMessage()
+    assert len(record.getMessage()) < 500
+    assert "\n" not in record.getMessage()
+
+
+HEADERS = ["x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-forwarded-host", "forwarded", "x-forwarded-prefix"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(HEADERS), st.binary(max_size=30) | st.just(b"for=1.2.3.4;proto=https,for="))))
 def test_any_bytes_can_be_read(pairs: list[tuple[str, bytes]]) -> None:
     scope = scope_of()
     scope["headers"] = [(name.encode(), value) for name, value in pairs]
@@ -176,3 +264,24 @@ async def test_without_the_flag_it_sees_the_proxy(make_site: MakeSite) -> None:
     request = site.host.wishes[-1].request
     assert (request.remote_ip, request.client_known, request.protocol, request.host) == (
         "127.0.0.1", False, "http", "testserver")
+
+
+@pytest.mark.parametrize("prefix", ["", "p"])
+@pytest.mark.parametrize("app", ["/a", "/out", "/out/a", "/"])
+async def test_apps_are_found_behind_a_prefix_whatever_they_are_called(make_site: MakeSite, app: str,
+                                                                       prefix: str) -> None:
+    site = make_site(app, "/b", use_xheaders=True, prefix=prefix)
+    headers = {"X-Forwarded-Prefix": "/out", "X-Forwarded-For": "198.51.100.1"}
+    path = f"/{prefix}{app}" if prefix else app
+    assert (await site.get(f"{path}?x=1", headers=headers)).status_code == 200
+    wish = site.host.wishes[-1]
+    assert (wish.app, wish.request.root_path, wish.request.path) == (app, "/out", f"/out{path}")
+    assert (await site.get("/out/nowhere", headers=headers)).status_code == 404
+
+
+async def test_a_visitor_s_own_prefix_leads_nowhere(make_site: MakeSite) -> None:
+    site = make_site("/a", "/b", use_xheaders=True, auth="header", auth_header_user="X-User")
+    for forged in ("/a", "/..", "//evil.example", "/\\evil.example", "/b"):
+        answer = await site.get("/a", headers={"X-Forwarded-Prefix": forged})
+        assert answer.status_code == 401
+        assert "evil" not in answer.text + str(answer.headers)
