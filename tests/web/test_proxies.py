@@ -285,3 +285,11 @@ async def test_a_visitor_s_own_prefix_leads_nowhere(make_site: MakeSite) -> None
         answer = await site.get("/a", headers={"X-Forwarded-Prefix": forged})
         assert answer.status_code == 401
         assert "evil" not in answer.text + str(answer.headers)
+
+
+async def test_the_way_to_the_only_app_is_known_where_the_prefix_is(make_site: MakeSite) -> None:
+    # The browser may be at /out or at /out/: of both, proxies ask for /.
+    site = make_site("/a", use_xheaders=True)
+    answer = await site.get("/", headers={"X-Forwarded-Prefix": "/out"})
+    assert answer.headers["location"] == "/out/a"
+    assert (await site.get("/")).headers["location"] == "./a"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..apps.source import source_text
+from ..auth.redirects import base_of
 from ..config import Settings
 from ..errors import CompileError, RequestError
 from ..hosts.host import Host
@@ -20,8 +21,9 @@ from .conditions import matches
 from .files import segments
 from .gatekeeper import Gatekeeper
 from .own_index import OwnIndex
+from .proxies import prefix_is_told
 from .requests import arguments_of, header, last
-from .routes import Kind, Route
+from .routes import Kind, Route, normalized_prefix
 from .static import StaticFiles
 
 _OWN_SCRIPTS = {"page.js": page_script, "embed.js": component_script}
@@ -50,7 +52,8 @@ class OwnAnswers:
         only = len(apps) == 1 and not self._settings.disable_index_redirect
         apps, visitor = await self._gate.visible(scope, route, apps)
         if only:
-            return own_pages.index_redirect(apps[0], scope["path"])
+            base = base_of(scope, normalized_prefix(self._settings.prefix)) if prefix_is_told(scope) else None
+            return own_pages.index_redirect(apps[0], scope["path"], base)
         if self._own_index is not None:
             return await asyncio.to_thread(self._own_index.answer, scope, apps, visitor)
         return own_pages.index_page(apps, scope["path"], with_source=self._settings.show_source,

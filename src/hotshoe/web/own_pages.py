@@ -129,9 +129,13 @@ def source_page(app: AppInfo, program: str, home: str | None) -> Answer:
     return _page("source.html", names)
 
 
-def index_redirect(app: AppInfo, path: str) -> Answer:
-    """To the only app, by a relative reference, so that it holds behind any proxy; the query is dropped."""
-    return Answer(status=302, headers={"Location": quote(to_app(path, app.url)), **NO_STORE})
+def index_redirect(app: AppInfo, path: str, base: str | None = None) -> Answer:
+    """To the only app, by a relative reference, so that it holds behind any proxy; the query is dropped.
+
+    Proxies that cut a prefix off may have added a slash to it. Where they say the prefix, ``base`` ends with it.
+    """
+    place = to_app(path, app.url) if base is None else base + app.url
+    return Answer(status=302, headers={"Location": quote(place), **NO_STORE})
 
 
 def login_needed(detail: str, place: str | None, *, visited: bool) -> Answer:

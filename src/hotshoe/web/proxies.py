@@ -34,6 +34,7 @@ from .routes import below, mounted_path
 
 TRUSTED_PROXY = "hotshoe.trusted_proxy"
 CLIENT_KNOWN = "hotshoe.client_known"
+PREFIX_TOLD = "hotshoe.prefix_told"
 
 HOPS_MOST = 32
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -54,6 +55,11 @@ def came_by_proxy(scope: Mapping[str, Any]) -> bool:
 def client_is_known(scope: Mapping[str, Any]) -> bool:
     """Whether the scope's ``client`` is the visitor's own address."""
     return bool(scope.get(CLIENT_KNOWN, False))
+
+
+def prefix_is_told(scope: Mapping[str, Any]) -> bool:
+    """Whether proxies say what they cut off, so that ``root_path`` is what the browser sees."""
+    return bool(scope.get(PREFIX_TOLD, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,7 @@ class Proxies:
         if prefix is None:
             self._unfit_prefix.warn("X-Forwarded-Prefix of a trusted proxy is no path of plain characters, and does "
                                     "not count: %.200r (%d requests since the last such line)", ",".join(parts))
-        return under(prefix, scope) if prefix else {}
+        return {PREFIX_TOLD: True, **under(prefix, scope)} if prefix else {}
 
 
 def under(prefix: str, scope: Mapping[str, Any]) -> dict[str, Any]:
