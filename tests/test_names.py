@@ -9,7 +9,7 @@ import hotshoe
 def test_public_names() -> None:
     assert hotshoe.__all__ == [
         "FailureInfo", "Server", "Settings", "__version__", "asgi", "locked_callback", "on_exception",
-        "pause_when_unwatched",
+        "pause_when_unwatched", "wrap",
     ]  # fmt: skip
     assert set(hotshoe.__all__) <= set(dir(hotshoe))
     for name in hotshoe.__all__:

@@ -50,6 +50,7 @@ EFFECTS = {
     "watch": f"{HERE}::test_other_files_are_watched",
     "show": "cli/test_serve.py::test_show_opens_each_app",
     "args": "cli/test_serve.py::test_args_reach_the_apps",
+    "wsgi": "web/test_wrapping.py::test_a_site_that_a_setting_names",
     "glob": f"{HERE}::test_patterns_are_expanded",
     "index": "web/test_own_index.py::test_a_template_for_stock",
     "disable_index": "web/test_front.py::test_index_settings",

@@ -49,6 +49,7 @@ async def test_a_page_of_an_earlier_version_is_told_at_once(site: Site) -> None:
 
 
 async def test_a_page_that_leaves_leaves_nothing(site: Site) -> None:
+    await site.front.start()
     before = asyncio.all_tasks()
     peers = [site.connect("/_hotshoe/dev", query=QUERY) for _ in range(3)]
     for peer in peers:

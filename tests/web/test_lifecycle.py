@@ -42,6 +42,38 @@ async def test_a_start_that_failed_is_tried_again() -> None:
     assert await lifecycle.ready()
 
 
+async def test_who_is_never_told_of_the_end_stops_with_the_loop() -> None:
+    host = ToldHost()
+
+    async def end() -> None:
+        await lifecycle.stop(nothing)
+
+    lifecycle = Lifecycle(host, stop=end)
+    before = asyncio.all_tasks()
+    assert await lifecycle.ready()
+    (watch,) = asyncio.all_tasks() - before
+    await asyncio.sleep(0)  # it begins
+    watch.cancel()  # as asyncio.run does with all that is left
+    await asyncio.wait([watch])
+    assert watch.cancelled()
+    assert (host.started, host.stopped) == (1, 1)
+
+
+async def test_who_is_told_of_the_end_leaves_nothing_behind() -> None:
+    host = ToldHost()
+
+    async def end() -> None:
+        await lifecycle.stop(nothing)
+
+    lifecycle = Lifecycle(host, stop=end)
+    before = asyncio.all_tasks()
+    await lifecycle.ready()
+    await end()
+    while asyncio.all_tasks() - before:
+        await asyncio.sleep(0)
+    assert host.stopped == 1
+
+
 async def test_nobody_is_let_in_while_it_stops() -> None:
     host = ToldHost()
     lifecycle = Lifecycle(host)

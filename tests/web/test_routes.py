@@ -72,6 +72,39 @@ def test_resolve(path: str, kind: Kind, app: str | None, rest: str) -> None:
         assert (route.kind, route.app and route.app.url, route.rest) == (kind, app, rest)
 
 
+@pytest.mark.parametrize(("path", "kind", "app", "rest"), [
+    ("/sliders", Kind.PAGE, "/sliders", ""),
+    ("/sliders/", Kind.PAGE, "/sliders", ""),
+    ("/sliders/ws", Kind.SOCKET, "/sliders", ""),
+    ("/sliders/autoload.js", Kind.AUTOLOAD, "/sliders", ""),
+    ("/sliders/embed.js", Kind.ASSET, None, "embed.js"),
+    ("/sliders/static/x.css", Kind.APP_STATIC, "/sliders", "x.css"),
+    ("/_hotshoe/embed.js", Kind.ASSET, None, "embed.js"),
+    ("/_hotshoe/static/js/bokeh.min.js", Kind.STATIC, None, "js/bokeh.min.js"),
+    ("/_hotshoe/static/extensions/panel/panel.js", Kind.EXTENSION, None, "panel/panel.js"),
+    ("/static/extensions/panel/panel.js", Kind.EXTENSION, None, "panel/panel.js"),
+    ("/", Kind.SITE, None, ""),
+    ("", Kind.SITE, None, ""),
+    ("/sliders/more", Kind.SITE, None, ""),
+    ("/static/js/bokeh.min.js", Kind.SITE, None, ""),
+    ("/embed.js", Kind.SITE, None, ""),
+    ("/more/autoload.js", Kind.SITE, None, ""),
+    ("/favicon.ico", Kind.SITE, None, ""),
+    ("/ws", Kind.SITE, None, ""),
+])
+def test_in_the_middle_of_a_site(path: str, kind: Kind, app: str | None, rest: str) -> None:
+    for prefix in ("", "/p"):
+        routes = Routes({"/sliders": AppInfo("/sliders", "")}, prefix, has_site=True)
+        route = routes.resolve(prefix + path)
+        assert (route.kind, route.app and route.app.url, route.rest) == (kind, app, rest)
+
+
+def test_what_is_not_below_the_prefix_is_not_the_sites_either() -> None:
+    routes = Routes({"/sliders": AppInfo("/sliders", "")}, "/p", has_site=True)
+    assert routes.resolve("/sliders").kind is Kind.NOTHING
+    assert routes.resolve("/favicon.ico").kind is Kind.NOTHING
+
+
 @pytest.mark.parametrize(("path", "kind"), [
     ("/", Kind.PAGE), ("", Kind.PAGE), ("/ws", Kind.SOCKET), ("/metadata", Kind.METADATA),
     ("/autoload.js", Kind.AUTOLOAD), ("/static/js/bokeh.js", Kind.APP_STATIC), ("/nothing", Kind.NOTHING),

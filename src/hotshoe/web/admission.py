@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..auth.identity import user_from
 from ..auth.module import COOKIES
 from ..errors import AccessError, LoginError, RequestError
 from .answers import Receive, Scope, Send
@@ -33,7 +34,8 @@ class Admission:
     session: Mapping[str, Any] | None = None
 
     def admit(self, *, user: Any = None, session: Mapping[str, Any] | None = None) -> None:
-        """Let the visitor in: ``user`` becomes ``session_context.user``, ``session`` its request's ``session``."""
+        """Let the visitor in. ``user``, as any framework has it, becomes ``session_context.user`` (a ``User``), and
+        ``session`` its request's ``session``."""
         self.granted, self.user, self.session = True, user, session
 
 
@@ -102,7 +104,7 @@ class Inquiry:
             raise SiteAnswer(reply) if route.kind is Kind.PAGE else reply.refusal()
         if route.kind is Kind.PAGE:  # a session that is used may be kept for longer
             scope.get(COOKIES, []).extend(reply.values(b"set-cookie"))
-        return {**scope, "user": admission.user, "session": admission.session}
+        return {**scope, "user": user_from(admission.user), "session": admission.session}
 
     def _question(self, scope: Scope, route: Route, url: str, admission: Admission) -> Scope:
         root_path, path = scope.get("root_path", ""), scope["path"]

@@ -65,4 +65,7 @@ def load_app(name: str) -> Any:
         if not hasattr(found, part):
             raise SiteError(f"--wsgi: {module_name} has no {attribute}")
         found = getattr(found, part)
-    return found() if is_made else found
+    try:
+        return found() if is_made else found
+    except Exception as error:
+        raise SiteError(f"--wsgi: {attribute}() of {module_name} failed: {in_one_line(error)}") from error

@@ -1,0 +1,209 @@
+"""A site that is asked who may see the apps in it: what it is asked, and what follows from its answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from bokeh.models.widgets import Div
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount
+from tests.web.hosting import Peer, socket_scope
+from tests.web.test_asgi import token_of
+
+import hotshoe
+from hotshoe.web.admission import ADMISSION
+from hotshoe.web.asgi import Asgi
+
+if TYPE_CHECKING:
+    from bokeh.document import Document
+
+seen: list[Any] = []
+
+
+def app(doc: Document) -> None:
+    context: Any = doc.session_context
+    seen.append((context.user and context.user.name, context.request.session))
+    doc.add_root(Div(text="secret"))
+
+
+class Join:
+    """A site's side, which has one app of its own and hears of the others."""
+
+    def __init__(self) -> None:
+        self.apps = {"/own": app}
+        self.urls: list[str] = []
+
+    def join(self, urls: list[str]) -> None:
+        self.urls = urls
+
+
+class Guarded:
+    """A site that knows who has the cookie ``who``, and sends all others to its login."""
+
+    def __init__(self) -> None:
+        self.extensions = {"hotshoe": Join()}
+        self.asked: list[Request] = []
+        self.answers: dict[str, Response] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            raise ValueError("no lifespan")
+        request = Request(scope, receive)
+        self.asked.append(request)
+        who = request.cookies.get("who")
+        if request.url.path in self.answers:
+            response = self.answers[request.url.path]
+        elif who is None:
+            response = RedirectResponse(f"/login?next={request.url.path}", 302)
+        elif ADMISSION in scope:
+            scope[ADMISSION].admit(user=who, session={"cart": [1]})
+            response = Response(status_code=204, headers={"Set-Cookie": "who=again"})
+        else:
+            response = PlainTextResponse("a page of the site")
+        await response(scope, receive, send)
+
+
+@pytest.fixture
+async def guarded() -> AsyncIterator[tuple[Guarded, Asgi]]:
+    seen.clear()
+    site = Guarded()
+    both = hotshoe.wrap(site, {"/app": app})
+    yield site, both
+    await both.stop()
+
+
+async def ask(both: Any, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=both), base_url="http://testserver") as client:
+        return await client.request(method, path, headers=headers)
+
+
+ALICE = {"Cookie": "who=alice"}
+
+
+async def test_the_site_hears_of_all_apps(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    assert sorted(site.extensions["hotshoe"].urls) == ["/app", "/own"]
+    assert (await ask(both, "/own", **ALICE)).status_code == 200
+
+
+async def test_who_is_let_in(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    page = await ask(both, "/app?x=1", **ALICE)
+    assert page.status_code == 200
+    assert page.headers["set-cookie"] == "who=again"
+    assert seen == [("alice", {"cart": [1]})]
+    (question,) = site.asked
+    assert (question.method, question.url.path, question.url.query) == ("GET", "/app", "x=1")
+
+
+async def test_who_is_not_gets_the_sites_answer(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    page = await ask(both, "/app")
+    assert (page.status_code, page.headers["location"]) == (302, "/login?next=/app")
+    site.answers["/app"] = PlainTextResponse("a wall", 403, headers={"X-Wall": "high"})
+    page = await ask(both, "/app")
+    assert (page.status_code, page.text, page.headers["x-wall"]) == (403, "a wall", "high")
+    assert seen == []
+
+
+async def test_everything_of_an_app_is_guarded(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    for path in ("/app/metadata", "/app/static/x.css", "/_hotshoe/thumbnails/app"):
+        assert (await ask(both, path)).status_code in (401, 404), path
+    assert (await ask(both, "/app/metadata", **ALICE)).status_code == 200
+    assert {request.url.path for request in site.asked} == {"/app"}
+    script = await ask(both, "/app/autoload.js?bokeh-autoload-element=e")
+    assert script.status_code == 401
+    assert "/login?next=/app" in script.text
+    assert "secret" not in script.text
+
+
+async def test_sockets_are_guarded(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    token = token_of(await ask(both, "/app", **ALICE))
+    stranger = Peer(both, socket_scope("/app/ws", protocols=["bokeh", token]))
+    assert (await stranger.hear())["status"] == 401
+    await stranger.ended()
+    asked = len(site.asked)
+    peer = Peer(both, socket_scope("/app/ws", protocols=["bokeh", token], headers={
+        "Cookie": "who=alice", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "x"}))
+    assert (await peer.hear())["type"] == "websocket.accept"
+    question = site.asked[asked]
+    assert (question.scope["type"], question.method, question.url.scheme) == ("http", "GET", "http")
+    assert not {"upgrade", "connection", "sec-websocket-key"} & set(question.headers)
+    peer.leave()
+    await peer.ended()
+    foreign = Peer(both, socket_scope("/app/ws", protocols=["bokeh", token], headers={"Cookie": "who=bob"}))
+    await foreign.hear()
+    assert (await foreign.ended())[-1]["code"] == 1008, "a session is its user's"
+
+
+@pytest.mark.parametrize(("answer", "status"), [
+    (Response(status_code=401), 401), (Response(status_code=404), 404), (Response(status_code=500), 502),
+    (Response(status_code=200), 403), (Response(b"x" * (9 << 20)), 502),
+])
+async def test_other_answers(guarded: tuple[Guarded, Asgi], answer: Response, status: int) -> None:
+    site, both = guarded
+    site.answers["/app"] = answer
+    assert (await ask(both, "/app/metadata", **ALICE)).status_code == status
+    assert seen == []
+
+
+async def test_a_site_that_raises(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+
+    class Raises(Response):
+        async def __call__(self, *_: Any) -> None:
+            raise OSError("no database")
+
+    site.answers["/app"] = Raises()
+    page = await ask(both, "/app", **ALICE)
+    assert page.status_code == 500
+    assert "database" not in page.text
+    peer = Peer(both, socket_scope("/app/ws", protocols=["bokeh", "x"]))
+    assert (await peer.hear())["status"] == 500
+    await peer.ended()
+
+
+async def test_no_visitor_brings_an_admission(guarded: tuple[Guarded, Asgi]) -> None:
+    _, both = guarded
+    for headers in ({ADMISSION: "granted"}, {"hotshoe-admission": "1"}):
+        assert (await ask(both, "/app", **headers)).status_code == 302
+
+
+async def test_below_a_mount_and_a_prefix() -> None:
+    site = Guarded()
+    both = hotshoe.wrap(site, {"/app": app}, prefix="/p")
+    outer = Starlette(routes=[Mount("/m", app=both)])
+    assert (await ask(outer, "/m/p/app/metadata", **ALICE)).status_code == 200
+    (question,) = site.asked
+    assert (question.scope["root_path"], question.scope["path"]) == ("/m/p", "/m/p/app")
+    await both.stop()
+
+
+async def test_other_rules_count_as_well() -> None:
+    site = Guarded()
+    only_bob: Callable[[Any, str], bool] = lambda user, url: user.name == "bob"  # noqa: E731
+    both = hotshoe.wrap(site, {"/app": app}, authorize=only_bob)
+    assert (await ask(both, "/app", **ALICE)).status_code == 403
+    assert (await ask(both, "/app", Cookie="who=bob")).status_code == 200
+    await both.stop()
+
+
+async def test_a_site_may_admit_who_has_no_name(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+
+    class Open(Response):
+        async def __call__(self, scope: Any, *_: Any) -> None:
+            scope[ADMISSION].admit()
+
+    site.answers["/app"] = Open()
+    assert (await ask(both, "/app")).status_code == 200
+    assert seen == [(None, None)]
+
+

@@ -1,0 +1,79 @@
+"""WSGI sites: named as WSGI servers name them, answered as a WSGI server would."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hotshoe.errors import SiteError
+from hotshoe.web.wsgi import asgi_of, load_app
+
+MODULE = """
+class site:
+    app = staticmethod(lambda environ, start_response: [b"nested"])
+
+def make_app():
+    return site.app
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "a_wsgi_site.py").write_text(MODULE)
+    for name in ("a_wsgi_site", "broken_site"):
+        sys.modules.pop(name, None)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["a_wsgi_site:site.app", "a_wsgi_site:make_app()"])
+def test_names(folder: Path, name: str) -> None:
+    assert load_app(name)({}, None) == [b"nested"]
+
+
+@pytest.mark.parametrize(("name", "text", "words"), [
+    ("no_such_module:app", "", "there is no module no_such_module in .* or on Python's path"),
+    ("no_such.module:app", "", "there is no module no_such in"),
+    ("a_wsgi_site:application", "", "a_wsgi_site has no application"),
+    ("a_wsgi_site:site.application", "", "a_wsgi_site has no site.application"),
+    ("broken_site:app", "import no_such_thing", "broken_site can't be imported: ModuleNotFoundError: No module named"),
+    ("broken_site:app", "def (", "broken_site can't be imported: SyntaxError"),
+    ("broken_site:app", "1 / 0", "broken_site can't be imported: ZeroDivisionError: division by zero"),
+    ("broken_site:make()", "def make(): raise OSError('no\\ndata')", "make\\(\\) of broken_site failed: OSError: no data"),
+])
+def test_what_can_not_be_loaded_is_one_line(folder: Path, name: str, text: str, words: str) -> None:
+    (folder / "broken_site.py").write_text(text)
+    with pytest.raises(SiteError, match=words) as caught:
+        load_app(name)
+    assert "\n" not in str(caught.value)
+
+
+async def _ask(app: Any, **more: Any) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(asgi_of(app)), base_url="http://site") as client:
+        return await client.get("/a", **more)
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+    return [repr([environ.get(name) for name in ("QUERY_STRING", "HTTP_COOKIE", "PATH_INFO")]).encode()]
+
+
+async def test_a_query_that_is_not_ascii_is_quoted() -> None:
+    scope_query = b"x=\xe9&y=%20+"
+
+    async def with_query(scope: Any, receive: Any, send: Any) -> None:
+        await asgi_of(echo)({**scope, "query_string": scope_query}, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(with_query), base_url="http://site") as client:
+        assert "'x=%E9&y=%20+'" in (await client.get("/a")).text
+
+
+async def test_cookies_are_one_header() -> None:
+    answer = await _ask(echo, headers=[("Cookie", "a=1"), ("Cookie", "b=2")])
+    assert "'a=1; b=2'" in answer.text
+    assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
