@@ -92,6 +92,15 @@ def test_settings_that_are_changed(capsys: pytest.CaptureFixture[str], monkeypat
     assert printed(capsys, "settings", "--changed") == "Where it listens\n  port  1  <- HOTSHOE_PORT\n"
 
 
+def test_the_port_of_a_platform_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "8000")
+    assert line_of("port", printed(capsys, "settings")) == "8000  <- PORT"
+    monkeypatch.setenv("PORT", "eighty")
+    assert main(["settings"]) == 1
+    assert capsys.readouterr().err == (
+        "ERROR: the environment's PORT: 'eighty' is not a whole number from 0 to 65535\n")
+
+
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_each_setting_is_listed_and_explained(row: Setting, capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "settings", row.key)

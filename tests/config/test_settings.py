@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hotshoe.config import TABLE, Setting, Settings
+from hotshoe.config import TABLE, BokehFile, Setting, Settings
 from hotshoe.errors import ConfigError
 
 
@@ -27,6 +27,7 @@ def test_defaults() -> None:
     settings = Settings.load({}, {})
     assert settings == Settings()
     assert (settings.port, settings.address, settings.prefix) == (5006, None, "")
+    assert settings.keep_alive_milliseconds == 25_000  # below the 30 s after which some proxies cut what is silent
     assert settings.websocket_max_message_size == 20971520
 
 
@@ -78,6 +79,30 @@ def test_values_from_the_environment() -> None:
     assert settings.log_level == "debug"
 
 
+@pytest.mark.parametrize(("explicit", "environ", "port"), [
+    ({}, {"PORT": "8000"}, 8000),
+    ({}, {"PORT": ""}, 5006),
+    ({"port": 1}, {"PORT": "8000"}, 1),
+    ({"port": 5006}, {"PORT": "8000"}, 5006),
+    ({"port": 1}, {"PORT": "tcp://10.0.0.1:80"}, 1),
+    ({}, {"PORT": "8000", "HOTSHOE_PORT": "2"}, 2),
+    ({}, {"PORT": "8000", "BOKEH_DEFAULT_SERVER_PORT": "3"}, 3),
+    # The port of the proxy before the socket.
+    ({"unix_socket": "/run/app.sock"}, {"PORT": "8000"}, 5006),
+])
+def test_the_port_of_a_platform_counts_if_nothing_else_says_one(
+        explicit: dict[str, object], environ: dict[str, str], port: int) -> None:
+    assert Settings.load(explicit, environ).port == port
+
+
+def test_the_port_of_a_platform_is_weaker_than_files(tmp_path: Path) -> None:
+    file = tmp_path / "hotshoe.toml"
+    file.write_text("port = 4\n")
+    assert Settings.load({}, {"PORT": "8000"}, file).port == 4
+    users = BokehFile(tmp_path / "bokeh.yaml", {"default_server_port": 5})
+    assert Settings.load({}, {"PORT": "8000"}, bokeh_user=users).port == 5
+
+
 @pytest.mark.parametrize(("explicit", "environ", "message"), [
     ({"port": 65536}, {}, "--port: 65536 is not a whole number from 0 to 65535"),
     ({"threads": True}, {}, "--threads: True is not a whole number from 0 to 4096"),
@@ -89,6 +114,9 @@ def test_values_from_the_environment() -> None:
     ({"prefix": "/a?b"}, {}, "--prefix: '/a?b' is not a path like /apps"),
     ({"prot": 1}, {}, "There is no setting prot; did you mean port?"),
     ({}, {"HOTSHOE_PORT": "many"}, "the environment's HOTSHOE_PORT: 'many' is not a whole number from 0 to 65535"),
+    ({}, {"PORT": "tcp://10.0.0.1:80"},
+     "the environment's PORT: 'tcp://10.0.0.1:80' is not a whole number from 0 to 65535"),
+    ({}, {"PORT": "70000"}, "the environment's PORT: 70000 is not a whole number from 0 to 65535"),
     ({}, {"HOTSHOE_SHOW": "maybe"}, "the environment's HOTSHOE_SHOW: 'maybe' is not yes or no"),
     ({}, {"BOKEH_PY_LOG_LEVEL": "loud"}, "the environment's BOKEH_PY_LOG_LEVEL: 'loud' is not trace, debug, info, "
                                          "warning, error, critical or None"),

@@ -53,6 +53,7 @@ class Declaration:
     metavar: str | None = None
     flag: str | None = None
     bokeh_environment: str | None = None
+    platform_environment: str | None = None
     bokeh_wins: bool = False
     least: int | None = None
     most: int | None = None
@@ -65,20 +66,21 @@ class Declaration:
 
 
 def setting(default: _T, help: str, group: Group, *, unit: str | None = None, metavar: str | None = None,  # noqa: A002
-            flag: str | None = None, bokeh_environment: str | None = None, bokeh_wins: bool = False,
-            least: int | None = None, most: int | None = None, choices: tuple[str, ...] = (),
+            flag: str | None = None, bokeh_environment: str | None = None,
+            platform_environment: str | None = None, bokeh_wins: bool = False, least: int | None = None, most: int | None = None, choices: tuple[str, ...] = (),
             separator: str | None = ",", check: Callable[[str], str | None] | None = None, secret: bool = False,
             from_bokeh: Callable[[str], str] | None = None, many: bool = False) -> _T:
     """Declare a field of ``Settings``.
 
-    ``flag`` is the option if it is not the field's name. ``bokeh_wins`` says that the ``BOKEH_…`` variable
+    ``flag`` is the option if it is not the field's name. ``platform_environment`` is a variable that platforms set for
+    every program, and so the weakest of all. ``bokeh_wins`` says that the ``BOKEH_…`` variable
     replaces even the flag, as in ``bokeh serve``. ``separator`` splits a list in an environment variable; ``None``
     splits at white space. ``check`` returns what is wrong with a text, or ``None``. What is ``secret`` has no option
     unless it has a ``flag``, since anyone can list a command's arguments, and is never shown. ``from_bokeh`` makes a
     value of what the ``BOKEH_…`` variable says, where that has words of its own. ``many`` values may follow one option.
     """
-    declaration = Declaration(help, group, unit, metavar, flag, bokeh_environment, bokeh_wins, least, most, choices,
-                              separator, check, secret, from_bokeh, many)
+    declaration = Declaration(help, group, unit, metavar, flag, bokeh_environment, platform_environment, bokeh_wins,
+                              least, most, choices, separator, check, secret, from_bokeh, many)
     return field(default=default, repr=not secret, metadata={_METADATA_KEY: declaration})
 
 
@@ -116,8 +118,8 @@ class Setting:
     def environment(self) -> tuple[str, ...]:
         """The names of its environment variables, the stronger one first."""
         own = "HOTSHOE_" + self.key.replace("-", "_").upper()
-        bokeh = self.declaration.bokeh_environment
-        return (own,) if bokeh is None else (own, bokeh)
+        others = (self.declaration.bokeh_environment, self.declaration.platform_environment)
+        return (own, *(name for name in others if name is not None))
 
     @property
     def allowed(self) -> str:

@@ -38,8 +38,9 @@ class Settings:
     """The value of every setting. Raises ``ConfigError`` for one that it can't have."""
 
     port: int = setting(
-        5006, "Port to listen on; 0 takes any free one.", Group.PLACE,
-        metavar="PORT", bokeh_environment="BOKEH_DEFAULT_SERVER_PORT", least=0, most=65535)
+        5006, "Port to listen on; 0 takes any free one. PORT, which Heroku, Cloud Run and others set, counts if nothing "
+        "else says a port.", Group.PLACE, metavar="PORT", bokeh_environment="BOKEH_DEFAULT_SERVER_PORT",
+        platform_environment="PORT", least=0, most=65535)
     address: str | None = setting(
         None, "Address to listen on; without one, all of this machine, IPv4 and IPv6.", Group.PLACE, metavar="ADDRESS")
     unix_socket: str | None = setting(
@@ -58,7 +59,8 @@ class Settings:
         secret=True)
     use_xheaders: bool = setting(
         False, "Believe a proxy on this machine, or on the Unix socket, what it says of its visitors: X-Forwarded-For "
-        "or X-Real-Ip, X-Forwarded-Proto or X-Scheme, X-Forwarded-Host.", Group.PLACE)
+        "or X-Real-Ip, X-Forwarded-Proto or X-Scheme, X-Forwarded-Host, or Forwarded; and X-Forwarded-Prefix.",
+        Group.PLACE)
     trusted_proxies: tuple[str, ...] = setting(
         (), "With --use-xheaders, another proxy to believe: an address, or a network like 10.0.0.0/8. Can be given "
         "several times.", Group.PLACE, metavar="ADDRESS", check=check_network)
@@ -98,7 +100,7 @@ class Settings:
         64, "Most threads that run app code at once; 0 runs everything on the event loop as bokeh serve does.",
         Group.SESSIONS, metavar="N", least=0, most=4096)
     keep_alive_milliseconds: int = setting(
-        37000, "Time between pings that keep a websocket open through proxies; 0 sends none.", Group.SESSIONS,
+        25000, "Time between pings that keep a websocket open through proxies; 0 sends none.", Group.SESSIONS,
         unit="ms", metavar="MS", flag="--keep-alive", least=0)
     check_unused_sessions_milliseconds: int = setting(
         17000, "How often to look for sessions that nobody uses any more.", Group.SESSIONS,

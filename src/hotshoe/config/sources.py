@@ -43,7 +43,8 @@ def gather(table: Iterable[Setting], explicit: Mapping[str, Any], environ: Mappi
            ) -> dict[str, Given]:
     """What is given, by name; what none is given for is left out. Raises ``ConfigError``.
 
-    Of bokeh's files, ``bokeh`` (``--use-config``) is stronger than the environment, and the user's own is weakest.
+    Of bokeh's files, ``bokeh`` (``--use-config``) is stronger than the environment, and the user's own is weaker than
+    ours. What a platform says to every program is weakest.
     """
     table = tuple(table)
     winning = [row for row in table if row.declaration.bokeh_wins]
@@ -55,6 +56,8 @@ def gather(table: Iterable[Setting], explicit: Mapping[str, Any], environ: Mappi
     values |= from_explicit(table, explicit, flags=flags)
     values |= from_environment(winning, environ, only_bokeh=True)
     values |= from_bokeh(winning, bokeh)
+    if "unix_socket" not in values:  # else the platform's port is that of the proxy before the socket
+        values |= from_platform([row for row in table if row.name not in values], environ)
     return values
 
 
@@ -74,12 +77,21 @@ def from_environment(table: Iterable[Setting], environ: Mapping[str, str], *,
     """What environment variables say; one that is empty says nothing."""
     values = {}
     for row in table:
-        names = row.environment[1:] if only_bokeh else row.environment
+        own, *others = row.environment
+        weakest = row.declaration.platform_environment
+        names = [name for name in (others if only_bokeh else (own, *others)) if name != weakest]
         name = next((name for name in names if environ.get(name)), None)
         if name is not None:
             translated = _from_bokeh(row, environ[name]) if name == row.declaration.bokeh_environment else environ[name]
             values[row.name] = _parsed(row, translated, f"the environment's {name}")
     return values
+
+
+def from_platform(table: Iterable[Setting], environ: Mapping[str, str]) -> dict[str, Given]:
+    """What the platform says to every program that it runs, such as the port where it is to listen."""
+    said = {row: row.declaration.platform_environment for row in table}
+    return {row.name: _parsed(row, environ[name], f"the environment's {name}")
+            for row, name in said.items() if name is not None and environ.get(name)}
 
 
 def from_file(table: Iterable[Setting], file: Path) -> dict[str, Given]:

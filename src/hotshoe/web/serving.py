@@ -18,8 +18,10 @@ from hotshoe.web.protocol import protocols
 from hotshoe.web.serving_state import ServingState
 from hotshoe.web.tls import Tls
 
-KEEP_ALIVE_S = 75
-"""Longer than the 60 s for which proxies keep idle connections to a server."""
+KEEP_ALIVE_S = 620
+"""Longer than proxies keep idle connections to a server, nginx and AWS 60 s, Google 600 s: whichever closes first must
+be the proxy, or it sends a request into a connection that ends, and its visitor gets a 502. An idle connection takes
+some 10 KB, and gives way when places run out; browsers close theirs themselves, sooner."""
 
 CERTIFICATE_EVERY_S = 2.0
 """How often to look whether the certificate has changed."""
