@@ -66,8 +66,8 @@ class Declaration:
 
 
 def setting(default: _T, help: str, group: Group, *, unit: str | None = None, metavar: str | None = None,  # noqa: A002
-            flag: str | None = None, bokeh_environment: str | None = None,
-            platform_environment: str | None = None, bokeh_wins: bool = False, least: int | None = None, most: int | None = None, choices: tuple[str, ...] = (),
+            flag: str | None = None, bokeh_environment: str | None = None, platform_environment: str | None = None,
+            bokeh_wins: bool = False, least: int | None = None, most: int | None = None, choices: tuple[str, ...] = (),
             separator: str | None = ",", check: Callable[[str], str | None] | None = None, secret: bool = False,
             from_bokeh: Callable[[str], str] | None = None, many: bool = False) -> _T:
     """Declare a field of ``Settings``.

@@ -38,8 +38,8 @@ class Settings:
     """The value of every setting. Raises ``ConfigError`` for one that it can't have."""
 
     port: int = setting(
-        5006, "Port to listen on; 0 takes any free one. PORT, which Heroku, Cloud Run and others set, counts if nothing "
-        "else says a port.", Group.PLACE, metavar="PORT", bokeh_environment="BOKEH_DEFAULT_SERVER_PORT",
+        5006, "Port to listen on; 0 takes any free one. PORT, which Heroku, Cloud Run and others set, counts if "
+        "nothing else says a port.", Group.PLACE, metavar="PORT", bokeh_environment="BOKEH_DEFAULT_SERVER_PORT",
         platform_environment="PORT", least=0, most=65535)
     address: str | None = setting(
         None, "Address to listen on; without one, all of this machine, IPv4 and IPv6.", Group.PLACE, metavar="ADDRESS")
