@@ -52,6 +52,7 @@ TABLE = (
     Command("json", Chapter.EXPORT, "Write an app's document as JSON"),
     Command("settings", Chapter.LOOK, "Show every setting, and where its value comes from"),
     Command("info", Chapter.LOOK, "Show versions and folders"),
+    Command("deploy", Chapter.SET_UP, "Print configurations of proxies, services, containers"),
     Command("secret", Chapter.SET_UP, "Make a key that signs sessions"),
     Command("user", Chapter.SET_UP, "Add, change and list the users of --auth basic"),
     Command("completion", Chapter.SET_UP, "Write completion for bash, zsh or fish"),

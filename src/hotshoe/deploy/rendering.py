@@ -1,0 +1,106 @@
+"""From a plan to the files of a target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from .. import __version__
+from .commands import serve_lines, serve_words, shell_line
+from .plan import PRIVATE_NETWORKS, Plan
+from .targets import Target
+from .values import Place
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_PORT = 5006
+"""Inside containers."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a configuration."""
+
+    name: str
+    text: str
+
+
+def render(target: Target, plan: Plan) -> tuple[File, ...]:
+    """The files of the target for the plan. Raises ``ConfigError`` if it can't do what the plan asks for."""
+    target.refuse(plan)
+    plan = _adapted(target, plan)
+    names = {"NAME": plan.name, "UNIT": _unit(plan)}
+    context = {"plan": plan, "target": target, "version": __version__, "unit": _unit(plan), "serves": (),
+               **_commands(target, plan)}
+    files = []
+    for name, template in target.files.items():
+        for word, meant in names.items():
+            name = name.replace(word, meant)
+        files.append(File(name, _environment().get_template(template).render(context)))
+    return tuple(files)
+
+
+@cache
+def _environment() -> Environment:
+    # Nothing is escaped for HTML: no value can have a character that means something, see values.py.
+    environment = Environment(loader=FileSystemLoader(_TEMPLATES), trim_blocks=True, lstrip_blocks=True,  # noqa: S701
+                              keep_trailing_newline=True, undefined=StrictUndefined)
+    environment.filters["quoted"] = _quoted
+    environment.filters["shell"] = shell_line
+    return environment
+
+
+def _quoted(value: Any) -> str:
+    """As JSON, which YAML and Dockerfiles read too."""
+    return json.dumps(value)
+
+
+def _adapted(target: Target, plan: Plan) -> Plan:
+    """The plan with what the target itself settles."""
+    if target.name == "compose":
+        places = tuple(Place(f"{plan.name}-{number}", _PORT) for number in range(1, plan.replicas + 1))
+        return replace(plan, upstreams=places, trusted=_with_private(plan))
+    if target.name in ("docker", "kubernetes"):
+        return replace(plan, trusted=_with_private(plan))
+    if target.name == "heroku":
+        return replace(plan, trusted=tuple(dict.fromkeys((*plan.trusted, "10.0.0.0/8"))))
+    return plan
+
+
+def _with_private(plan: Plan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*plan.trusted, *(() if plan.settings.trusted_proxies else PRIVATE_NETWORKS))))
+
+
+def _unit(plan: Plan) -> str:
+    """The name of the systemd unit: a template if there are several processes."""
+    return f"{plan.name}@.service" if plan.has_several else f"{plan.name}.service"
+
+
+def _commands(target: Target, plan: Plan) -> Mapping[str, Any]:
+    match target.name:
+        case "systemd":
+            own = () if "--secret-file" in plan.given else ("--secret-file", f"/var/lib/{plan.name}/secret-key")
+            return {"serve": serve_words(plan, *_of_unit(plan), *own)}
+        case "docker" | "compose" | "kubernetes":
+            return {"serve": serve_words(replace(plan, program="hotshoe"), "--port", str(_PORT)), "port": _PORT}
+        case "heroku":
+            return {"serve": serve_words(replace(plan, program="hotshoe"))}
+        case "ssh-tunnel":
+            place = plan.upstreams[0]
+            where = ("--unix-socket", place.socket) if place.socket else ("--address", "127.0.0.1", "--port",
+                                                                          str(place.port))
+            return {"serve": serve_words(plan, *where, behind_proxy=False), "place": place}
+    return {"serves": serve_lines(plan)}
+
+
+def _of_unit(plan: Plan) -> tuple[str, ...]:
+    first, *others = plan.upstreams
+    if first.socket is not None:
+        socket = f"/run/{plan.name}/%i.sock" if others else first.socket
+        return ("--unix-socket", socket, "--unix-socket-mode", "660")
+    return ("--address", first.host, "--port", "%i" if others else str(first.port))
