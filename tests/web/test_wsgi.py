@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import httpx
 import pytest
 
 from hotshoe.errors import SiteError
-from hotshoe.web.wsgi import asgi_of, load_app
+from hotshoe.web.wsgi import BUFFERED_BYTES, asgi_of, load_app
 
 MODULE = """
 class site:
@@ -44,7 +46,7 @@ def test_names(folder: Path, name: str) -> None:
     ("broken_site:app", "import no_such_thing", "broken_site can't be imported: ModuleNotFoundError: No module named"),
     ("broken_site:app", "def (", "broken_site can't be imported: SyntaxError"),
     ("broken_site:app", "1 / 0", "broken_site can't be imported: ZeroDivisionError: division by zero"),
-    ("broken_site:make()", "def make(): raise OSError('no\\ndata')", "make\\(\\) of broken_site failed: OSError: no data"),
+    ("broken_site:make()", "def make(): raise OSError('no\\ndata')", "of broken_site failed: OSError: no data"),
 ])
 def test_what_can_not_be_loaded_is_one_line(folder: Path, name: str, text: str, words: str) -> None:
     (folder / "broken_site.py").write_text(text)
@@ -77,3 +79,65 @@ async def test_cookies_are_one_header() -> None:
     answer = await _ask(echo, headers=[("Cookie", "a=1"), ("Cookie", "b=2")])
     assert "'a=1; b=2'" in answer.text
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+
+
+def size(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    begun.set()
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [])
+    return [str(len(body)).encode()]
+
+
+begun = threading.Event()
+
+
+class Upload:
+    """A request whose body comes in parts, and what is answered."""
+
+    def __init__(self) -> None:
+        self.parts: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.answer: list[Any] = []
+        begun.clear()
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [],
+                 "http_version": "1.1", "server": ("h", 80), "client": ("c", 1)}
+        self.task = asyncio.create_task(asgi_of(size)(scope, self.parts.get, self._take))
+
+    async def _take(self, event: Any) -> None:
+        self.answer.append(event)
+
+    def send(self, body: bytes, *, more: bool) -> None:
+        self.parts.put_nowait({"type": "http.request", "body": body, "more_body": more})
+
+    async def taken(self) -> None:
+        while not self.parts.empty():
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+async def test_no_thread_waits_for_who_sends_slowly() -> None:
+    upload = Upload()
+    for _ in range(3):
+        upload.send(b"x" * 1000, more=True)
+        await upload.taken()
+        assert not begun.is_set()
+    upload.send(b"", more=False)
+    await upload.task
+    assert b"".join(event.get("body", b"") for event in upload.answer) == b"3000"
+
+
+async def test_a_large_body_is_not_kept() -> None:
+    upload = Upload()
+    upload.send(b"x" * BUFFERED_BYTES, more=True)
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    upload.send(b"x", more=False)
+    await upload.task
+    assert b"".join(event.get("body", b"") for event in upload.answer) == str(BUFFERED_BYTES + 1).encode()
+
+
+async def test_a_visitor_who_leaves_before() -> None:
+    upload = Upload()
+    upload.send(b"x", more=True)
+    upload.parts.put_nowait({"type": "http.disconnect"})
+    await upload.task
+    assert (upload.answer, begun.is_set()) == ([], False)
