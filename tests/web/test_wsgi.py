@@ -100,7 +100,7 @@ class Upload:
         begun.clear()
         scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [],
                  "http_version": "1.1", "server": ("h", 80), "client": ("c", 1)}
-        self.task = asyncio.create_task(asgi_of(size)(scope, self.parts.get, self._take))
+        self.task = asyncio.ensure_future(asgi_of(size)(scope, self.parts.get, self._take))
 
     async def _take(self, event: Any) -> None:
         self.answer.append(event)
