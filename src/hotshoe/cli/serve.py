@@ -89,7 +89,7 @@ def make_parser() -> Parser:
         prog="hotshoe serve",
         usage="hotshoe serve [FILE ...] [options] [--args ...]",
         description="Serve Bokeh and Panel apps: scripts, notebooks, directories with a main.py. Without any, one "
-                    "empty app, for clients that push their document.",
+                    "empty app, for clients that push their document (none with --wsgi).",
         epilog=f"Every option is also a key of {FILE_NAME} and an environment variable: --log-level is log-level "
                "and HOTSHOE_LOG_LEVEL. What bokeh calls BOKEH_... counts too; options come first. "
                "`hotshoe settings NAME` says more of one of them.")
@@ -120,6 +120,9 @@ def _started(server: Server) -> None:
     urls = sorted(server.urls)
     for url in urls:
         _log.info("Bokeh app running at: %s", url)
+    if server.settings.wsgi and not server.settings.unix_socket:
+        _log.info("%s has all the rest of %s", server.settings.wsgi, server.url())
+        urls = urls or [server.url()]
     if server.settings.unix_socket:
         _log.info("Listening on the Unix socket %s", server.settings.unix_socket)
     _log.info("Starting Bokeh server with process id: %d", os.getpid())
