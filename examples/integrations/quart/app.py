@@ -1,0 +1,15 @@
+"""A Quart site with a Bokeh app in it. Quart mounts nothing, so hotshoe takes the site in."""
+
+from quart import Quart
+
+import hotshoe
+
+quart_site = Quart(__name__)
+
+
+@quart_site.get("/")
+async def home():
+    return '<h1>Quart</h1><iframe src="/wave" width="640" height="460"></iframe>'
+
+
+site = hotshoe.wrap(quart_site, {"/wave": "../wave.py"})
