@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from hotshoe.errors import SiteError
-from hotshoe.web.wsgi import BUFFERED_BYTES, asgi_of, load_app
+from hotshoe.web.departures import BUFFERED_BYTES
+from hotshoe.web.wsgi import asgi_of, load_app
 
 MODULE = """
 class site:

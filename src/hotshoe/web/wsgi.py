@@ -12,12 +12,11 @@ from ..apps.tracebacks import in_one_line
 from ..errors import SiteError
 from ..extras import need
 from .answers import Receive, Scope, Send
+from .departures import Visitor, ending
 from .lifespans import AsgiApp
 
 THREADS = 64
 """How many requests a site answers at once."""
-BUFFERED_BYTES = 1 << 20
-"""How much of a body is taken before a thread begins to work for it."""
 
 
 def asgi_of(app: Any) -> AsgiApp:
@@ -25,34 +24,15 @@ def asgi_of(app: Any) -> AsgiApp:
     need("A WSGI site", "wsgi", "a2wsgi")
     from a2wsgi import WSGIMiddleware
 
-    serve: Any = WSGIMiddleware(app, workers=THREADS)
+    serve: Any = WSGIMiddleware(ending(app), workers=THREADS)
 
     async def serve_wsgi(scope: Scope, receive: Receive, send: Send) -> None:
-        begun = await _beginning_of_body(receive)
-        if begun is not None:
-            await serve(_as_wsgi_knows_it(scope), begun, send)
+        visitor = Visitor(receive, send)
+        await visitor.arrive()
+        if not visitor.is_gone:
+            await visitor.serve(serve, _as_wsgi_knows_it(scope))
 
     return serve_wsgi
-
-
-async def _beginning_of_body(receive: Receive) -> Receive | None:
-    """What brings the body once all of it is there, or much: no thread waits for a visitor who sends slowly.
-
-    ``None`` if the visitor is gone before.
-    """
-    parts: list[Any] = []
-    size = 0
-    while not parts or (parts[-1].get("more_body", False) and size < BUFFERED_BYTES):
-        parts.append(await receive())
-        if parts[-1]["type"] == "http.disconnect":
-            return None
-        size += len(parts[-1].get("body", b""))
-    parts.reverse()
-
-    async def receive_rest() -> Any:
-        return parts.pop() if parts else await receive()
-
-    return receive_rest
 
 
 def _as_wsgi_knows_it(scope: Scope) -> Scope:

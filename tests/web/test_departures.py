@@ -1,0 +1,110 @@
+"""Answers of a WSGI site to visitors who do not wait for their end, and bodies that have none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hotshoe.web.departures import BUFFERED_BYTES
+from hotshoe.web.wsgi import asgi_of
+
+SCOPE = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1",
+         "server": ("h", 80), "client": ("c", 1)}
+WHOLE = {"type": "http.request", "body": b"", "more_body": False}
+
+
+class Endless:
+    """An answer without end, which knows when it is closed."""
+
+    def __init__(self) -> None:
+        self.is_closed = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        try:
+            while True:
+                yield b"x"
+                time.sleep(0.001)
+        finally:
+            self.is_closed.set()
+
+
+class Line:
+    """The connection: what comes is put into ``coming``, what was answered stands in ``answer``."""
+
+    def __init__(self, *events: dict[str, Any]) -> None:
+        self.coming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.answer: list[Any] = []
+        for event in events:
+            self.coming.put_nowait(event)
+
+    async def send(self, event: Any) -> None:
+        self.answer.append(event)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_an_answer_ends_when_its_visitor_leaves() -> None:
+    site, line = Endless(), Line(WHOLE)
+    task = asyncio.ensure_future(asgi_of(site)(SCOPE, line.coming.get, line.send))
+    await line.until(lambda: len(line.answer) > 20)
+    assert not site.is_closed.is_set()
+    line.coming.put_nowait({"type": "http.disconnect"})
+    await task
+    assert site.is_closed.is_set()
+
+
+async def test_an_answer_ends_when_it_is_cancelled() -> None:
+    site, line = Endless(), Line(WHOLE)
+    task = asyncio.ensure_future(asgi_of(site)(SCOPE, line.coming.get, line.send))
+    await line.until(lambda: len(line.answer) > 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await line.until(site.is_closed.is_set)
+
+
+async def test_an_answer_that_can_not_be_sent_ends_and_says_why() -> None:
+    site, line = Endless(), Line(WHOLE)
+
+    async def fail(event: Any) -> None:
+        if event["type"] == "http.response.body":
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        await asgi_of(site)(SCOPE, line.coming.get, fail)
+    assert site.is_closed.is_set()
+
+
+async def test_half_a_body_is_none() -> None:
+    found: list[Any] = []
+
+    def read(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        try:
+            found.append(environ["wsgi.input"].read())
+        except OSError as error:
+            found.append(str(error))
+        start_response("400 Bad Request", [])
+        return [b""]
+
+    line = Line({"type": "http.request", "body": b"x" * BUFFERED_BYTES, "more_body": True}, {"type": "http.disconnect"})
+    await asgi_of(read)(SCOPE, line.coming.get, line.send)
+    assert found == ["the visitor has left"]
+    assert line.answer == []
+
+
+async def test_a_body_whose_length_is_not_told() -> None:
+    flask = pytest.importorskip("flask")
+    site = flask.Flask("site")
+    site.add_url_rule("/", view_func=lambda: flask.request.get_data(), methods=["POST"])
+    line = Line({"type": "http.request", "body": b"one ", "more_body": True},
+                {"type": "http.request", "body": b"two", "more_body": False})
+    await asgi_of(site)({**SCOPE, "headers": [(b"transfer-encoding", b"chunked")]}, line.coming.get, line.send)
+    assert b"".join(event.get("body", b"") for event in line.answer) == b"one two"
