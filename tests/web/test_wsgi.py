@@ -39,6 +39,21 @@ def test_names(folder: Path, name: str) -> None:
     assert load_app(name)({}, None) == [b"nested"]
 
 
+def test_a_site_that_is_named_as_a_module_of_python(folder: Path) -> None:
+    """``--wsgi site:app`` is how people write it, and Python has imported its own ``site`` before."""
+    (folder / "site.py").write_text("import sys\nfile = sys.modules[__name__].__file__\ndef app(): return file")
+    pythons_own = sys.modules["site"]
+    try:
+        assert load_app("site:app()") == str(folder / "site.py") == load_app("site:file")
+    finally:
+        del sys.modules["_site"]
+    assert sys.modules["site"] is pythons_own
+    (folder / "site.py").write_text("1 / 0")
+    for _ in range(2):
+        with pytest.raises(SiteError, match="site can't be imported: ZeroDivisionError"):
+            load_app("site:app")
+
+
 @pytest.mark.parametrize(("name", "text", "words"), [
     ("no_such_module:app", "", "there is no module no_such_module in .* or on Python's path"),
     ("no_such.module:app", "", "there is no module no_such in"),

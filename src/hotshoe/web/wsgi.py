@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -57,7 +59,7 @@ def load_app(name: str) -> Any:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found: Any = importlib.import_module(module_name)
+        found: Any = _import(module_name)
     except ModuleNotFoundError as error:
         if f"{module_name}.".startswith(f"{error.name}."):
             place = f"in {Path.cwd()} or on Python's path"
@@ -73,3 +75,22 @@ def load_app(name: str) -> Any:
         return found() if is_made else found
     except Exception as error:
         raise SiteError(f"--wsgi: {attribute}() of {module_name} failed: {in_one_line(error)}") from error
+
+
+def _import(name: str) -> ModuleType:
+    """The module; a ``site.py`` of the current directory, too, though Python has a module of this name and uses it."""
+    path = Path.cwd() / f"{name}.py"
+    if name not in sys.modules or name not in sys.stdlib_module_names or not path.is_file():
+        return importlib.import_module(name)
+    alias = f"_{name}"
+    if alias not in sys.modules:
+        spec = importlib.util.spec_from_file_location(alias, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[alias] = module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[alias]
+            raise
+    return sys.modules[alias]
