@@ -20,6 +20,7 @@ from ..errors import AppError, BuildError, RemoteError, RequestError, SessionGon
 from ..pages.assets import STATIC
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, ThreadPool
 from ..sessions.failures import report, user_name
+from ..sessions.housekeeping import attended
 from .capacity import Capacity
 from .host import AppInfo, OpenRequest, SessionInfo, Statistics
 from .reloading import Reloading, Versions
@@ -272,7 +273,7 @@ class InlineHost:
         """Run an app's code that belongs to no session, on a thread if there are threads."""
         try:
             result = function() if self._pool is None else await self._pool.run(function)
-            return await result if inspect.isawaitable(result) else result
+            return await attended(result) if inspect.isawaitable(result) else result
         except SystemExit as error:  # it must not end the event loop
             raise RuntimeError(f"the app's code ended with {error!r}") from error
 

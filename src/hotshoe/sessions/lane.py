@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from . import housekeeping
 from .threads import ThreadPool, post
 
 log = logging.getLogger("hotshoe.lane")
@@ -93,6 +94,8 @@ class Lane:
             except BaseException:  # else the session would stand still for ever
                 log.exception("locked work failed")
                 continue
+            finally:
+                housekeeping.tidy()
             if awaitable is not None:
                 post(self._loop, self._hold, awaitable)
                 return
@@ -110,4 +113,4 @@ class Lane:
 
 
 async def _completed(awaitable: Awaitable[None]) -> None:
-    await awaitable
+    await housekeeping.attended(awaitable)

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from . import housekeeping
+
 log = logging.getLogger("hotshoe.threads")
 
 Job = Callable[[], None]
@@ -150,16 +152,19 @@ class ThreadPool:
 
     def _work(self) -> None:
         asyncio.set_event_loop(self._loop)
-        worker = _Worker()
-        while (job := self._next(worker)) is not None:
+        worker, idle_s = _Worker(), IDLE_S
+        while (job := self._next(worker, idle_s)) is not None:
             try:
                 job()
             except BaseException:
                 log.exception("a job of the thread pool failed")
             del job  # it may hold a session, which must not live as long as this thread is idle
+            allowed_s = housekeeping.tidy()
+            idle_s = IDLE_S if allowed_s is None else min(allowed_s, IDLE_S)
+        housekeeping.leave()
         asyncio.set_event_loop(None)
 
-    def _next(self, worker: _Worker) -> Job | None:
+    def _next(self, worker: _Worker, idle_s: float) -> Job | None:
         with self._mutex:
             if self._waiting:
                 self._begun += 1
@@ -168,7 +173,7 @@ class ThreadPool:
                 self._count -= 1
                 return None
             self._idle.append(worker)
-        if not worker.wake.acquire(timeout=IDLE_S):
+        if not worker.wake.acquire(timeout=idle_s):
             with self._mutex:
                 if worker in self._idle:
                     self._idle.remove(worker)
