@@ -51,6 +51,7 @@ TABLE = (
     Command("html", Chapter.EXPORT, "Write an app as a page that needs no server"),
     Command("json", Chapter.EXPORT, "Write an app's document as JSON"),
     Command("settings", Chapter.LOOK, "Show every setting, and where its value comes from"),
+    Command("doctor", Chapter.LOOK, "Say what is wrong on the way to an app, and what to change"),
     Command("info", Chapter.LOOK, "Show versions and folders"),
     Command("deploy", Chapter.SET_UP, "Print configurations of proxies, services, containers"),
     Command("secret", Chapter.SET_UP, "Make a key that signs sessions"),

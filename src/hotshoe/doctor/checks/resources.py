@@ -1,0 +1,148 @@
+"""Scripts and style sheets of the page, and what https forbids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from ..findings import Finding, ok, problem, warning
+from ..observations import Examination, Failure, Mount, Reply, Resource, Visit
+from ..paths import base_of
+from ..words import size
+from .places import facts_of
+
+_WORTH_BYTES = 20_000
+_SCRIPTS = ("javascript", "ecmascript")
+_STYLES = ("text/css",)
+_CDNS = ("cdn.bokeh.org", "cdn.pydata.org", "cdn.jsdelivr.net", "unpkg.com", "cdnjs.cloudflare.com", "cdn.holoviz.org")
+
+
+def check_mixed_content(seen: Examination) -> Iterator[Finding]:
+    """What a page of https loads by http, which browsers block."""
+    visit = seen.visited
+    if visit is None or not visit.last.address.is_secure:
+        return
+    bad = sorted(set(_insecure(visit)))
+    if bad:
+        yield problem("page.mixed-content", f"The page is https, and asks for {_some(bad)} by http, which browsers "
+                                            "block.",
+                      "Use addresses without a scheme (/path), and tell the server that visitors come by https: pass "
+                      "X-Forwarded-Proto, and start it with --use-xheaders.", **facts_of(visit.last.address))
+
+
+def _insecure(visit: Visit) -> Iterator[str]:
+    base = base_of(visit.last.address, visit.markup)
+    markup = visit.markup
+    references = [*markup.scripts, *markup.styles, *markup.images, *(embed.source for embed in markup.embeds)]
+    for reference in references:
+        try:
+            url = urljoin(base, reference.strip())
+        except ValueError:
+            continue
+        if url.startswith("http://"):
+            yield url
+    for embed in markup.embeds:
+        if embed.arguments.get("bokeh-absolute-url", "").startswith("http://"):
+            yield embed.arguments["bokeh-absolute-url"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is worth saying of a resource."""
+
+    resource: Resource
+    reply: Reply
+
+
+def check_resources(seen: Examination) -> Iterator[Finding]:
+    """Whether they come, and as what they should be."""
+    for mount in seen.mounts:
+        if mount.visit is not None and mount.resources:
+            yield from _of_mount(mount)
+
+
+def _of_mount(mount: Mount) -> Iterator[Finding]:
+    facts = facts_of(mount.app)
+    came = [_Kept(resource, resource.exchange) for resource in mount.resources
+            if isinstance(resource.exchange, Reply) and resource.exchange.status < 400]
+    bad = [resource for resource in mount.resources if not _came(resource)]
+    findings = [*_missing(bad, facts), *_unreachable(bad, facts), *_mistyped(came, facts), *_large(came, facts)]
+    yield from findings
+    if not bad and not any(finding.id == "resources.type" for finding in findings):
+        total = sum(_length(kept.reply) or 0 for kept in came)
+        yield ok("resources.ok", f"All {len(came)} scripts and style sheets come" + (f", {size(total)}." if total else "."))
+
+
+def _came(resource: Resource) -> bool:
+    return isinstance(resource.exchange, Reply) and resource.exchange.status < 400
+
+
+def _missing(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
+    own = [(resource, resource.exchange) for resource in bad if resource.is_own]
+    moved = [(resource, reply) for resource, reply in own if resource.works_at]
+    if moved:
+        resource, reply = moved[0]
+        yield problem("resources.wrong-prefix",
+                      f"{reply.address.path} is not there ({_status(reply)}); it is at {resource.works_at}: a prefix "
+                      "is missing, or too much.",
+                      "Have the proxy pass paths on as they are, and start the server with the prefix that visitors "
+                      "see: --prefix.", **facts)
+    lost = [reply for resource, reply in own if not resource.works_at]
+    if lost:
+        names = [reply.address.path for reply in lost]
+        statuses = sorted({_status(reply) for reply in lost})
+        yield problem("resources.missing", f"{_some(names)}: {', '.join(statuses)}. Without it the page stays empty.",
+                      "Have the proxy pass /static/ below the app's prefix to the server, or serve bokeh's files "
+                      "there (hotshoe info --static names the folder).", **facts)
+
+
+def _unreachable(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
+    for kind, make in (("script", problem), ("style", warning)):
+        urls = [str(resource.exchange.address) for resource in bad if not resource.is_own and resource.kind == kind]
+        if urls:
+            hosts = ", ".join(sorted({url.split("/")[2] for url in urls}))
+            name = "cdn" if any(cdn in hosts for cdn in _CDNS) else "foreign"
+            yield make(f"resources.{name}", f"{_some(urls)} can't be loaded from here: {hosts} does not answer.",
+                       "Start the server with BOKEH_RESOURCES=server, so that it serves BokehJS itself; or open "
+                       f"{hosts} in the firewall of those who visit.", **facts)
+
+
+def _mistyped(came: Iterable[_Kept], facts: dict[str, str]) -> Iterator[Finding]:
+    for kept in came:
+        media, reply = kept.reply.media_type, kept.reply
+        is_page = reply.body.lstrip()[:1] == b"<"
+        wanted = _SCRIPTS if kept.resource.kind == "script" else _STYLES
+        right = any(word in media for word in wanted)
+        if right and not is_page:
+            continue
+        strict = kept.resource.kind == "style" or "nosniff" in reply.header("x-content-type-options").lower()
+        make = problem if is_page or strict or media.startswith(("image/", "text/csv", "text/html")) else warning
+        what = "a page instead of the file" if is_page else f"Content-Type {media or 'missing'}"
+        yield make("resources.type", f"{reply.address.path} comes as {what}.",
+                   "Serve .js as text/javascript and .css as text/css; a page means that something else answers for "
+                   "this path.", **facts)
+        return
+
+
+def _large(came: Iterable[_Kept], facts: dict[str, str]) -> Iterator[Finding]:
+    plain = [kept.reply for kept in came if kept.resource.is_own and not kept.reply.header("content-encoding")
+             and (_length(kept.reply) or 0) >= _WORTH_BYTES]
+    if plain:
+        total = sum(_length(reply) or 0 for reply in plain)
+        yield warning("resources.uncompressed", f"{len(plain)} files, {size(total)}, are not compressed.",
+                      "Compress them: they shrink to a third, and the page is there so much sooner.", **facts)
+
+
+def _length(reply: Reply) -> int | None:
+    text = reply.header("content-length").strip()
+    return int(text) if text.isdecimal() and len(text) < 16 else None
+
+
+def _status(exchange: Reply | Failure) -> str:
+    return str(exchange.status) if isinstance(exchange, Reply) else exchange.trouble.value
+
+
+def _some(names: list[str]) -> str:
+    first = names[0].partition("?")[0]
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
