@@ -100,7 +100,7 @@ class Inquiry:
             return scope
         admission, reply = Admission(), Reply()
         await self._site(self._question(scope, route, route.app.url, admission), _reader(), reply.take)
-        if not admission.granted:
+        if not admission.granted or reply.status >= 300:  # what comes after the view may refuse, or fail
             raise SiteAnswer(reply) if route.kind is Kind.PAGE else reply.refusal()
         if route.kind is Kind.PAGE:  # a session that is used may be kept for longer
             scope.get(COOKIES, []).extend(reply.values(b"set-cookie"))

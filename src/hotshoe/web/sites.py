@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -40,9 +40,12 @@ class Site:
     @property
     def joined(self) -> Joined | None:
         """What asks the site who may see its apps; ``None`` if nothing does."""
-        found = getattr(self._app, "extensions", None)
-        joined = found.get("hotshoe") if isinstance(found, Mapping) else None
-        return joined if isinstance(joined, Joined) else None
+        for app in _within(self._app):
+            found = getattr(app, "extensions", None)
+            joined = found.get("hotshoe") if isinstance(found, Mapping) else None
+            if isinstance(joined, Joined):
+                return joined
+        return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or a websocket."""
@@ -90,3 +93,13 @@ def is_asgi(app: Any) -> bool:
     plain = app.func if isinstance(app, partial) else app
     call = plain if inspect.isroutine(plain) else type(plain).__call__
     return inspect.iscoroutinefunction(call)
+
+
+def _within(app: Any) -> Iterator[Any]:
+    """An app, and what it is around, where it is middleware as of Werkzeug, Sentry or Starlette."""
+    for _ in range(20):
+        if app is None:
+            return
+        yield app
+        around = getattr(app, "app", None) or getattr(app, "wsgi_app", None)
+        app = app.__self__ if inspect.ismethod(app) else around
