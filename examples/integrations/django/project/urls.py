@@ -1,0 +1,12 @@
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+from guestbook.views import page
+
+urlpatterns = [
+    path("", page),
+    path("apps/", include("guestbook.urls")),
+    path("admin/", admin.site.urls),
+    path("login/", LoginView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+]

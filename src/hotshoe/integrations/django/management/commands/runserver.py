@@ -1,0 +1,46 @@
+# mypy: disable-error-code="import-untyped, misc"
+"""``manage.py runserver``: Django's own, with the apps and their websockets."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.staticfiles.management.commands.runserver import Command as DjangoCommand
+from django.core.management.base import OutputWrapper
+
+
+class Command(DjangoCommand):
+    """The options, checks, messages and restarts are Django's; the server is hotshoe's, and ASGI."""
+
+    stdout: Any
+
+    help = "Starts a web server for development that serves Bokeh apps with their websockets, and static files."
+
+    def get_handler(self, *args: Any, **options: Any) -> Any:
+        """Make the server, which Django starts when its checks have passed."""
+        from ...development import Running, development_server
+
+        wanted = options["use_static_handler"] and (settings.DEBUG or options["insecure_serving"])
+        with_static = wanted and apps.is_installed("django.contrib.staticfiles")
+        server = development_server(self.addr, int(self.port), with_static=with_static)
+        self.server_cls = lambda address, handler, ipv6=False: Running(server)
+        return server
+
+    def inner_run(self, *args: Any, **options: Any) -> None:
+        """Called in the process that serves, again after each change."""
+        # Threads are the server's own affair: a class of Django's would be mixed into it.
+        super().inner_run(*args, **{**options, "use_threading": False})
+
+    def on_bind(self, server_port: int) -> None:
+        """Say what Django says, but for the protocol."""
+        said, stdout = io.StringIO(), self.stdout
+        self.stdout = OutputWrapper(said)
+        try:
+            super().on_bind(server_port)
+        finally:
+            self.stdout = stdout
+        self.stdout.write(said.getvalue().replace("Starting WSGI", "Starting ASGI (hotshoe)"), ending="")
+        self.stdout.flush()
