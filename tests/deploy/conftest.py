@@ -1,0 +1,98 @@
+"""A certificate for localhost, Chromium that takes it, and apps that say which process they run in."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from playwright.sync_api import Browser
+from tests.browser.conftest import chromium, tab  # noqa: F401
+from tests.browser.tab import Tab
+from tests.deploy.programs import Certificate
+
+
+@pytest.fixture
+def new_tab(chromium: Browser) -> Iterator[Callable[[], Tab]]:  # noqa: F811
+    """Tabs of one context that takes the tests' certificate; none of them may have had a problem at the end."""
+    context = chromium.new_context(viewport={"width": 1100, "height": 900}, ignore_https_errors=True)
+    tabs: list[Tab] = []
+
+    def make() -> Tab:
+        tabs.append(Tab(context))
+        return tabs[-1]
+
+    yield make
+    problems = [problem for each in tabs for problem in each.problems + each.strangers]
+    context.close()
+    assert not problems, problems
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Of an authority of its own, with localhost and 127.0.0.1 as its names."""
+    folder = tmp_path_factory.mktemp("certificate")
+    authority = trustme.CA()
+    made = authority.issue_cert("localhost", "127.0.0.1")
+    made.private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return Certificate(folder / "both.pem", context)
+
+
+@pytest.fixture(scope="session")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an app, ``dial.py``, and two sites with it: ``site.py`` and ``wrapped.py``."""
+    folder = tmp_path_factory.mktemp("apps")
+    (folder / "dial.py").write_text(DIAL)
+    (folder / "shop.py").write_text(SHOP)
+    (folder / "wrapped.py").write_text(WRAPPED)
+    return folder
+
+
+DIAL = """
+import os
+from pathlib import Path
+from bokeh.io import curdoc
+from bokeh.layouts import column
+from bokeh.models import Div, Slider
+
+with Path("built").open("a") as file:
+    file.write(f"{os.getpid()}\\n")
+request = curdoc().session_context.request
+scheme = request.headers.get("X-Forwarded-Proto")
+slider, text = Slider(start=0, end=10, value=1, title="dial"), Div(text="at 1")
+slider.on_change("value", lambda attr, old, new: text.update(text=f"at {new} in {os.getpid()}"))
+curdoc().add_root(column(slider, text, Div(text=f"by {scheme} from {request.remote_ip}")))
+"""
+
+SHOP = """
+from flask import Flask, request, url_for
+from hotshoe.embed import app_tag
+
+app = Flask(__name__, static_folder=None)
+
+
+@app.get("/")
+def home():
+    return f"<!doctype html><link rel=icon href='data:,'><h1>Shop</h1>{app_tag(request.script_root + '/dial')}"
+
+
+@app.get("/static/logo.txt")
+def logo():
+    return "of the site"
+
+
+@app.get("/where")
+def where():
+    return {"url": url_for("home", _external=True), "address": request.remote_addr}
+"""
+
+WRAPPED = """
+import hotshoe
+from shop import app
+
+application = hotshoe.wrap(app, {"/dial": "dial.py"}, settings=hotshoe.Settings(use_xheaders=True))
+"""
