@@ -55,7 +55,8 @@ globalThis.document = {
   createElement: (tag) => ({ tag, onload: null, onerror: null }),
 };
 globalThis.addEventListener = () => undefined;
-globalThis.location = { origin: "http://h" };
+globalThis.location = new URL("http://h/app");
+globalThis.history = { state: null, replaceState: (state, title, url) => { globalThis.location = new URL(url); } };
 globalThis.WebSocket = FakeSocket;
 
 function install(config) {

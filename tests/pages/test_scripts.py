@@ -217,3 +217,19 @@ def test_a_sign_that_can_not_be_shown_does_not_hold_up_the_app() -> None:
     socket.deliver(...failed, ...message(null, "2"));
     show(seen.at(-1), errors.length);
     """) == ["2", 1]
+
+
+@pytest.mark.parametrize(("came_by", "own"), [
+    ("?bokeh-session-id=ID&hotshoe-starting=new#h", "#h"),
+    ("?x=a%20b+c&bokeh-session-id=ID.x_-&hotshoe-starting=new#h", "?x=a%20b+c#h"),
+    ("?bokeh-session-id=mine&hotshoe-starting=kept", "?bokeh-session-id=mine"),
+    ("?x=1&hotshoe-starting=kept", "?x=1"),
+    ("?hotshoe-starting=kept", ""),
+    ("?bokeh-session-id=mine", "?bokeh-session-id=mine"),
+    ("?hotshoe-starting=new", "?hotshoe-starting=new"),
+    ("?x=1", "?x=1"),
+    ("", ""),
+])
+def test_the_visitor_s_own_address_comes_back(came_by: str, own: str) -> None:
+    shown = run(f'location = new URL("http://h/p/app{came_by}"); install({{}}); show(location.href);')
+    assert shown == [f"http://h/p/app{own}"]

@@ -29,7 +29,7 @@ STATIC = "static"
 OWN_STATIC = "_hotshoe/static"
 """Where it is, too. Pages ask for it there in a site of somebody else, who has a ``static`` of their own."""
 
-PAGE_SCRIPTS = ("signs.js", "busy.js", "failures.js", "closing.js", "framed.js", "hotshoe.js")
+PAGE_SCRIPTS = ("address.js", "signs.js", "busy.js", "failures.js", "closing.js", "framed.js", "hotshoe.js")
 COMPONENT_SCRIPTS = ("loads.js", "shows.js", "notices.js", "plans.js", "component.js")
 
 

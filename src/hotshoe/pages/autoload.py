@@ -28,8 +28,8 @@ _ELEMENT_ID = re.compile(r"[^\x00-\x20\"'\\<>&`\u2028\u2029]{1,256}")
 _APP_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\"'\\<>`?#]{0,2048}")
 _HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]+")
 
-
 _PARTS = ("loads.js", "shows.js", "notices.js", "autoload.js")
+_LATER = ("plans.js", "later.js")
 
 
 def render_autoload(document: Document, *, app_url: str, element_id: str | None, app_path: str,
@@ -41,11 +41,7 @@ def render_autoload(document: Document, *, app_url: str, element_id: str | None,
     ``element_id`` it is the plan alone, as JSON, for a script of ours that is there. Raises ``RequestError`` for a
     parameter that can't be right, ``TokenError``, ``CompileError``.
     """
-    if element_id is not None and not _ELEMENT_ID.fullmatch(element_id):
-        raise RequestError("bokeh-autoload-element is not the id of an element")
-    if not _APP_PATH.fullmatch(app_path):
-        raise RequestError("bokeh-app-path is not a path")
-    origin = "" if absolute_url is None else _origin(absolute_url)
+    origin = _checked(element_id, app_path, absolute_url)
     check_token(token)
     base = f"{origin}{base_path(app_path, absolute_url, app_url)}"
     item = {"token": token, "elementid": element_id, "use_for_title": False}
@@ -54,15 +50,36 @@ def render_autoload(document: Document, *, app_url: str, element_id: str | None,
     return script_json(plan) if element_id is None else autoload_script(plan)
 
 
+def starting_script(*, element_id: str, app_path: str, absolute_url: str | None, query: str,
+                    with_credentials: bool) -> str:
+    """JavaScript that waits for an app that takes long to begin, where its element stands, and then shows it.
+
+    With ``query`` it asks ``autoload.js`` again, until there is a plan. Raises ``RequestError``.
+    """
+    _checked(element_id, app_path, absolute_url)
+    where = {"elementid": element_id, "app_path": app_path, "absolute_url": absolute_url}
+    return autoload_script({**where, "starting": query, "with_credentials": with_credentials})
+
+
+def _checked(element_id: str | None, app_path: str, absolute_url: str | None) -> str:
+    """The origin of the absolute URL, empty without one. Raises ``RequestError`` for what can't be right."""
+    if element_id is not None and not _ELEMENT_ID.fullmatch(element_id):
+        raise RequestError("bokeh-autoload-element is not the id of an element")
+    if not _APP_PATH.fullmatch(app_path):
+        raise RequestError("bokeh-app-path is not a path")
+    return "" if absolute_url is None else _origin(absolute_url)
+
+
 def autoload_script(plan: dict[str, Any]) -> str:
     """The script that follows a plan; ``error`` in it is what it shows instead of an app."""
-    return (f'(function () {{\n"use strict";\n{_code()}\n'
+    parts = (*_LATER, *_PARTS) if "starting" in plan else _PARTS
+    return (f'(function () {{\n"use strict";\n{_code(parts)}\n'
             f"autoload({script_json(plan)}, document.currentScript ? document.currentScript.nonce : \"\");\n}})();\n")
 
 
 @cache
-def _code() -> str:
-    lines = "\n".join(map(read_script, _PARTS)).splitlines()
+def _code(parts: tuple[str, ...]) -> str:
+    lines = "\n".join(map(read_script, parts)).splitlines()
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("//"))
 
 

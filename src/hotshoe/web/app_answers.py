@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from ..config import Settings
 from ..errors import CapacityError, LoginError, RemoteError, RequestError, SessionGone
 from ..hosts.host import AppInfo, Host
-from . import answers
+from . import answers, own_pages
 from .answers import NO_STORE, TRY_AGAIN, Answer, Scope
-from .autoload import Embedding, Notice, cors_headers, embedder_headers, refusal
+from .autoload import Embedding, Notice, cors_headers, embedder_headers, refusal, starting_answer
 from .failures import failure_of, report_of
 from .gatekeeper import Gatekeeper
 from .headers import PagePolicy
 from .origins import Origins
+from .requests import header, is_browser
 from .routes import Route
+from .starting import Starts, again
+from .tickets import Ticket
 from .visits import Visits
 
 
@@ -29,14 +33,25 @@ class AppAnswers:
         self._origins = origins
         self._gate = gate
         self._policy = PagePolicy(settings)
+        self._starts = Starts()
+
+    def close(self) -> None:
+        """Forget the sessions that are being built."""
+        self._starts.close()
 
     async def page(self, scope: Scope, route: Route) -> Answer:
-        """The document of a session as a page. HEAD creates none."""
+        """The document of a session as a page. HEAD creates none; asked again for one, it tells when that is there."""
         app = app_of(route)
         ticket = self._visits.ticket(scope)
         if scope["method"] == "HEAD":
-            return Answer(headers=NO_STORE)
-        token = await self._visits.open(scope, app, ticket)
+            is_there = await self._starts.until_known(scope, app.url, ticket)
+            return Answer(status=200 if is_there else 202, headers=NO_STORE)
+        answer = await self._starts.answer(
+            scope, app.url, ticket, partial(self._visits.open, scope, app, ticket), partial(self._page, app, ticket),
+            patient=not is_browser(scope))
+        return own_pages.starting_page(app, again(scope, ticket)) if answer is None else answer
+
+    async def _page(self, app: AppInfo, ticket: Ticket, token: str) -> Answer:
         with ticket.joining():
             page = await self._host.page(app.url, ticket.session_id)
         nonce, policy = self._policy.new()
@@ -73,7 +88,16 @@ class AppAnswers:
         ticket = self._visits.ticket(scope)
         if scope["method"] == "HEAD":
             return answers.script("", headers=headers)
-        token = await self._visits.open(scope, app, ticket, embedder_headers(scope))
+        sent = embedder_headers(scope)
+        # What a script of bokeh's is asked to send, it does not tell us, so that we could not send it again.
+        patient = not embedding.as_plan and (bool(sent) or header(scope, b"authorization") is not None)
+        answer = await self._starts.answer(
+            scope, app.url, ticket, partial(self._visits.open, scope, app, ticket, sent),
+            partial(self._embed, app, ticket, embedding, headers), patient=patient)
+        return starting_answer(scope, embedding, again(scope, ticket), headers) if answer is None else answer
+
+    async def _embed(self, app: AppInfo, ticket: Ticket, embedding: Embedding, headers: Mapping[str, str],
+                     token: str) -> Answer:
         with ticket.joining():
             source = await self._host.autoload_script(
                 app.url,

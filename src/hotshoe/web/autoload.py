@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 
-from ..pages.autoload import autoload_script
+from ..pages.autoload import autoload_script, starting_script
 from . import answers
 from .answers import Answer, Scope
 from .origins import Origins, host_of, same_origin
@@ -69,6 +69,20 @@ class Notice:
         where = {"app_path": embedding.app_path, "absolute_url": embedding.absolute_url}
         plan = {"elementid": embedding.element_id, **where, **said}
         return answers.script(autoload_script(plan), shown, headers)
+
+
+def starting_answer(scope: Scope, embedding: Embedding, query: str, headers: Mapping[str, str]) -> Answer:
+    """What is said of an app that takes long to begin; with ``query`` its plan is asked for again.
+
+    Raises ``RequestError`` for what can't be embedded.
+    """
+    if embedding.as_plan:
+        return replace(answers.json({"starting": query}, headers), status=202)
+    # The script that comes next asks with the cookies with which this one was asked for.
+    with_credentials = header(scope, b"cookie") is not None and "Access-Control-Allow-Credentials" in headers
+    source = starting_script(element_id=embedding.element_id, app_path=embedding.app_path,
+                             absolute_url=embedding.absolute_url, query=query, with_credentials=with_credentials)
+    return answers.script(source, 202, headers)
 
 
 def cors_headers(scope: Scope, origins: Origins) -> dict[str, str]:

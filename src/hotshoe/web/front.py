@@ -64,7 +64,7 @@ class Front:
         tickets = Tickets(() if mode is Mode.UNSIGNED else keys, mode, settings.session_token_expiration)
         visits = Visits(host, tickets, Disclosure(settings))
         self._handshakes = Handshakes(host, settings, visits, self._origins, self._gate)
-        of_apps = AppAnswers(host, settings, visits, self._origins, self._gate)
+        self._of_apps = of_apps = AppAnswers(host, settings, visits, self._origins, self._gate)
         own = OwnAnswers(host, settings, self._gate)
         self._handlers: Mapping[Kind, Handler] = {
             Kind.PAGE: of_apps.page,
@@ -133,6 +133,7 @@ class Front:
         try:
             await self._lifecycle.stop(self._handshakes.close)
         finally:
+            self._of_apps.close()
             self._static.close()
             self._static = self._new_static()  # a front that is started again serves files again
 

@@ -47,12 +47,15 @@ def _environment() -> Environment:
 
 
 @cache
-def _policy(*, follows: bool = False) -> str:
+def _policy(*, follows: bool = False, asks: bool = False) -> str:
     """What the pages may load and run: their own style and script, known by their digests.
 
-    A page that ``follows`` its app in dev mode may also open a websocket.
+    A page that ``follows`` its app in dev mode may also open a websocket, one that ``asks`` whether it is there may
+    ask.
     """
     scripts, more = f"'{_digest('index.js')}'", ""
+    if asks:
+        scripts, more = f"'{_digest('starting.js')}'", "connect-src 'self'; "
     if follows:
         scripts, more = f"'{_digest_of(dev_code())}'", "connect-src 'self' ws: wss:; "
     return (f"default-src 'none'; style-src '{_digest('style.css')}' '{_digest('failure.css')}'; "
@@ -143,6 +146,13 @@ def login_needed(detail: str, place: str | None, *, visited: bool) -> Answer:
     if visited and place is not None:
         return Answer(status=302, headers={"Location": place, **NO_STORE})
     return error_page(401, detail)
+
+
+def starting_page(app: AppInfo, again: str) -> Answer:
+    """What is shown of an app that takes long to begin. It asks again with the query ``again``, also without scripts.
+    """
+    return _page("starting.html", {"title": app.title, "again": f"?{again}"}, 202,
+                 {"Content-Security-Policy": _policy(asks=True)})
 
 
 def error_page(status: int, detail: str = "", *, words: str = "", error_id: str = "", home: str | None = None,

@@ -23,7 +23,9 @@ LOGOUT_URL = "hotshoe.logout_url"
 """The key of a scope whose user can log out."""
 OWN_COOKIES = "hotshoe_"
 """What the names of the cookies of logins begin with (``auth/sealing.py``)."""
-_SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token"})
+STARTING = "hotshoe-starting"
+"""The argument of who asks again for a session that was not there in time (``starting.py``)."""
+_SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token", STARTING})
 
 
 def request_of(scope: Scope) -> Request:
@@ -122,6 +124,11 @@ def is_local_script(scope: Scope) -> bool:
     client = scope.get("client")
     return client is not None and is_loopback(client[0]) and not any(
         name in _NOT_OF_SCRIPTS or name.startswith(b"x-forwarded") for name, _ in scope["headers"])
+
+
+def is_browser(scope: Scope) -> bool:
+    """Whether a person looks at what comes: programs ask for anything, browsers for a page."""
+    return "text/html" in (header(scope, b"accept") or "").lower()
 
 
 def with_payload(request: Request, payload: Mapping[str, Any]) -> Request:

@@ -42,6 +42,7 @@ async function autoload(plan, nonce) {
   try {
     const { error, detail, error_id, flag } = plan;
     if (error) throw new Trouble(error, detail, { error_id, flag, login: login_url(plan) });
+    if (plan.starting) plan = await until_started(plan, place);
     await load_all(plan, nonce);
     await show_session({ ...plan, query: location.search.slice(1) }, place, place.dataset.bokehRoot || null);
   } catch (error) {

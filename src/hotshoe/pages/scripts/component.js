@@ -99,7 +99,7 @@ class BokehApp extends HTMLElement {
     const wait = waiting_notice(this.parentElement || this);
     this.notices.replaceChildren(wait);
     const slow = setTimeout(() => {
-      wait.querySelector(".words").textContent = "Still loading: the app takes a while to start…";
+      wait.querySelector(".words").textContent = SLOW_WORDS;
     }, SLOW_S * 1000);
     try {
       await this.#load(turn);

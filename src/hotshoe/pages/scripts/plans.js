@@ -33,21 +33,43 @@ class AppAddress {
   }
 }
 
-async function ask_for_plan(app, options, signal) {
+const SLOW_WORDS = "Still loading: the app takes a while to start…";
+const AGAIN_MS = 2000;
+const AGAIN_MOST = 60;
+const LEAST_MS = 200;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// `starting` is the query with which a server wants to be asked again for an app that takes long to begin.
+async function ask_for_plan(app, options, signal, starting = null) {
   const names = Object.keys(options.headers);
   const headers = { ...options.headers, Accept: "application/json" };
   // So that the server knows which headers are ours, and not of a proxy.
   if (names.length > 0) headers["Bokeh-Embed-Headers"] = new URLSearchParams(options.headers).toString();
   const credentials = options.with_credentials ? "include" : "same-origin";
-  let answer;
-  try {
-    answer = await fetch(app.ask(options), { headers, credentials, signal, cache: "no-store" });
-  } catch (error) {
-    throw signal.aborted ? error : await trouble_of_silence(app, options);
+  let failures = 0;
+  for (;;) {
+    const url = starting === null ? app.ask(options) : `${app.url}/autoload.js?${starting}`;
+    let answer = null;
+    try {
+      answer = await fetch(url, { headers, credentials, signal, cache: "no-store" });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (starting === null || ++failures > AGAIN_MOST) throw await trouble_of_silence(app, options);
+    }
+    // A server that restarts, or its proxy: the session that was begun can still be had.
+    if (starting !== null && (answer === null || answer.status === 502 || answer.status === 504)) {
+      await pause(AGAIN_MS);
+      continue;
+    }
+    const data = await data_of(answer);
+    if (answer.status !== 202 || data === null || !data.starting) {
+      if (!answer.ok || data === null || data.error) throw trouble_of_answer(app, answer, data || {});
+      return data;
+    }
+    ({ starting } = data);
+    await pause(LEAST_MS); // the server waits, unless something between here and there does not
   }
-  const data = await data_of(answer);
-  if (!answer.ok || data === null || data.error) throw trouble_of_answer(app, answer, data || {});
-  return data;
 }
 
 async function data_of(answer) {

@@ -1,0 +1,315 @@
+"""Apps that take long to begin: who is told so, who may come back, and that one build is one build."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+import httpx
+import pytest
+from tests.web.conftest import MakeSite
+from tests.web.hosting import Site
+
+from hotshoe.errors import BuildError, CapacityError
+from hotshoe.hosts.host import AppInfo
+from hotshoe.tokens import read
+from hotshoe.web import starting
+from hotshoe.web.guard import Guard
+from hotshoe.web.starting import again
+from hotshoe.web.tickets import Ticket
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "PATIENCE_S", 0.02)
+
+
+@pytest.fixture
+def slow(site: Site) -> Site:
+    """Builds nothing until its gate is opened."""
+    site.host.gate = asyncio.Event()
+    return site
+
+
+def open_gate(site: Site) -> None:
+    assert site.host.gate is not None
+    site.host.gate.set()
+
+
+def query_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 202
+    found = re.search(r'data-again="(\?[^"]*)"', answer.text)
+    assert found is not None
+    return found[1].replace("&amp;", "&")
+
+
+async def settled() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+# -- the page
+
+
+async def test_a_page_that_takes_long_says_so_and_is_asked_for_again(slow: Site) -> None:
+    first = await slow.get("/a?x=1&y=%20", headers=BROWSER)
+    query = query_of(first)
+    assert query.startswith("?x=1&y=%20&bokeh-session-id=")
+    assert "This app is starting." in first.text
+    assert first.headers["cache-control"] == "no-store"
+    assert query_of(await slow.get(f"/a{query}", headers=BROWSER)) == query
+
+    waiting = asyncio.create_task(slow.get(f"/a{query}", headers=BROWSER))
+    await settled()
+    open_gate(slow)
+    page = await waiting
+    assert page.status_code == 200
+    [wish] = slow.host.wishes
+    token = read(page.text.removeprefix("<html>").removesuffix("</html>"))
+    assert token.session_id == wish.session_id
+    assert token.payload == {"arguments": {"x": [b"1"], "y": [b" "]}}
+
+
+async def test_a_quick_page_is_a_page(site: Site) -> None:
+    answer = await site.get("/a", headers=BROWSER)
+    assert answer.status_code == 200
+    assert len(asyncio.all_tasks()) <= 2
+
+
+async def test_programs_wait(slow: Site) -> None:
+    asking = asyncio.create_task(slow.get("/a", headers={"Accept": "*/*"}))
+    await asyncio.sleep(0.1)
+    assert not asking.done()
+    open_gate(slow)
+    assert (await asking).status_code == 200
+
+
+async def test_head_creates_nothing_and_waits_for_what_is_being_built(slow: Site) -> None:
+    assert (await slow.request("HEAD", "/a", headers=BROWSER)).status_code == 200
+    unknown = await slow.request("HEAD", "/a?bokeh-session-id=of-another-process&hotshoe-starting=new")
+    assert unknown.status_code == 200
+    assert slow.host.wishes == []
+    query = query_of(await slow.get("/a", headers=BROWSER))
+    waits = await slow.request("HEAD", f"/a{query}")
+    assert (waits.status_code, waits.content) == (202, b"")
+    open_gate(slow)
+    assert (await slow.request("HEAD", f"/a{query}")).status_code == 200
+    assert (await slow.get(f"/a{query}", headers=BROWSER)).status_code == 200
+    assert len(slow.host.wishes) == 1
+
+
+async def test_a_page_that_is_slow_to_be_drawn_says_so_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, page = asyncio.Event(), site.host.page
+
+    async def drawn_later(app: str, session_id: str) -> Any:
+        await drawn.wait()
+        return await page(app, session_id)
+
+    monkeypatch.setattr(site.host, "page", drawn_later)
+    query = query_of(await site.get("/a", headers=BROWSER))
+    assert query_of(await site.get(f"/a{query}", headers=BROWSER)) == query
+    drawn.set()
+    assert (await site.get(f"/a{query}", headers=BROWSER)).status_code == 200
+    assert len(site.host.wishes) == 1
+
+
+async def test_an_app_that_fails_says_so_once(slow: Site) -> None:
+    slow.host.failures["open"] = BuildError("/a", "0123abcd")
+    query = query_of(await slow.get("/a", headers=BROWSER))
+    open_gate(slow)
+    assert (await slow.request("HEAD", f"/a{query}")).status_code == 500
+    failed = await slow.get(f"/a{query}", headers=BROWSER)
+    assert failed.status_code == 500
+    assert "0123abcd" in failed.text
+    del slow.host.failures["open"]
+    assert (await slow.get(f"/a{query}", headers=BROWSER)).status_code == 200
+
+
+async def test_no_room_is_said_at_once(site: Site) -> None:
+    site.host.failures["open"] = CapacityError("All places are taken. Please try again.")
+    assert (await site.get("/a", headers=BROWSER)).status_code == 503
+
+
+async def test_what_ended_before_anybody_came_back_is_built_again(slow: Site) -> None:
+    query = query_of(await slow.get("/a", headers=BROWSER))
+    open_gate(slow)
+    await settled()
+    slow.host.live.clear()
+    assert (await slow.get(f"/a{query}", headers=BROWSER)).status_code == 200
+    assert [wish.session_id for wish in slow.host.wishes] == [slow.host.wishes[0].session_id] * 2
+
+
+async def test_another_process_builds_it_under_the_same_id(make_site: MakeSite) -> None:
+    one, other = (make_site("/a", session_ids="auto", secret_key="k" * 32) for _ in range(2))
+    one.host.gate = asyncio.Event()
+    query = query_of(await one.get("/a", headers=BROWSER))
+    assert (await other.get(f"/a{query}", headers=BROWSER)).status_code == 200
+    assert other.host.wishes[0].session_id == one.host.wishes[0].session_id
+    assert (await other.get(f"/a{query.replace('bokeh-session-id=', 'bokeh-session-id=x')}")).status_code != 200
+
+
+async def test_nobody_comes_back(slow: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "KEPT_S", 0.05)
+    query_of(await slow.get("/a", headers=BROWSER))
+    starts = slow.front._of_apps._starts
+    assert len(starts._starts) == 1
+    open_gate(slow)
+    async with asyncio.timeout(5):
+        while starts._starts or starts._timers:
+            await asyncio.sleep(0.01)
+    assert slow.host.cancelled == 0  # the session is the host's, which ends what nobody uses
+
+
+async def test_who_leaves_before_being_told_has_nothing_built(slow: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "PATIENCE_S", 60)
+    asking = asyncio.create_task(slow.get("/a", headers=BROWSER))
+    await settled()
+    asking.cancel()
+    await asyncio.wait([asking])
+    await settled()
+    assert slow.host.cancelled == 1
+
+
+async def test_who_leaves_after_it_has_it_built(slow: Site) -> None:
+    query = query_of(await slow.get("/a", headers=BROWSER))
+    asking = asyncio.create_task(slow.get(f"/a{query}", headers=BROWSER))
+    await settled()
+    asking.cancel()
+    await asyncio.wait([asking])
+    open_gate(slow)
+    await settled()
+    assert slow.host.cancelled == 0
+    assert len(slow.host.live) == 1
+
+
+async def test_the_server_stops_meanwhile(slow: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = query_of(await slow.get("/a", headers=BROWSER))
+    monkeypatch.setattr(starting, "PATIENCE_S", 60)
+    asking = asyncio.create_task(slow.get(f"/a{query}", headers=BROWSER))
+    await settled()
+    await slow.front.stop()
+    assert (await asking).status_code == 503
+    assert not slow.front._of_apps._starts._starts
+    assert len(asyncio.all_tasks()) <= 2
+
+
+async def test_a_build_is_its_user_s(make_site: MakeSite) -> None:
+    site = make_site("/a", auth="header", auth_header_user="X-User", use_xheaders=True)
+    site.host.gate = asyncio.Event()
+    query = query_of(await site.get("/a", headers={**BROWSER, "X-User": "jo"}))
+    for method in ("GET", "HEAD"):
+        answer = await site.request(method, f"/a{query}", headers={**BROWSER, "X-User": "mallory"})
+        assert answer.status_code == 403
+    open_gate(site)
+    assert (await site.get(f"/a{query}", headers={**BROWSER, "X-User": "jo"})).status_code == 200
+
+
+async def test_it_is_told_to_the_log(slow: Site, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        query = query_of(await slow.get("/a", headers=BROWSER))
+        query_of(await slow.get(f"/a{query}", headers=BROWSER))
+    ours = [record.getMessage() for record in caplog.records if record.name == starting.__name__]
+    assert ours == ["/a takes more than 0.02 s to begin; its visitor is told so, and waits"]
+
+
+async def test_what_the_page_may_load(make_site: MakeSite) -> None:
+    site = make_site(AppInfo("/a", "<b>A</b>"), strict_csp=True, frame_ancestors=("self",))
+    site.host.gate = asyncio.Event()
+    answer = await site.get('/a?x="><script>&y=\xe4&z=%22', headers=BROWSER)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "connect-src 'self'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert "unsafe" not in policy
+    assert "<b>A" not in answer.text
+    assert '"><script>&' not in answer.text
+    assert query_of(answer).startswith("?x=%22%3E%3Cscript%3E&y=")
+
+
+@pytest.mark.parametrize(("query", "headers", "expected"), [
+    ("", [], "bokeh-session-id=ID&hotshoe-starting=new"),
+    ("a=1", [], "a=1&bokeh-session-id=ID&hotshoe-starting=new"),
+    ("bokeh-session-id=mine", [], "bokeh-session-id=mine&hotshoe-starting=kept"),
+    ("bokeh-token=t", [], "bokeh-token=t&hotshoe-starting=kept"),
+    ("a=1", [(b"bokeh-session-id", b"mine")], "a=1&hotshoe-starting=kept"),
+    ("a=1&hotshoe-starting=kept", [], "a=1&hotshoe-starting=kept"),
+    ("a=\"<>' \xff\r\n#b", [], "a=%22%3C%3E'%20%FF%0D%0A%23b&bokeh-session-id=ID&hotshoe-starting=new"),
+])
+def test_the_query_to_ask_again_with(query: str, headers: list[tuple[bytes, bytes]], expected: str) -> None:
+    assert again({"query_string": query.encode("latin-1"), "headers": headers}, Ticket("ID")) == expected
+
+
+# -- embedding
+
+
+PLAN = {"Accept": "application/json"}
+EMBED = "bokeh-autoload-element=e&bokeh-app-path=/a"
+
+
+async def test_a_plan_that_takes_long(slow: Site) -> None:
+    first = await slow.get("/a/autoload.js?x=1", headers=PLAN)
+    assert (first.status_code, first.headers["content-type"]) == (202, "application/json")
+    query = first.json()["starting"]
+    assert (await slow.get(f"/a/autoload.js?{query}", headers=PLAN)).json() == {"starting": query}
+    open_gate(slow)
+    answer = await slow.get(f"/a/autoload.js?{query}", headers=PLAN)
+    assert answer.status_code == 200
+    assert answer.text.startswith("/* None")
+    [wish] = slow.host.wishes
+    assert wish.request.arguments == {"x": [b"1"]}
+
+
+async def test_a_script_that_takes_long_asks_for_its_plan(slow: Site) -> None:
+    first = await slow.get(f"/a/autoload.js?{EMBED}", headers={"Accept": "*/*"})
+    assert (first.status_code, first.headers["content-type"]) == (202, "application/javascript; charset=utf-8")
+    found = re.search(r'"starting":"([^"]+)","with_credentials":false', first.text)
+    assert found is not None
+    query = found[1].replace("\\u0026", "&")
+    assert query.startswith(f"{EMBED}&bokeh-session-id=")
+    open_gate(slow)
+    answer = await slow.get(f"/a/autoload.js?{query}", headers=PLAN)
+    assert answer.text.startswith("/* None")
+    assert len(slow.host.wishes) == 1
+
+
+async def test_a_script_that_came_with_cookies_asks_with_cookies(slow: Site) -> None:
+    headers = {"Origin": "http://testserver", "Cookie": "a=b"}
+    answer = await slow.get(f"/a/autoload.js?{EMBED}", headers=headers)
+    assert '"with_credentials":true' in answer.text
+
+
+@pytest.mark.parametrize("headers", [{"Authorization": "Bearer x"}, {"X-Own": "1", "Origin": "http://elsewhere"}])
+async def test_a_script_with_headers_of_its_embedder_waits(slow: Site, headers: dict[str, str]) -> None:
+    asking = asyncio.create_task(slow.get(f"/a/autoload.js?{EMBED}", headers=headers))
+    await asyncio.sleep(0.1)
+    assert not asking.done()
+    open_gate(slow)
+    assert (await asking).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["bokeh-app-path=//x", "bokeh-absolute-url=javascript:x", "bokeh-autoload-element=%3C"])
+async def test_what_can_not_be_embedded_is_said_at_once(slow: Site, wrong: str) -> None:
+    answer = await slow.get(f"/a/autoload.js?{EMBED}&{wrong}")
+    assert answer.status_code == 400
+
+
+async def test_a_plan_that_fails_says_so(slow: Site) -> None:
+    slow.host.failures["open"] = BuildError("/a", "0123abcd")
+    query = (await slow.get("/a/autoload.js", headers=PLAN)).json()["starting"]
+    open_gate(slow)
+    answer = await slow.get(f"/a/autoload.js?{query}", headers=PLAN)
+    assert (answer.status_code, answer.json()["error_id"]) == (500, "0123abcd")
+
+
+async def test_the_guard_is_asked_each_time(make_site: MakeSite) -> None:
+    allowed = {"jo"}
+    site = make_site("/a", use_xheaders=True, auth="header", auth_header_user="X-User",
+                     guard=Guard(authorize=lambda user, app: user.name in allowed))
+    site.host.gate = asyncio.Event()
+    query = query_of(await site.get("/a", headers={**BROWSER, "X-User": "jo"}))
+    allowed.clear()
+    assert (await site.get(f"/a{query}", headers={**BROWSER, "X-User": "jo"})).status_code == 403
