@@ -199,11 +199,24 @@ async def test_a_site_may_admit_who_has_no_name(guarded: tuple[Guarded, Asgi]) -
     site, both = guarded
 
     class Open(Response):
-        async def __call__(self, scope: Any, *_: Any) -> None:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
             scope[ADMISSION].admit()
+            await super().__call__(scope, receive, send)
 
     site.answers["/app"] = Open()
     assert (await ask(both, "/app")).status_code == 200
     assert seen == [(None, None)]
 
 
+async def test_an_admission_that_is_taken_back(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+
+    class Failing(Response):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope[ADMISSION].admit()
+            await super().__call__(scope, receive, send)
+
+    site.answers["/app"] = Failing("closed at night", 503)
+    assert (await ask(both, "/app")).text == "closed at night"
+    assert (await ask(both, "/app/metadata")).status_code == 502
+    assert seen == []

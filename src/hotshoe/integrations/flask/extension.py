@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import wraps
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -48,12 +48,13 @@ class Hotshoe:
             blueprint: Blueprint | None = None) -> Callable[[Fill], Fill]:
         """Make the function below, which fills the document that it gets, the app at ``url``; it stays what it is.
 
-        ``url_for`` knows it as ``endpoint``, the function's name unless given. In a ``blueprint`` the URL is below that
-        of the blueprint, whose ``before_request`` guards it, too. Raises ``AppError``.
+        ``title`` is that of its page. ``url_for`` knows it as ``endpoint``, the function's name unless given. In a
+        ``blueprint`` the URL is below that of the blueprint, whose ``before_request`` guards it, too. Raises
+        ``AppError``.
         """
         def add(fill: Fill) -> Fill:
-            app = load(fill)
-            self.add(url, replace(app, title=title) if title else app, endpoint=endpoint or fill.__name__,
+            load(fill)  # raises here, where it stands
+            self.add(url, _titled(fill, title) if title else fill, endpoint=endpoint or fill.__name__,
                      decorators=decorators, blueprint=blueprint)
             return fill
 
@@ -97,3 +98,12 @@ class Hotshoe:
         site.jinja_env.globals.setdefault("bokeh_app", bokeh_app)
         self._sites.add(apps)
         return apps
+
+
+def _titled(fill: Callable[..., Any], title: str) -> Callable[..., Any]:
+    @wraps(fill)
+    def fill_titled(document: Any) -> Any:
+        document.title = title
+        return fill(document)
+
+    return fill_titled

@@ -24,11 +24,11 @@ def bokeh_app(app: str, *, arguments: Mapping[str, Any] | None = None, headers: 
 
 def _address(app: str) -> str:
     if not app.startswith("/"):
-        return app if "://" in app else flask.url_for(app)
+        return app if "://" in app else _quoted(flask.url_for(app))
     root = _root()
     is_of_app = (app.partition("?")[0].rstrip("/") or "/") in flask.current_app.extensions["hotshoe"].urls
     is_complete = app.startswith(("//", f"{root}/"))
-    return app if is_complete and not is_of_app else root + app
+    return _quoted(app if is_complete and not is_of_app else root + app)
 
 
 def _root() -> str:
@@ -36,3 +36,8 @@ def _root() -> str:
     if flask.has_request_context():
         return flask.request.script_root
     return str(flask.current_app.config["APPLICATION_ROOT"]).rstrip("/")
+
+
+def _quoted(url: str) -> str:
+    """``url_for`` leaves what is before the site as it is, where the rest of a URL is quoted."""
+    return url.replace(" ", "%20")

@@ -1,0 +1,437 @@
+"""The Flask extension, in this process: rules, admissions, users, sessions, tags, and what is refused in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from bokeh.document import Document
+from bokeh.models import Div
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    g,
+    redirect,
+    render_template_string,
+    request,
+    session,
+    url_for,
+)
+from flask_login import LoginManager, UserMixin, login_required, login_user  # type: ignore[import-untyped]
+from markupsafe import Markup
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BuildError
+
+import hotshoe
+from hotshoe.auth import User
+from hotshoe.errors import AppError, ConfigError
+from hotshoe.integrations.flask import Hotshoe
+from hotshoe.integrations.flask.visitors import as_user
+
+seen: list[Any] = []
+
+
+def fill(doc: Document) -> None:
+    context: Any = doc.session_context
+    seen.append((context.user, context.request.session))
+    doc.add_root(Div(text="an app"))
+
+
+def new_site(**config: Any) -> Flask:
+    site = Flask("a_site")
+    site.config.update(SECRET_KEY="k", **config)
+    return site
+
+
+@asynccontextmanager
+async def visiting(site: Any, apps: Any = None, *, root_path: str = "",
+                   **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser's requests to the site and its apps."""
+    seen.clear()
+    both = hotshoe.wrap(site, apps, **settings)
+    transport = httpx.ASGITransport(both, root_path=root_path)
+    async with both.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield client
+
+
+class Person(UserMixin):  # type: ignore[misc]  # it has no types
+    def __init__(self, number: str) -> None:
+        self.number = number
+
+    def get_id(self) -> str:
+        return f"no{self.number}"
+
+
+def site_with_login() -> tuple[Flask, Hotshoe]:
+    site = new_site()
+    logins = LoginManager(site)
+    logins.login_view = "login"
+    logins.user_loader(lambda found: Person(found.removeprefix("no")))
+
+    @site.route("/login")
+    def login() -> Any:
+        login_user(Person("7"))
+        session["colour"] = "red"
+        return redirect("/sliders")
+
+    bokeh = Hotshoe(site)
+    bokeh.app("/sliders", decorators=[login_required])(fill)
+    return site, bokeh
+
+
+# -- who may see an app
+
+
+async def test_flask_login_guards_an_app() -> None:
+    site, _ = site_with_login()
+    async with visiting(site) as client:
+        answer = await client.get("/sliders?x=1")
+        assert (answer.status_code, answer.headers["location"]) == (302, "/login?next=%2Fsliders%3Fx%3D1")
+        refused = {path: (await client.get(path)).status_code
+                   for path in ("/sliders/", "/sliders/metadata", "/sliders/ws")}
+        assert refused == {"/sliders/": 302, "/sliders/metadata": 401, "/sliders/ws": 401}
+        assert (await client.get("/sliders/autoload.js?bokeh-autoload-element=1")).status_code == 401
+        assert seen == []
+        await client.get("/login")
+        assert (await client.get("/sliders/")).status_code == 200
+        assert (await client.get("/sliders/autoload.js?bokeh-autoload-element=1")).status_code == 200
+    user, kept = seen[0]
+    assert user == User("no7")
+    assert (kept["colour"], kept["_user_id"], type(kept)) == ("red", "no7", dict)
+
+
+async def test_the_view_sees_the_whole_request() -> None:
+    site, asked = new_site(), []
+    bokeh = Hotshoe(site, user=lambda: g.user)
+    bokeh.add("/north/sales", fill)
+
+    @site.before_request
+    def look() -> None:
+        g.user = {"name": "Ada", "of": object(), "team": 3}
+        asked.append((request.method, request.endpoint, request.url, request.headers.get("X-Of")))
+
+    async with visiting(site) as client:
+        assert (await client.get("/north/sales?a=%C3%A9", headers={"X-Of": "page"})).status_code == 200
+        head = await client.head("/north/sales")
+        assert (head.status_code, head.content) == (200, b"")
+    assert asked[0] == ("GET", "north_sales", "http://testserver/north/sales?a=é", "page")
+    assert [method for method, *_ in asked] == ["GET", "HEAD"]
+    assert seen == [(User("Ada", claims={"name": "Ada", "team": 3}), {})]
+
+
+@pytest.mark.parametrize(("way", "status", "words"), [
+    ("abort", 403, "Forbidden"),
+    ("raise", 500, "Internal Server Error"),
+    ("answer", 200, "closed today"),
+    ("late", 503, "closed at night"),
+])
+async def test_what_comes_before_and_after_the_view_refuses(way: str, status: int, words: str) -> None:
+    site = new_site()
+    Hotshoe(site).app("/sliders")(fill)
+
+    @site.before_request
+    def before() -> Any:
+        if way == "raise":
+            raise LookupError("a bug of the site")
+        if way == "abort":
+            abort(403)
+        return "closed today" if way == "answer" else None
+
+    @site.after_request
+    def after(response: Response) -> Response:
+        return Response("closed at night", 503) if way == "late" else response
+
+    async with visiting(site) as client:
+        answer = await client.get("/sliders")
+        assert (answer.status_code, words in answer.text) == (status, True)
+        assert (await client.get("/sliders/metadata")).status_code in (403, 502)
+    assert seen == []
+
+
+async def test_async_hooks_and_sessions_that_are_kept_for_longer() -> None:
+    site = new_site()
+    bokeh = Hotshoe(site, user=lambda: session.get("user"))
+    bokeh.app("/sliders")(fill)
+
+    @site.before_request
+    async def look() -> None:
+        session.permanent = True
+        session["user"] = "ada"
+
+    async with visiting(site) as client:
+        answer = await client.get("/sliders")
+    assert "session=" in answer.headers["set-cookie"]
+    assert seen == [(User("ada"), {"_permanent": True, "user": "ada"})]
+
+
+async def test_decorators_for_all_apps_guard_those_of_others_too() -> None:
+    def only_with_key(view: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(**found: Any) -> Any:
+            return view(**found) if request.args.get("key") else abort(404)
+
+        return guarded
+
+    site = new_site()
+    Hotshoe(site, decorators=[only_with_key]).app("/own")(fill)
+    async with visiting(site, {"/given": fill, "/": fill}) as client:
+        for path in ("/own", "/given", "/"):
+            assert (await client.get(path)).status_code == 404
+            assert (await client.get(f"{path}?key=1")).status_code == 200
+
+
+async def test_middleware_around_the_flask_app_is_asked_too() -> None:
+    site, _ = site_with_login()
+    for around in (ProxyFix(site), ProxyFix(site.wsgi_app)):
+        async with visiting(ProxyFix(around), {"/given": fill}) as client:
+            assert (await client.get("/sliders")).status_code == 302
+            assert (await client.get("/given")).status_code == 200
+            assert (await client.get("/login")).status_code == 302
+
+
+# -- users
+
+
+class ByEmail(UserMixin):  # type: ignore[misc]
+    email = "ada@example.org"
+    id = 3
+    roles = ["staff"]
+
+
+class Nobody:
+    is_authenticated = False
+
+    def get_id(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("found", "user"), [
+    (Person("1"), User("no1")),
+    (ByEmail(), User("ada@example.org", email="ada@example.org", groups=frozenset({"staff"}))),
+    (Nobody(), None),
+    (None, None),
+    ("ada", User("ada")),
+    ({"get_id": 1, "sub": "s"}, User("s", claims={"get_id": 1, "sub": "s"})),
+])
+def test_users(found: Any, user: User | None) -> None:
+    assert as_user(found) == user
+
+
+def test_a_site_without_flask_login_does_not_import_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hotshoe.integrations.flask.visitors import user_now
+
+    monkeypatch.setitem(sys.modules, "flask_login", None)
+    with new_site().test_request_context():
+        assert user_now(None) is None
+
+
+# -- where apps are
+
+
+def rules(site: Flask) -> dict[str, str]:
+    return {rule.rule: rule.endpoint for rule in site.url_map.iter_rules() if not rule.rule.startswith("/static")}
+
+
+def test_one_extension_for_many_sites() -> None:
+    bokeh = Hotshoe()
+    bokeh.app("/sliders")(fill)
+    for _ in range(2):
+        site = new_site()
+        bokeh.init_app(site)
+        bokeh.init_app(site)
+        assert rules(site) == {"/sliders": "fill"}
+        assert [*site.extensions["hotshoe"].apps] == ["/sliders"]
+
+
+async def test_in_a_blueprint() -> None:
+    site, bokeh = new_site(), Hotshoe()
+    inner, outer = Blueprint("inner", "inner", url_prefix="/in"), Blueprint("outer", "outer")
+    bokeh.app("/sliders", blueprint=inner)(fill)
+    inner.before_request(lambda: None if request.args else ("not here", 403))
+    outer.register_blueprint(inner)
+    site.register_blueprint(outer, url_prefix="/out")
+    bokeh.init_app(site)
+    assert rules(site) == {"/out/in/sliders": "outer.inner.fill"}
+    async with visiting(site) as client:
+        assert (await client.get("/out/in/sliders")).text == "not here"
+        assert (await client.get("/out/in/sliders?a=1")).status_code == 200
+    with pytest.raises(AppError, match="the app at /late comes too late: the blueprint inner is registered already"):
+        bokeh.add("/late", fill, blueprint=inner)
+
+
+async def test_titles_and_what_is_the_sites() -> None:
+    site = new_site()
+    bokeh = Hotshoe(site)
+    assert bokeh.app("/sliders", title="Sliding", endpoint="slide")(fill) is fill
+    site.add_url_rule("/<path:rest>", "rest", lambda rest: f"the site has {rest}")
+    with site.test_request_context():
+        assert url_for("slide") == "/sliders"
+    async with visiting(site) as client:
+        assert "<title>Sliding</title>" in (await client.get("/sliders")).text
+        assert (await client.get("/sliders/more")).text == "the site has sliders/more"
+
+
+def _view_before(bokeh: Hotshoe, site: Flask) -> None:
+    site.add_url_rule("/sliders/", "pages", lambda: "")
+    bokeh.add("/sliders", fill)
+
+
+def _view_after(bokeh: Hotshoe, site: Flask) -> None:
+    bokeh.add("/sliders", fill)
+    site.add_url_rule("/sliders", "pages", lambda: "")
+    hotshoe.wrap(site)
+
+
+def _view_at_anothers_app(bokeh: Hotshoe, site: Flask) -> None:
+    site.add_url_rule("/", "pages", lambda: "")
+    hotshoe.wrap(site, {"/": fill})
+
+
+def _served_before(bokeh: Hotshoe, site: Flask) -> None:
+    site.test_client().get("/")
+    bokeh.add("/sliders", fill)
+
+
+def _others_after_it_served(bokeh: Hotshoe, site: Flask) -> None:
+    site.test_client().get("/")
+    hotshoe.wrap(site, {"/sliders": fill})
+
+
+def _after_wrap(bokeh: Hotshoe, site: Flask) -> None:
+    hotshoe.wrap(site)
+    bokeh.add("/sliders", fill)
+
+
+def _twice(bokeh: Hotshoe, site: Flask) -> None:
+    bokeh.add("/sliders", fill)
+    bokeh.add("/sliders/", fill, endpoint="again")
+
+
+def _of_both(bokeh: Hotshoe, site: Flask) -> None:
+    bokeh.add("/sliders", fill)
+    hotshoe.wrap(site, {"/sliders": fill})
+
+
+def _endpoint_taken(bokeh: Hotshoe, site: Flask) -> None:
+    site.add_url_rule("/page", "sliders", lambda: "")
+    bokeh.add("/sliders", fill)
+
+
+@pytest.mark.parametrize(("mistake", "words"), [
+    (_view_before, r"the site has a view at /sliders already \(pages\): give the app another URL"),
+    (_view_after, r"the site has a view at /sliders already \(pages\): give the app another URL"),
+    (_view_at_anothers_app, r"the site has a view at / already \(pages\): give the app another URL"),
+    (_served_before, "the app at /sliders comes too late: the Flask app a_site has answered requests already"),
+    (_others_after_it_served, "the app at /sliders comes too late: the Flask app a_site has answered requests already"),
+    (_after_wrap, r"the app at /sliders comes too late: add it before hotshoe.wrap gets the site"),
+    (_twice, "there are two apps at /sliders: give one of them another URL"),
+    (_of_both, "the site has an app of its own at /sliders: give one of the two another URL"),
+    (_endpoint_taken, "the app at /sliders can't have the endpoint sliders, which is a view"),
+    (lambda bokeh, site: bokeh.add("/a/<b>", fill), "an app's URL is a fixed path such as '/sliders', not '/a/<b>'"),
+    (lambda bokeh, site: bokeh.add("sliders", fill), "an app's URL is a fixed path such as '/sliders', not 'sliders'"),
+    (lambda bokeh, site: bokeh.add("/s", fill, endpoint="a.b"), "can't have the endpoint a.b: dots are for blueprints"),
+    (lambda bokeh, site: bokeh.app("/s")(lambda: None), r"must have signature func\(doc\)"),
+])
+def test_mistakes_are_one_line(mistake: Callable[[Hotshoe, Flask], Any], words: str) -> None:
+    site = new_site()
+    with pytest.raises(AppError, match=words) as caught:
+        mistake(Hotshoe(site), site)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_extensions() -> None:
+    site = new_site()
+    Hotshoe(site)
+    with pytest.raises(ConfigError, match="the Flask app a_site has an extension named hotshoe already"):
+        Hotshoe(site)
+
+
+async def test_a_site_that_is_wrapped_again() -> None:
+    site, _ = site_with_login()
+    for apps in ({"/a": fill, "/b.c": fill}, {"/a": fill}):
+        async with visiting(site, apps) as client:
+            assert [(await client.get(path)).status_code for path in apps] == [200] * len(apps)
+            assert (await client.get("/sliders")).status_code == 302
+            assert seen[-1] == (None, {})
+
+
+def test_without_hotshoe_the_page_says_how() -> None:
+    site = new_site()
+    Hotshoe(site).app("/sliders")(fill)
+    answer = site.test_client().get("/sliders/")
+    assert (answer.status_code, "hotshoe serve --wsgi" in answer.text) == (501, True)
+    assert "hotshoe.wrap(app)" in answer.text
+    assert site.test_client().get("/sliders/", headers={"asgi.scope": "x"}).status_code == 501
+
+
+# -- tags
+
+
+@pytest.fixture(params=["", "/a prefix"])
+def templates(request: pytest.FixtureRequest) -> Iterator[tuple[Flask, str]]:
+    site = new_site()
+    bokeh = Hotshoe(site)
+    bokeh.app("/sliders")(fill)
+    bokeh.add("/", fill)
+    with site.test_request_context("/", environ_overrides={"SCRIPT_NAME": request.param}):
+        yield site, request.param.replace(" ", "%20")
+
+
+@pytest.mark.parametrize(("call", "src"), [
+    ("bokeh_app('/sliders')", "{root}/sliders"),
+    ("bokeh_app('/sliders?a=1')", "{root}/sliders?a=1"),
+    ("bokeh_app('fill')", "{root}/sliders"),
+    ("bokeh_app(url_for('fill'))", "{root}/sliders"),
+    ("bokeh_app(url_for('fill', a='1'))", "{root}/sliders?a=1"),
+    ("bokeh_app(url_for('bokeh_app'), arguments={'a': 1})", "{root}?a=1"),
+    ("bokeh_app('/', arguments={'a': 1})", "{root}?a=1"),
+    ("bokeh_app('/sliders', arguments={'a': [1, 2], 'b': '&'})", "{root}/sliders?a=1&amp;a=2&amp;b=%26"),
+    ("bokeh_app('/of_no_extension')", "{root}/of_no_extension"),
+    ("bokeh_app('https://apps.example.org/x')", "https://apps.example.org/x"),
+    ("bokeh_app('//apps.example.org/x')", "//apps.example.org/x"),
+])
+def test_addresses_in_templates(templates: tuple[Flask, str], call: str, src: str) -> None:
+    text = render_template_string(f"{{{{ {call} }}}}")
+    src = src.format(root=templates[1])
+    assert f'<bokeh-app src="{"/" if src[0] == "?" else ""}{src}">' in text
+
+
+def test_tags_stand_as_they_are_also_in_macros() -> None:
+    site = new_site()
+    Hotshoe(site).app("/sliders")(fill)
+    with site.test_request_context():
+        text = render_template_string(
+            "{% macro show() %}{{ bokeh_app('/sliders', nonce='bm9uY2U=', with_credentials=true, resources=none) }}"
+            "{% endmacro %}{{ show() }}{{ '<' }}")
+        assert 'with-credentials="" resources="none"' in text
+        assert '<script src="/sliders/embed.js" async nonce="bm9uY2U="></script>&lt;' in text
+        with pytest.raises(BuildError, match="Could not build url for endpoint 'slider'"):
+            render_template_string("{{ bokeh_app('slider') }}")
+        with pytest.raises(ValueError, match="a nonce is base64"):
+            render_template_string("{{ bokeh_app('/sliders', nonce='\"') }}")
+        assert isinstance(Markup(render_template_string("{{ bokeh_app('/sliders') }}")), Markup)
+
+
+def test_tags_outside_of_requests() -> None:
+    site = new_site(APPLICATION_ROOT="/root/")
+    Hotshoe(site).app("/sliders")(fill)
+    with site.app_context():
+        assert '<bokeh-app src="/root/sliders">' in render_template_string("{{ bokeh_app('/sliders') }}")
+
+
+async def test_below_a_prefix() -> None:
+    site = new_site()
+    bokeh = Hotshoe(site)
+    bokeh.app("/sliders")(fill)
+    site.add_url_rule("/", "home", lambda: render_template_string("{{ bokeh_app('/sliders') }}"))
+    async with visiting(site, prefix="/pre") as client:
+        assert '<bokeh-app src="/pre/sliders">' in (await client.get("/pre/")).text
+        assert (await client.get("/pre/sliders")).status_code == 200
+    async with visiting(site, prefix="/pre", root_path="/outer") as client:
+        assert '<bokeh-app src="/outer/pre/sliders">' in (await client.get("/outer/pre/")).text
+        assert (await client.get("/outer/pre/sliders")).status_code == 200
