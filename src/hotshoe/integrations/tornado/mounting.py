@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -12,9 +12,9 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ...config import Settings
-from ...web.asgi import Asgi
 
 Scope = dict[str, Any]
+App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 UserOf = Callable[[RequestHandler], Any]
 
 _EXTENSIONS: dict[str, Any] = {"websocket.http.response": {}}
@@ -22,17 +22,13 @@ _EXTENSIONS: dict[str, Any] = {"websocket.http.response": {}}
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Apps at a path of a Tornado application."""
+    """An ASGI app at a path of a Tornado application."""
 
-    apps: Asgi
+    app: App
     path: str
     """Empty, or ``/like/this``."""
+    settings: Settings
     user: UserOf | None = None
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the apps."""
-        return self.apps.front.settings
 
     async def scope(self, handler: RequestHandler, kind: Literal["http", "websocket"]) -> Scope:
         """The scope of the request, with the user whom Tornado knows."""

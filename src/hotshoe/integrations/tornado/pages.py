@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from tornado.iostream import StreamClosedError
-from tornado.web import RequestHandler, stream_request_body
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from .inbox import Event, Inbox
 from .mounting import Mount, prepared
@@ -36,13 +36,18 @@ class AppRequest(RequestHandler):
             return
         # No compression, which the apps' server does better: ranges and digests must stay what they are.
         self._transforms = []
-        limit: Any = getattr(self.request.connection, "set_max_body_size", None)
-        if limit is not None:
-            limit(self.mount.settings.max_body_size or sys.maxsize)
+        self._limit(self.mount.settings.max_body_size or sys.maxsize)
         scope = await self.mount.scope(self, "http")
         inbox = self._inbox = Inbox()
-        self._app = asyncio.create_task(self.mount.apps(scope, inbox.get, self._send))
+        self._app = asyncio.create_task(self.mount.app(scope, inbox.get, self._send))
         self._app.add_done_callback(lambda _: inbox.end(_GONE))
+
+    def _limit(self, most: int) -> None:
+        length = self.request.headers.get("Content-Length", "")
+        if length.isdecimal() and (len(length) > 18 or int(length) > most):
+            raise HTTPError(413)
+        connection: Any = self.request.connection
+        connection.set_max_body_size(most)  # for a body that comes in chunks
 
     async def data_received(self, chunk: bytes) -> None:
         """A part of the body."""

@@ -33,7 +33,12 @@ def routes(apps: Asgi | Target | Iterable[Target] | Mapping[str, Target], *, pre
     """
     if isinstance(apps, Asgi) and more:
         raise ConfigError(f"{', '.join(more)}: give that to hotshoe.asgi, which has made the apps")
-    mount = Mount(apps if isinstance(apps, Asgi) else asgi(apps, **more), normalized_prefix(prefix), user)
+    app = apps if isinstance(apps, Asgi) else asgi(apps, **more)
+    return rules(Mount(app, normalized_prefix(prefix), app.front.settings, user), handler)
+
+
+def rules(mount: Mount, handler: type[RequestHandler] | None = None) -> list[Rule]:
+    """One rule for websockets, one for all else; both handlers are the site's ``handler`` too."""
     site = () if handler is None or handler is RequestHandler else (handler,)
     return [
         Rule(_Below(mount.path, upgrades=True), type("AppSocket", (AppSocket, *site), {"mount": mount})),

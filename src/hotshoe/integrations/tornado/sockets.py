@@ -44,7 +44,7 @@ class AppSocket(WebSocketHandler):
 
     async def _serve(self, scope: dict[str, Any]) -> None:
         try:
-            await self.mount.apps(scope, self._inbox.get, self._send)
+            await self.mount.app(scope, self._inbox.get, self._send)
         except Exception as error:
             if not isinstance(error, OSError):  # the visitor has gone
                 _log.exception("The websocket of %s failed", scope["path"])
