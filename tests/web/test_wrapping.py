@@ -6,6 +6,7 @@ import contextlib
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from tests.web.test_asgi import pulled, token_of
 import hotshoe
 from hotshoe.errors import AppError, ConfigError, SiteError
 from hotshoe.web.asgi import Asgi
+from hotshoe.web.sites import is_asgi
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -228,6 +230,26 @@ def test_a_server_with_a_site() -> None:
 def test_what_is_no_site(site: Any) -> None:
     with pytest.raises(ConfigError, match="can't be"):
         hotshoe.wrap(site, {})
+
+
+class Middleware3:
+    """ASGI, by a function that is none of ``async def``."""
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        return None
+
+
+class Middleware2:
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return []
+
+
+@pytest.mark.parametrize(("site", "speaks_asgi"), [
+    (Starlette(), True), (Starlette().__call__, True), (Middleware3(), True), (partial(Middleware3(), {}), False),
+    (Flask("x"), False), (Flask("x").wsgi_app, False), (Middleware2(), False), (lambda environ, start: [], False),
+])
+def test_which_language_a_site_speaks(site: Any, speaks_asgi: bool) -> None:
+    assert is_asgi(site) is speaks_asgi
 
 
 def test_wrong_settings_and_apps() -> None:

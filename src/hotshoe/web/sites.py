@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -86,13 +86,21 @@ def apps_of(given: Any, site: Site | None) -> Any:
 
 
 def is_asgi(app: Any) -> bool:
-    """Whether an app speaks ASGI, by a coroutine, or WSGI. Raises ``ConfigError`` for what is no app."""
+    """Whether an app speaks ASGI: a coroutine, or three arguments. Raises ``ConfigError`` for what is no app."""
     if not callable(app) or inspect.isclass(app):
         raise ConfigError(f"the site around the apps can't be {app!r}: give a WSGI app such as a Flask object, or an "
                           "ASGI app")
     plain = app.func if isinstance(app, partial) else app
     call = plain if inspect.isroutine(plain) else type(plain).__call__
-    return inspect.iscoroutinefunction(call)
+    return inspect.iscoroutinefunction(call) or _takes(app, 3)
+
+
+def _takes(app: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(app).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _within(app: Any) -> Iterator[Any]:
