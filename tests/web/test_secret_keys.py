@@ -6,6 +6,7 @@ import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -24,10 +25,34 @@ def test_the_key_is_made_once_and_kept(tmp_path: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_many_that_start_at_once_get_the_same(tmp_path: Path) -> None:
-    file = tmp_path / "secret-key"
+@pytest.mark.parametrize("has_links", [True, False])
+def test_many_that_start_at_once_get_the_same(has_links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has_links:
+        monkeypatch.setattr(os, "link", no_link)
+    at_once = Barrier(8)
+
+    def start(folder: Path) -> str:
+        at_once.wait()
+        return kept_key(folder / "secret-key")
+
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(lambda _: kept_key(file), range(32)))) == 1
+        for number in range(10):
+            folder = tmp_path / str(number)
+            assert len(set(pool.map(start, [folder] * 8))) == 1
+            assert [file.name for file in folder.iterdir()] == ["secret-key"]
+
+
+def no_link(*_: object) -> None:
+    """As on a file system of Windows."""
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_who_began_to_make_a_key_and_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr("hotshoe.tokens.keys.CLAIM_S", 0.05)
+    (tmp_path / ".secret-key.claim").touch()
+    assert kept_key(tmp_path / "secret-key") == kept_key(tmp_path / "secret-key")
+    assert [file.name for file in tmp_path.iterdir()] == ["secret-key"]
 
 
 def test_without_a_file_it_is_in_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from ..errors import ConfigError
 KEY_BYTES = 48
 SHORT_BYTES = 32
 """A key with less is warned of, as by bokeh."""
+CLAIM_S = 5.0
+"""How long the file of a key that another process is about to make may take."""
 
 
 def derived(key: bytes, purpose: str) -> bytes:
@@ -67,7 +70,26 @@ def _publish(draft: Path, file: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without links
+        _rename_once(draft, file)
+
+
+def _rename_once(draft: Path, file: Path) -> None:
+    """Give the draft its name, as only one of several processes does."""
+    claim = file.with_name(f".{file.name}.claim")
+    try:
+        claim.touch(exist_ok=False)
+    except FileExistsError:
+        end = time.monotonic() + CLAIM_S
+        while time.monotonic() < end:
+            if file.exists():
+                raise
+            time.sleep(0.01)  # whoever has claimed it has only to rename; or has been killed
+    try:
+        if file.exists():
+            raise FileExistsError(file)
         draft.rename(file)
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def _check(file: Path, status: os.stat_result) -> None:
