@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from bokeh.document import Document
-from bokeh.models import Div
+from bokeh.models.widgets import Div
 from flask import (
     Blueprint,
     Flask,
