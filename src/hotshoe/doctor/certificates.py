@@ -36,10 +36,10 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-def look_at(address: Address, options: Options) -> Tls:
+def look_at(address: Address, options: Options, trusted: ssl.SSLContext) -> Tls:
     """Shake hands. Raises ``NoAnswer`` if nothing listens there."""
     try:
-        return _seen(address, options, trusting(options))
+        return _seen(address, options, trusted)
     except ssl.SSLCertVerificationError as error:
         return _examined(address, options, error)
     except ssl.SSLError as error:

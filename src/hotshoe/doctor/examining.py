@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from ..errors import ConfigError
 from .addresses import Address
-from .certificates import trusting
 from .checks import check
 from .kinds import Kind, Sighting, recognise
-from .observations import Examination
+from .markup import read_markup
+from .observations import Examination, Reply
 from .options import Options
 from .remedies import advise
 from .report import Report
@@ -26,10 +26,9 @@ def examine(url: str, options: Options = Options()) -> Report:  # noqa: B008 - i
     except ValueError as error:
         raise ConfigError(f"{url!r:.200} is no address: {error}") from None
     try:
-        trusting(options)
+        seen = walk(asked, options)
     except OSError as error:
         raise ConfigError(f"the file of --cafile can't be read: {error.strerror or error}") from None
-    seen = walk(asked, options)
     sightings = _sightings(seen)
     kinds = [sighting.kind for sighting in sightings]
     if options.proxy is not None:
@@ -48,14 +47,16 @@ def _sightings(seen: Examination) -> tuple[Sighting, ...]:
 
 
 def _servers(seen: Examination) -> Iterator[Sighting]:
-    for mount in seen.mounts:
-        markup = None if mount.visit is None else mount.visit.markup
-        if markup is None:
-            continue
+    for mount in seen.mounts[:1]:
+        if mount.visit is not None:
+            markup, evidence = mount.visit.markup, "its page"
+        elif mount.autoload is not None and isinstance(mount.autoload.answer, Reply):
+            markup, evidence = read_markup(mount.autoload.answer.text), "its autoload.js"
+        else:
+            return
         if markup.is_hotshoe:
-            yield Sighting(Kind.HOTSHOE, "its page")
+            yield Sighting(Kind.HOTSHOE, evidence)
         elif markup.is_panel:
-            yield Sighting(Kind.PANEL, "its page")
+            yield Sighting(Kind.PANEL, evidence)
         elif markup.tickets:
-            yield Sighting(Kind.BOKEH, "its page")
-        return
+            yield Sighting(Kind.BOKEH, evidence)

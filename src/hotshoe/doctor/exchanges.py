@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException, HTTPResponse, LineTooLong
 from typing import Any, cast
 
@@ -31,6 +32,11 @@ class Browser:
     verifies: bool = True
     """Whether certificates of the home's host have to be right."""
     jar: tuple[tuple[Cookie, Address], ...] = ()
+    trusted: ssl.SSLContext = field(init=False)
+    """What verifies: loading the system's authorities takes a while, so it is done once."""
+
+    def __post_init__(self) -> None:
+        self.trusted = trusting(self.options)
 
     def ask(self, address: Address, *, method: str = "GET", headers: Mapping[str, str] | None = None,
             most: int = MAX_BODY, timeout_s: float | None = None) -> Exchange:
@@ -59,7 +65,7 @@ class Browser:
         context = None
         if address.is_secure:
             own = address.host == self.home.host
-            context = trusting(self.options) if self.verifies or not own else unverified()
+            context = self.trusted if self.verifies or not own else unverified()
         return Channel(address, timeout_s=timeout_s, max_bytes=max_bytes, context=context)
 
     def request(self, address: Address, method: str, headers: Mapping[str, str]) -> bytes:

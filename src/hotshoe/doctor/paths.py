@@ -106,7 +106,7 @@ def _moved(browser: Browser, page: Address, url: Address, exchange: Exchange) ->
         return ""
     tail = url.path[url.path.index("/static/"):]
     parts = [part for part in page.path.split("/") if part]
-    for count in range(len(parts) + 1):
+    for count in range(max(len(parts), 1)):  # below the app itself there always are such files
         path = "".join(f"/{part}" for part in parts[:count]) + tail
         if path != url.path:
             there = browser.ask(replace(url, path=path), most=_SCRIPT_BYTES)

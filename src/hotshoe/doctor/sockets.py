@@ -110,7 +110,7 @@ class Conversation:
 
     def watch(self, seconds: float) -> None:
         """Say nothing, and see what happens."""
-        if self.talk.is_websocket and self.talk.close is None:
+        if seconds and self.is_open():
             started = time.monotonic()
             self._until(lambda: False, seconds)
             self.talk = replace(self.talk, watched_s=time.monotonic() - started)

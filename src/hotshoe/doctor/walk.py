@@ -20,11 +20,14 @@ _DEAD = (Trouble.NAME, Trouble.REFUSED, Trouble.UNREACHABLE, Trouble.TIMEOUT)
 
 
 def walk(asked: Address, options: Options, *, clock: Callable[[], float] = time.time) -> Examination:
-    """Walk to an address and through all that a browser needs there. Never raises for what a server does."""
+    """Walk to an address and through all that a browser needs there.
+
+    Never raises for what a server does; ``OSError`` if the options' ``cafile`` can't be read.
+    """
+    browser = Browser(options, asked)
     seen = Examination(asked, clock(), name=look_up(asked.host, options.timeout_s))
     if seen.name is not None and seen.name.error:
         return seen
-    browser = Browser(options, asked)
     try:
         if asked.is_secure:
             seen = replace(seen, tls=_shake(browser, asked))
@@ -41,7 +44,7 @@ def walk(asked: Address, options: Options, *, clock: Callable[[], float] = time.
 
 
 def _shake(browser: Browser, address: Address) -> Tls:
-    tls = look_at(address, browser.options)
+    tls = look_at(address, browser.options, browser.trusted)
     browser.verifies = browser.verifies and tls.fault is None
     return tls
 
@@ -81,8 +84,9 @@ def _look_around(browser: Browser, seen: Examination, front: Visit, page: Reply)
     found = _app_page(browser, front)
     seen = replace(seen, visited=found.page, choices=found.choices)
     mounts = list(_mounts(browser, found.page))
-    if not mounts and page.status == 404:
-        seen = replace(seen, wrong_prefix=_behind_prefix(browser, front))
+    if not mounts and page.status == 404 and (there := _behind_prefix(browser, front)) is not None:
+        seen = replace(seen, wrong_prefix=there.last.address, visited=there)
+        mounts = list(_mounts(browser, there))
     return replace(seen, mounts=tuple(mounts))
 
 
@@ -125,7 +129,7 @@ def _mounts(browser: Browser, page: Visit) -> Iterator[Mount]:
                 yield from_elsewhere(browser, app, page.last.address, embed=embed)
 
 
-def _behind_prefix(browser: Browser, front: Visit) -> Address | None:
+def _behind_prefix(browser: Browser, front: Visit) -> Visit | None:
     """The app's page below the path that was asked for, if a redirect has lost that path."""
     first, last = front.exchanges[0], front.last
     prefix = front.asked.app_path
@@ -134,4 +138,4 @@ def _behind_prefix(browser: Browser, front: Visit) -> Address | None:
     if last.address.host != front.asked.host or last.address.path.startswith(f"{prefix}/"):
         return None
     there = visit(browser, replace(last.address, path=prefix + last.address.path))
-    return there.last.address if there.markup.tickets else None
+    return there if there.markup.tickets else None

@@ -87,7 +87,8 @@ def _said(sizes: Sizes, token: int, facts: dict[str, str]) -> Finding:
         return ok("headers.ok", f"A header of {size(max(good, default=0))} gets through; the token has {size(token)}.")
     count, exchange = bad[0]
     how = exchange.trouble.value if isinstance(exchange, Failure) else f"{exchange.status} {exchange.reason}"
-    words = f"A header of {size(count)} is refused ({how})" + (f", one of {size(max(good))} gets through" if good else "")
+    smaller = f", one of {size(max(good))} gets through" if good else ""
+    words = f"A header of {size(count)} is refused ({how}){smaller}"
     change = ("Raise the limit for request headers: single sign-on alone sets 4 to 8 KB of cookies, and under bokeh "
               "serve the websocket's token carries them again.")
     if not good or max(good) < token:

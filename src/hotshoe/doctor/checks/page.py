@@ -115,10 +115,8 @@ def _refused(seen: Examination, page: Reply) -> Finding:
     if page.status in _TOO_LARGE:
         return problem("headers.too-large", f"The page's own request is refused as too large ({page.status}).",
                        "Raise the limit for request headers.", **facts)
-    name, words, change = _STATUSES.get(page.status, (
-        "client-error" if page.status < 500 else "server-error", "the request fails", "See the log of whoever answers."))
-    if page.status == 404 and seen.wrong_prefix is not None:
-        return problem("page.not-found", f"{page.address.path}: 404.", "See above: the prefix gets lost.", **facts)
+    fallback = "client-error" if page.status < 500 else "server-error"
+    name, words, change = _STATUSES.get(page.status, (fallback, "the request fails", "See the log of whoever answers."))
     if page.status == 404 and seen.choices:
         change = "The index leads to a path that is not there: " + change
     return problem(f"page.{name}", f"{page.status} {page.reason} at {page.address.path}: {words}.", change, **facts)

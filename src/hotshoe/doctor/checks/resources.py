@@ -71,7 +71,8 @@ def _of_mount(mount: Mount) -> Iterator[Finding]:
     yield from findings
     if not bad and not any(finding.id == "resources.type" for finding in findings):
         total = sum(_length(kept.reply) or 0 for kept in came)
-        yield ok("resources.ok", f"All {len(came)} scripts and style sheets come" + (f", {size(total)}." if total else "."))
+        much = f", {size(total)}" if total else ""
+        yield ok("resources.ok", f"All {len(came)} scripts and style sheets come{much}.")
 
 
 def _came(resource: Resource) -> bool:
@@ -83,9 +84,10 @@ def _missing(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding
     moved = [(resource, reply) for resource, reply in own if resource.works_at]
     if moved:
         resource, reply = moved[0]
+        there = resource.works_at.partition("?")[0]
         yield problem("resources.wrong-prefix",
-                      f"{reply.address.path} is not there ({_status(reply)}); it is at {resource.works_at}: a prefix "
-                      "is missing, or too much.",
+                      f"{reply.address.path} is not there ({_status(reply)}); it is at {there}: a prefix is missing, "
+                      "or too much.",
                       "Have the proxy pass paths on as they are, and start the server with the prefix that visitors "
                       "see: --prefix.", **facts)
     lost = [reply for resource, reply in own if not resource.works_at]

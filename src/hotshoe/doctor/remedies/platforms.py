@@ -74,7 +74,8 @@ _INGRESS = {
 _TRAEFIK = {
     "backends.no-affinity": ("labels of the container", "traefik.http.services.apps.loadbalancer.sticky.cookie=true"),
     "websocket.origin": ("labels of the container", "traefik.http.services.apps.loadbalancer.passhostheader=true"),
-    "resources.uncompressed": ("labels of the container", "traefik.http.middlewares.small.compress=true\ntraefik.http.routers.apps.middlewares=small"),
+    "resources.uncompressed": ("labels of the container", "traefik.http.middlewares.small.compress=true\n"
+                                                          "traefik.http.routers.apps.middlewares=small"),
     "page.redirect-lost-prefix": ("labels of the container", "# no stripprefix middleware on this router"),
     "redirect.missing": ("the static configuration", "--entrypoints.web.http.redirections.entrypoint.to=websecure"),
     "idle.cut": ("the static configuration", "--entrypoints.websecure.transport.respondingtimeouts.idletimeout=3600s"),

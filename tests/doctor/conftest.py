@@ -1,0 +1,60 @@
+"""Servers for the doctor's tests: one of hotshoe and one of bokeh for all of them, and certificates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from tests.browser.server import Server, serve
+from tests.web.authority import Authority
+
+APP = """
+from bokeh.io import curdoc
+from bokeh.models import Slider
+from bokeh.plotting import figure
+plot = figure()
+plot.line([1, 2], [3, 4])
+curdoc().add_root(plot)
+curdoc().add_root(Slider(start=0, end=10, value=1, title="amount"))
+curdoc().title = "Amounts"
+"""
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An app, ``/amounts``."""
+    file = tmp_path_factory.mktemp("apps") / "amounts.py"
+    file.write_text(APP)
+    return file
+
+
+@contextmanager
+def served(app: Path, *flags: str, program: str = "hotshoe serve", **environ: str) -> Iterator[Server]:
+    """A server of the app. Its log may have errors: it is asked for what is wrong on purpose."""
+    with patch.dict(os.environ, environ), serve(app, flags=flags, program=program) as server:
+        server.errors_expected = True
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hotshoe_server(app: Path) -> Iterator[Server]:
+    """``hotshoe serve``, which answers to 127.0.0.1 behind any proxy."""
+    with served(app) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bokeh_server(app: Path) -> Iterator[Server]:
+    """``bokeh serve`` with its default list of origins."""
+    with served(app, program="bokeh serve") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """Its root is what the doctor is told to trust."""
+    return Authority()

@@ -1,0 +1,293 @@
+"""A real nginx, broken in each way that people break it, and mended with the lines that the doctor prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.browser.server import Server
+from tests.doctor.conftest import served
+from tests.doctor.mending import examined, lines_for, severities
+from tests.doctor.programs import Running, Site, nginx
+from tests.web.authority import Authority
+
+from hotshoe.doctor import Options
+from hotshoe.tokens import mint
+
+pytestmark = pytest.mark.real
+
+UPGRADE = """
+proxy_http_version 1.1;
+proxy_set_header Upgrade $http_upgrade;
+proxy_set_header Connection "upgrade";
+"""
+HEALTHY = UPGRADE + "proxy_set_header Host $http_host;"
+EMBEDDING = """<!doctype html><html><body><bokeh-app src="{app}"></bokeh-app>
+<script src="/amounts/embed.js" async></script></body></html>"""
+LOGIN = '<!doctype html><html><form method="post"><input type="password" name="p"></form></html>'
+WITH_CDN = """<!doctype html><html><head><script src="https://cdn.bokeh.org:1/bokeh/release/bokeh-3.9.2.min.js"></script>
+</head><body><script>const render_items = [{"token":"TOKEN"}]</script></body></html>"""
+
+
+def location(server: Server, inside: str, path: str = "/") -> str:
+    return f"location {path} {{ proxy_pass http://127.0.0.1:{server.port}; {inside}\n# here\n}}"
+
+
+def at(place: str, inside: str) -> str:
+    return f"location {place} {{ {inside} }}"
+
+
+def page(text: str) -> str:
+    """A location that answers with a page of its own."""
+    quoted = text.replace("'", "\\'").replace("\n", " ")
+    return f"default_type text/html; return 200 '{quoted}';"
+
+
+@pytest.fixture(scope="module")
+def sites(hotshoe_server: Server, bokeh_server: Server, pem: Path) -> dict[str, Site]:
+    good = location(hotshoe_server, HEALTHY)
+    stock = location(bokeh_server, HEALTHY)
+    old = mint("a" * 44, now_s=1_000_000, lifetime_s=300)
+    return {
+        "healthy": Site(good, pem),
+        "healthy-stock": Site(f"gzip on; gzip_proxied any; gzip_types application/javascript text/javascript; {stock}"),
+        "no-upgrade": Site(location(hotshoe_server, "proxy_http_version 1.1; proxy_set_header Host $http_host;")),
+        "bare": Site(location(hotshoe_server, "")),
+        "stock-bare": Site(location(bokeh_server, "")),
+        "http-1.0": Site(location(hotshoe_server, "proxy_set_header Host $http_host; "
+                                                  "proxy_set_header Upgrade $http_upgrade; "
+                                                  "proxy_set_header Connection upgrade;")),
+        "origin": Site(location(bokeh_server, UPGRADE)),
+        "uncompressed": Site(stock),
+        "stripped": Site(at("/my/", f"proxy_pass http://127.0.0.1:{bokeh_server.port}/; {HEALTHY}")),
+        "no-static": Site(good + "location /static/ { return 404; }"),
+        "types": Site(good + "location /static/ { types {} default_type text/plain; proxy_hide_header Content-Type; "
+                             "add_header Content-Type text/plain; "
+                             f"proxy_pass http://127.0.0.1:{hotshoe_server.port}; }}"),
+        "subprotocol": Site(location(hotshoe_server, HEALTHY + 'proxy_set_header Sec-WebSocket-Protocol "";')),
+        "subprotocol-back": Site(location(hotshoe_server, HEALTHY + "proxy_hide_header Sec-WebSocket-Protocol;")),
+        "headers": Site("client_header_buffer_size 1k; large_client_header_buffers 4 2k;" + good),
+        "idle": Site(location(hotshoe_server, HEALTHY + "proxy_read_timeout 2s;")),
+        "setting": Site(location(hotshoe_server, HEALTHY + 'add_header Set-Cookie "route=a; Path=/elsewhere";')),
+        "path": Site(at("/", "proxy_pass http://127.0.0.1:{port:setting}; " + HEALTHY + "\n# here\n")),
+        "secure-cookie": Site(location(hotshoe_server, HEALTHY + 'add_header Set-Cookie "a=b; SameSite=None";')),
+        "domain": Site(location(hotshoe_server, HEALTHY + 'add_header Set-Cookie "a=b; Domain=example.org";')),
+        "cached": Site(location(hotshoe_server, HEALTHY + "proxy_cache pages; proxy_cache_valid any 1m; "
+                                                          "proxy_ignore_headers Cache-Control Expires Vary;"),
+                       outside="proxy_cache_path {folder}/cache keys_zone=pages:1m;"),
+        "expired": Site(good + at("= /amounts", page(WITH_CDN.replace("TOKEN", old)))),
+        "mixed": Site(good + at("= /shop", page(EMBEDDING.format(app="http://127.0.0.1:1/amounts"))), pem),
+        "shop": Site(good + at("= /shop", page(EMBEDDING.format(app="/amounts"))), pem),
+        "foreign": Site(at("/", page(EMBEDDING.format(app="http://127.0.0.1:{port:no-cors}/amounts")))),
+        "no-cors": Site(location(bokeh_server, HEALTHY + "proxy_hide_header Access-Control-Allow-Origin; "
+                                                         "limit_except GET { deny all; }")),
+        "swallowed": Site(good + at("~ /ws$", page("<html>one page for all</html>"))),
+        "ws-404": Site(good + "location ~ /ws$ { return 404; }"),
+        "ws-426": Site(good + "location ~ /ws$ { return 426; }"),
+        "ws-502": Site(good + "location ~ /ws$ { proxy_pass http://127.0.0.1:1; }"),
+        "ws-403": Site(good + "location ~ /ws$ { return 403; }"),
+        "502": Site("location / { proxy_pass http://127.0.0.1:1; }"),
+        "404": Site("location / { return 404; }"),
+        "loop": Site("location / { return 302 /again; }"),
+        "login": Site(at("/", "return 302 /login;") + at("/login", page(LOGIN))),
+        "basic": Site("location / { return 401; }"),
+        "to-http": Site("location / { return 302 http://127.0.0.1:{port:healthy-stock}/amounts; }", pem),
+        "plain": Site(good),
+        "redirects": Site("location / { return 301 https://127.0.0.1:{port:healthy}$request_uri; }"),
+    }
+
+
+@pytest.fixture(scope="module")
+def pem(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    leaf = authority.leaf()
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    file.write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
+    return file
+
+
+@pytest.fixture(scope="module")
+def running(sites: dict[str, Site]) -> Iterator[Running]:
+    with nginx(sites) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def options(authority: Authority, hotshoe_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Options:
+    root = tmp_path_factory.mktemp("root") / "root.pem"
+    authority.root.cert_pem.write_to_path(str(root))
+    return Options(cafile=root, upstream=f"127.0.0.1:{hotshoe_server.port}", timeout_s=20)
+
+
+PATHS = {"mixed": "/shop", "shop": "/shop", "foreign": "/page", "stripped": "/my/"}
+BROKEN = {
+    "no-upgrade": {"websocket.no-upgrade": "problem"},
+    "bare": {"websocket.no-upgrade": "problem"},
+    "stock-bare": {"websocket.no-upgrade": "problem", "resources.uncompressed": "warning"},
+    "origin": {"websocket.origin": "problem", "resources.uncompressed": "warning"},
+    "uncompressed": {"resources.uncompressed": "warning"},
+    "stripped": {"page.redirect-lost-prefix": "problem", "resources.wrong-prefix": "problem"},
+    "no-static": {"resources.missing": "problem"},
+    "types": {"resources.type": "problem"},
+    "subprotocol": {"websocket.subprotocol": "problem"},
+    "subprotocol-back": {"websocket.subprotocol": "problem"},
+    "headers": {"headers.too-large": "problem"},
+    "path": {"cookies.path": "problem"},
+    "secure-cookie": {"cookies.samesite": "problem"},
+    "domain": {"cookies.domain": "problem"},
+    "cached": {"page.cached": "problem"},
+    "expired": {"page.cached": "problem", "resources.cdn": "problem", "websocket.token-expired": "problem"},
+    "mixed": {"page.mixed-content": "problem", "embedding.mixed-content": "problem"},
+    "foreign": {"embedding.cors": "problem", "embedding.preflight": "problem", "websocket.origin": "problem"},
+    "swallowed": {"websocket.swallowed": "problem"},
+    "ws-404": {"websocket.not-found": "problem"},
+    "ws-426": {"websocket.upgrade-required": "problem"},
+    "ws-502": {"websocket.bad-gateway": "problem"},
+    "ws-403": {"websocket.forbidden": "problem"},
+    "502": {"page.bad-gateway": "problem"},
+    "404": {"page.not-found": "problem"},
+    "loop": {"page.redirect-loop": "problem"},
+    "login": {"page.login": "problem"},
+    "basic": {"page.login": "problem"},
+    "to-http": {"page.redirect-insecure": "problem"},
+}
+HEALTHY_ONES = ("healthy", "healthy-stock", "http-1.0", "shop")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_is_found(name: str, running: Running, options: Options) -> None:
+    report = examined(running.url(name, PATHS.get(name, "/amounts")), options)
+    assert severities(report) == BROKEN[name]
+    assert report.status == ("problem" in BROKEN[name].values())
+    assert report.sightings[0].kind.label == "nginx"
+
+
+@pytest.mark.parametrize("name", HEALTHY_ONES)
+def test_what_is_healthy_is_left_alone(name: str, running: Running, options: Options) -> None:
+    report = examined(running.url(name, PATHS.get(name, "/amounts")), options)
+    assert severities(report) == {}
+    assert report.status == 0
+
+
+def test_an_idle_websocket_that_is_cut(running: Running, options: Options) -> None:
+    report = examined(running.url("idle", "/amounts"), replace(options, idle_s=30))
+    assert severities(report) == {"idle.cut": "problem"}
+    assert lines_for(report, "idle.cut", "nginx") == ["proxy_read_timeout 3600s;", "proxy_send_timeout 3600s;"]
+    assert lines_for(report, "idle.cut", "hotshoe") == ["--keep-alive 10000"]
+
+
+def test_plain_http_beside_https(running: Running, options: Options) -> None:
+    ports = running.ports
+    missing = examined(running.url("healthy", "/amounts"), replace(options, http_port=ports["plain"]))
+    assert severities(missing) == {"redirect.missing": "warning"}
+    assert "    return 301 https://$host$request_uri;" in lines_for(missing, "redirect.missing", "nginx")
+    there = examined(running.url("healthy", "/amounts"), replace(options, http_port=ports["redirects"]))
+    assert severities(there) == {}
+    assert "redirect.ok" in there.ids()
+
+
+def test_a_page_that_leads_from_http_to_https(running: Running, options: Options) -> None:
+    report = examined(running.url("redirects", "/amounts"), options)
+    assert severities(report) == {}
+    assert "tls.ok" in report.ids()
+
+
+def test_embedding_from_another_site(running: Running, options: Options) -> None:
+    origin = "http://www.example.org"
+    report = examined(running.url("healthy-stock", "/amounts"), replace(options, embedded_from=origin))
+    assert severities(report) == {"websocket.origin": "problem"}
+    assert lines_for(report, "websocket.origin", "bokeh serve") == ["--allow-websocket-origin www.example.org"]
+    secure = replace(options, embedded_from="https://www.example.org")
+    assert severities(examined(running.url("healthy-stock", "/amounts"), secure)) == {
+        "embedding.mixed-content": "problem"}
+
+
+MENDED = [
+    ("no-upgrade", "websocket.no-upgrade"), ("bare", "websocket.no-upgrade"), ("stock-bare", "websocket.no-upgrade"),
+    ("uncompressed", "resources.uncompressed"), ("headers", "headers.too-large"), ("idle", "idle.cut"),
+    ("subprotocol", "websocket.subprotocol"), ("path", "cookies.path"), ("cached", "page.cached"),
+    ("no-static", "resources.missing"), ("origin", "websocket.origin"),
+]
+
+
+def test_the_lines_mend_it(running: Running, sites: dict[str, Site], options: Options, bokeh_server: Server,
+                           hotshoe_server: Server) -> None:
+    stock = {"stock-bare", "uncompressed", "origin"}
+    mended = {"setting": sites["setting"]}
+    for name, finding in MENDED:
+        server = bokeh_server if name in stock else hotshoe_server
+        idle_s = 20.0 if name == "idle" else 0.0
+        asked = replace(options, upstream=f"127.0.0.1:{server.port}", idle_s=idle_s)
+        lines = lines_for(examined(running.url(name, "/amounts"), asked), finding, "nginx")
+        mended[name] = put_in(sites[name], lines)
+    with nginx(mended) as after:
+        for name, finding in MENDED:
+            idle_s = 4.0 if name == "idle" else 0.0
+            report = examined(after.url(name, "/amounts"), replace(options, idle_s=idle_s))
+            assert finding not in severities(report), name
+            assert report.status == 0, (name, severities(report))
+
+
+def put_in(site: Site, lines: list[str]) -> Site:
+    """The site with these lines: they replace those of the same directives; locations and what belongs in http go
+    where they say."""
+    text = "\n".join(lines)
+    body = site.body
+    if lines[0].startswith("location "):
+        path = lines[0].split()[1]
+        start = body.find(f"location {path} ")
+        end = body.index("}", start) + 1
+        return replace(site, body=body[:start] + text + body[end:])
+    for line in lines:
+        words = line.split()
+        name = " ".join(words[:2]) if words[0] in ("proxy_set_header", "add_header") else words[0]
+        body = without(body, name)
+    where = "client_header_buffer_size 1k;" if "large_client" in text else "gzip_" if "gzip" in text else "# here"
+    if where == "# here":
+        return replace(site, body=body.replace("# here", text))
+    return replace(site, body=f"{text}\n{body}")
+
+
+def without(body: str, directive: str) -> str:
+    """The body without a directive."""
+    while directive[0] != "#" and (start := body.find(f"{directive} ")) >= 0:
+        body = body[:start] + body[body.index(";", start) + 1:]
+    return body
+
+
+def test_the_lines_keep_a_prefix(running: Running, options: Options, app: Path) -> None:
+    lost = examined(running.url("stripped", "/my/"), options)
+    flags = lines_for(lost, "page.redirect-lost-prefix", "bokeh serve")[0].split()
+    assert flags == ["--prefix", "/my", "--use-xheaders"]
+    with served(app, *flags, program="bokeh serve") as server:
+        asked = replace(options, upstream=f"127.0.0.1:{server.port}")
+        lines = lines_for(examined(running.url("stripped", "/my/"), asked), "page.redirect-lost-prefix", "nginx")
+        with nginx({"kept": Site(at("/my/", "\n".join([*lines, HEALTHY])))}) as after:
+            assert examined(after.url("kept", "/my/"), options).status == 0
+
+
+@pytest.fixture(scope="module")
+def pair_of_servers(app: Path) -> Iterator[tuple[Server, Server, Server]]:
+    """Two with one key, and one with another."""
+    with (served(app, BOKEH_SECRET_KEY="a" * 40) as one, served(app, BOKEH_SECRET_KEY="a" * 40) as two,
+          served(app, BOKEH_SECRET_KEY="b" * 40) as three):
+        yield one, two, three
+
+
+def test_several_backends(pair_of_servers: tuple[Server, Server, Server], options: Options) -> None:
+    one, two, three = (f"server 127.0.0.1:{server.port};" for server in pair_of_servers)
+
+    def site(name: str, servers: str) -> Site:
+        return Site(f"location / {{ proxy_pass http://{name}; {HEALTHY} }}", outside=f"upstream {name} {{ {servers} }}")
+
+    sticky = "hash $remote_addr consistent;"
+    sites = {"same-key": site("a", one + two), "other-key": site("b", one + three),
+             "sticky": site("c", sticky + one + three)}
+    with nginx(sites) as running:
+        again = examined(running.url("same-key", "/amounts"), options)
+        assert severities(again) == {"backends.no-affinity": "warning"}
+        assert f"    {sticky}" in lines_for(again, "backends.no-affinity", "nginx")
+        refused = severities(examined(running.url("other-key", "/amounts"), options))
+        assert set(refused) & {"backends.refused", "websocket.token-refused"}
+        assert severities(examined(running.url("sticky", "/amounts"), options)) == {}
