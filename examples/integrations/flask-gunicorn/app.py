@@ -12,7 +12,7 @@ bokeh.add("/wave", "../wave.py")
 
 @site.route("/")
 def home():
-    return render_template_string("<title>Waves</title><h1>Waves</h1>{{ bokeh_app('/wave', arguments={'periods': 3}) }}")
+    return render_template_string("<title>Waves</title><h1>Waves</h1>{{ bokeh_app('/wave?periods=3') }}")
 
 
 application = hotshoe.wrap(site)
