@@ -20,8 +20,9 @@ import msgspec
 import psutil
 import uvloop
 
+from . import servers
 from .load import LoadError, connect, patch
-from .measures import SCENARIOS, Scale, Scenario
+from .measures import INSIDE, SCENARIOS, Scale, Scenario
 from .measures.measure import p50_ms
 from .servers import ECHO, Peer, Server, Settings, peers
 from .table import Results, machine, markdown
@@ -36,29 +37,45 @@ def main() -> int:
     if options.ceiling:
         print(uvloop.run(_ceiling(server_core)))
         return 0
-    chosen = [s for s in SCENARIOS if not options.only or s.name in options.only]
     available = peers()
-    compared = [available[name] for name in options.peers or available]
     rounds = options.rounds or (1 if options.quick else 2)
+    scale = Scale(0.1 if options.quick else 1.0)
     started = time.monotonic()
-    results = Results([peer.name for peer in compared])
-    for peer in compared:
-        _fill_caches(peer, chosen, server_core)
-    for scenario in chosen:
-        _measure(scenario, compared, rounds, Scale(0.1 if options.quick else 1.0), server_core, results)
+    tables: list[str] = []
+    failed = False
+    for scenarios, compared in (
+        (SCENARIOS, [available[name] for name in options.peers or available]),
+        (INSIDE, servers.INSIDE),
+    ):
+        chosen = [s for s in scenarios if not options.only or s.name in options.only]
+        if chosen:
+            results = _compare(chosen, compared, rounds, scale, server_core)
+            tables.append(markdown(results, chosen))
+            failed = failed or bool(results.failures)
     print(machine())
     print(f"{rounds} rounds, {time.monotonic() - started:.0f} s, server and generator "
           f"{'each on a core of its own' if server_core is not None else 'share the cores'}\n")
-    print(markdown(results, chosen))
-    return 1 if results.failures else 0
+    print("\n\n".join(tables))
+    return 1 if failed else 0
+
+
+def _compare(chosen: Sequence[Scenario], compared: Sequence[Peer], rounds: int, scale: Scale,
+             core: int | None) -> Results:
+    results = Results([peer.name for peer in compared])
+    for peer in compared:
+        _fill_caches(peer, chosen, core)
+    for scenario in chosen:
+        _measure(scenario, compared, rounds, scale, core, results)
+    return results
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Run the servers in turn on the same apps and print how they compare.")
-    parser.add_argument("--only", action="append", metavar="NAME", choices=[s.name for s in SCENARIOS],
-                        help=f"measure only this (repeatable): {', '.join(s.name for s in SCENARIOS)}")
+    names = [s.name for s in (*SCENARIOS, *INSIDE)]
+    parser.add_argument("--only", action="append", metavar="NAME", choices=names,
+                        help=f"measure only this (repeatable): {', '.join(names)}")
     parser.add_argument("--peers", nargs="+", metavar="PEER", choices=list(peers()),
                         help=f"compare only these, the first is the base: {', '.join(peers())}")
     parser.add_argument("--rounds", type=int, help="rounds of each measure (default: 2)")

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -75,6 +76,11 @@ def _bokeh_asgi(settings: Settings, port: int) -> list[str]:
             str(settings.check_unused_ms), *settings.scripts]
 
 
+def _inside(how: str, settings: Settings, port: int) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.inside", how, str(port), str(settings.unused_lifetime_ms),
+            str(settings.check_unused_ms), *settings.scripts]
+
+
 def _echo(settings: Settings, port: int) -> list[str]:
     return [sys.executable, "-m", "benchmarks.echo", str(port)]
 
@@ -87,6 +93,12 @@ BOKEH_SERVE = Peer("bokeh serve", _bokeh_serve)
 BOKEH_ASGI = Peer("BokehASGI", _bokeh_asgi)
 HOTSHOE = Peer("hotshoe serve", _hotshoe_serve)
 ECHO = Peer("echo", _echo)
+INSIDE = (
+    Peer("bare, by uvicorn", partial(_inside, "bare")),
+    Peer("hotshoe.wrap, Flask", partial(_inside, "wrap")),
+    Peer("a mount in Starlette", partial(_inside, "mount")),
+)
+"""hotshoe, as it is and within sites; the first is the base."""
 
 
 def peers() -> dict[str, Peer]:

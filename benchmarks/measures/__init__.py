@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from .inside import Inside
 from .measure import Row, Scale, Scenario
 from .roundtrip import Arrays, RoundTrip, Saturation, TwentyProperties
 from .sessions import Expiry, ManySessions
 from .streams import Streams
 from .visit import FirstVisit, Visit
 
-__all__ = ["SCENARIOS", "Row", "Scale", "Scenario"]
+__all__ = ["INSIDE", "SCENARIOS", "Row", "Scale", "Scenario"]
 
 SCENARIOS: tuple[Scenario, ...] = (
     Visit(),
@@ -23,3 +24,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     Arrays(),
     FirstVisit(),
 )
+
+INSIDE: tuple[Scenario, ...] = (Inside(),)
+"""What is measured of hotshoe alone: as it is, and from within a site."""

@@ -31,13 +31,13 @@ class RoundTrip:
     weight = Weight.LIGHT
 
     async def run(self, server: Server, scale: Scale) -> Mapping[str, float]:
-        connection, move = await _mover(server, "sliders")
-        await _times(connection, move, 30, period_s=0.0)  # Linux acknowledges a new socket's data at once
+        connection, move = await mover(server, "sliders")
+        await times_of(connection, move, 30, period_s=0.0)  # Linux acknowledges a new socket's data at once
         values: dict[str, float] = {}
         for label, count, period_s in (
             ("next event at once", 60, 0.0), ("10 Hz", 30, 0.1), ("30 Hz", 75, 1 / 30),
         ):
-            times = await _times(connection, move, scale.count(count), period_s)
+            times = await times_of(connection, move, scale.count(count), period_s)
             values |= {f"round trip p50, {label}": p50_ms(times), f"round trip p99, {label}": p99_ms(times)}
         connection.close()
         return values
@@ -80,10 +80,10 @@ class TwentyProperties:
     weight = Weight.LIGHT
 
     async def run(self, server: Server, scale: Scale) -> Mapping[str, float]:
-        connection, move = await _mover(server, "twenty_properties")
-        await _times(connection, move, 30, period_s=0.0)
+        connection, move = await mover(server, "twenty_properties")
+        await times_of(connection, move, 30, period_s=0.0)
         before, frames, count = server.cpu_s(), connection.frames, scale.count(60)
-        times = await _times(connection, move, count, period_s=0.0)
+        times = await times_of(connection, move, count, period_s=0.0)
         sent = connection.frames - frames
         many = scale.count(600)
         await asyncio.gather(*(connection.request("PATCH-DOC", move()) for _ in range(many)))
@@ -109,17 +109,17 @@ class Arrays:
     weight = Weight.LIGHT
 
     async def run(self, server: Server, scale: Scale) -> Mapping[str, float]:
-        connection, move = await _mover(server, "array8mb")
-        await _times(connection, move, 3, period_s=0.0)
+        connection, move = await mover(server, "array8mb")
+        await times_of(connection, move, 3, period_s=0.0)
         count = scale.count(40)
         before = server.cpu_s()
-        times = await _times(connection, move, count, period_s=0.0)
+        times = await times_of(connection, move, count, period_s=0.0)
         used = server.cpu_s() - before
         connection.close()
         return {"8 MB array: CPU of a MB": used / (8 * count) * 1000, "8 MB array: round trip p50": p50_ms(times)}
 
 
-async def _mover(server: Server, app: str) -> tuple[Connection, Callable[[], bytes]]:
+async def mover(server: Server, app: str) -> tuple[Connection, Callable[[], bytes]]:
     """A connection, and what makes the next event: a new value for the first two sliders, in turn."""
     connection = await connect(server.port, app)
     sliders = models(await connection.document(), "Slider")[:2]
@@ -133,7 +133,7 @@ async def _mover(server: Server, app: str) -> tuple[Connection, Callable[[], byt
     return connection, move
 
 
-async def _times(
+async def times_of(
     connection: Connection, move: Callable[[], bytes], count: int, period_s: float
 ) -> list[float]:
     """The seconds that each of ``count`` events took, one sent every ``period_s`` or when the last is answered."""
@@ -149,7 +149,7 @@ async def _times(
 
 async def _saturate(server: Server, app: str, seconds: float) -> tuple[float, float]:
     """Round trips a second, and the µs of CPU of one."""
-    connection, move = await _mover(server, app)
+    connection, move = await mover(server, app)
     answered, deadline = 0, 0.0
 
     async def stream() -> None:

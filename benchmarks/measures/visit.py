@@ -40,14 +40,14 @@ class Visit:
         values: dict[str, float] = {}
         for app, visits in VISITS.items():
             count = scale.count(visits, least=3)
-            values[f"page load p50, {app}"] = p50_ms(_pages(server.port, app, count))
+            values[f"page load p50, {app}"] = p50_ms(pages(server.port, app, count))
             values[f"socket open to document p50, {app}"] = p50_ms(
-                [await _socket_to_document(server.port, app) for _ in range(count)])
+                [await socket_to_document(server.port, app) for _ in range(count)])
             values[f"second pull of an unchanged document, {app}"] = await _second_pull_cpu_ms(server, app)
         return values
 
 
-def _pages(port: int, app: str, count: int) -> list[float]:
+def pages(port: int, app: str, count: int) -> list[float]:
     http = Http(port)
     try:
         return [http.page(app).elapsed_s for _ in range(count)]
@@ -55,7 +55,7 @@ def _pages(port: int, app: str, count: int) -> list[float]:
         http.close()
 
 
-async def _socket_to_document(port: int, app: str) -> float:
+async def socket_to_document(port: int, app: str) -> float:
     """The session exists already, as after its page was loaded: the page's own work is not measured twice."""
     session_id = new_session_id()
     http = Http(port)
