@@ -99,6 +99,15 @@ def test_in_the_middle_of_a_site(path: str, kind: Kind, app: str | None, rest: s
         assert (route.kind, route.app and route.app.url, route.rest) == (kind, app, rest)
 
 
+@pytest.mark.parametrize(("folder", "kind"), [(None, Kind.SITE), ("/app/static", Kind.APP_STATIC)])
+def test_static_files_of_a_site_with_an_app_at_its_root(folder: str | None, kind: Kind) -> None:
+    """They are the site's, unless the app has such a folder, too."""
+    routes = Routes({"/": AppInfo("/", "", static_dir=folder)}, has_site=True)
+    assert routes.resolve("/static/site.css").kind is kind
+    assert routes.resolve("/static/extensions/panel/x.js").kind is (Kind.EXTENSION if folder is None else kind)
+    assert routes.resolve("/ws").kind is Kind.SOCKET
+
+
 def test_what_is_not_below_the_prefix_is_not_the_sites_either() -> None:
     routes = Routes({"/sliders": AppInfo("/sliders", "")}, "/p", has_site=True)
     assert routes.resolve("/sliders").kind is Kind.NOTHING

@@ -139,7 +139,8 @@ class Routes:
     def _app_static(self, rest: str) -> Route | None:
         at = rest.find("/static/")
         while 0 <= at <= self._longest:
-            if app := self._apps.get(rest[:at] or "/"):
+            app = self._apps.get(rest[:at] or "/")
+            if app is not None and not (at == 0 and self._has_site and app.static_dir is None):  # that is the site's
                 return Route(Kind.APP_STATIC, app, rest[at + len("/static/"):], up=climb(rest))
             at = rest.find("/static/", at + 1)
         return None
