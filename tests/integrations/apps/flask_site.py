@@ -73,13 +73,15 @@ def file():
 
 @app.route("/endless")
 def endless():
+    who = request.args["who"]
+
     def parts():
         try:
             for number in range(100_000):
                 yield f"data: {number}\n\n"
                 time.sleep(0.02)
         finally:
-            closed.append(request.args["who"])
+            closed.append(who)
 
     return Response(parts(), mimetype="text/event-stream")
 
