@@ -291,7 +291,8 @@ async def test_a_script_with_headers_of_its_embedder_waits(slow: Site, headers: 
     assert (await asking).status_code == 200
 
 
-@pytest.mark.parametrize("wrong", ["bokeh-app-path=//x", "bokeh-absolute-url=javascript:x", "bokeh-autoload-element=%3C"])
+@pytest.mark.parametrize("wrong", [
+    "bokeh-app-path=//x", "bokeh-absolute-url=javascript:x", "bokeh-autoload-element=%3C"])
 async def test_what_can_not_be_embedded_is_said_at_once(slow: Site, wrong: str) -> None:
     answer = await slow.get(f"/a/autoload.js?{EMBED}&{wrong}")
     assert answer.status_code == 400
