@@ -13,12 +13,15 @@ from urllib.parse import quote
 from ..apps.tracebacks import in_one_line
 from ..errors import SiteError
 from ..extras import need
+from .admission import ADMISSION
 from .answers import Receive, Scope, Send
 from .departures import Visitor, ending
 from .lifespans import AsgiApp
 
 THREADS = 64
 """How many requests a site answers at once."""
+THREADS_FOR_INQUIRIES = 16
+"""How many more say who may open an app: streams and slow views may have all the others."""
 
 
 def asgi_of(app: Any) -> AsgiApp:
@@ -27,12 +30,13 @@ def asgi_of(app: Any) -> AsgiApp:
     from a2wsgi import WSGIMiddleware
 
     serve: Any = WSGIMiddleware(ending(app), workers=THREADS)
+    inquire: Any = WSGIMiddleware(ending(app), workers=THREADS_FOR_INQUIRIES)
 
     async def serve_wsgi(scope: Scope, receive: Receive, send: Send) -> None:
         visitor = Visitor(receive, send)
         await visitor.arrive()
         if not visitor.is_gone:
-            await visitor.serve(serve, _as_wsgi_knows_it(scope))
+            await visitor.serve(inquire if ADMISSION in scope else serve, _as_wsgi_knows_it(scope))
 
     return serve_wsgi
 
