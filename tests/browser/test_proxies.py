@@ -6,11 +6,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, WebSocket
 from tests.browser.proxy import free_port, wait_for_port
 from tests.browser.server import Server, serve
 from tests.browser.sites import site
@@ -78,15 +79,19 @@ proxy_http_version 1.1;
 proxy_set_header Upgrade $http_upgrade;
 proxy_set_header Connection $connection_header;
 """
-# nginx asks by HTTP/1.0 unless it is told otherwise; only the websockets are told.
-OLD = f"""
+CUT = """
+location /{name}/ {{
+  proxy_pass {{upstream}}/;
+  {headers}
+  proxy_set_header X-Forwarded-Prefix "$http_x_forwarded_prefix{added}";
+}}
+"""
+# nginx asks by HTTP/1.0 unless it is told otherwise; at the root, only the websockets are told.
+INNER = f"""
 location / {{ proxy_pass {{upstream}}; {SAYS} proxy_set_header X-Forwarded-Prefix ""; }}
-location ~ /ws$ {{ proxy_pass {{upstream}}; {SAYS} {UPGRADES} proxy_set_header X-Forwarded-Prefix ""; }}
-location /joined/ {{
-  proxy_pass {{upstream}}/; {SAYS} {UPGRADES} proxy_set_header X-Forwarded-Prefix "$http_x_forwarded_prefix/joined"; }}
-location /listed/ {{
-  proxy_pass {{upstream}}/; {SAYS} {UPGRADES} proxy_set_header X-Forwarded-Prefix "$http_x_forwarded_prefix, /listed"; }}
-""".replace("location ~ /ws$", "location ~ ^/[a-z]+/ws$")
+location ~ ^/[a-z]+/ws$ {{ proxy_pass {{upstream}}; {SAYS} {UPGRADES} proxy_set_header X-Forwarded-Prefix ""; }}
+""" + "".join(CUT.format(name=name, added=added, headers=SAYS + UPGRADES)
+              for name, added in (("joined", "/joined"), ("listed", ", /listed")))
 OUTER = f"""
 location /outer/ {{ proxy_pass {{upstream}}/; {SAYS} {UPGRADES} proxy_set_header X-Forwarded-Prefix /outer; }}
 """
@@ -124,7 +129,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def proxied(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with nginx_of(tmp_path_factory.mktemp("inner") / "nginx", OLD, server.root.rstrip("/")) as address:
+    with nginx_of(tmp_path_factory.mktemp("inner") / "nginx", INNER, server.root.rstrip("/")) as address:
         yield address
 
 
@@ -242,11 +247,14 @@ def test_a_prefix_on_a_prefix(tab: Tab, twice: str, inner: str) -> None:
     assert_it_works(tab)
 
 
+def tell_of_its_end(problems: list[str], socket: WebSocket) -> None:
+    socket.on("close", lambda _: problems.append("a websocket was closed"))
+
+
 def test_a_page_outlasts_the_proxy_s_timeout(new_tab: Callable[[], Tab], proxied: str, twice: str) -> None:
     tabs = [new_tab(), new_tab()]
     for tab, url in zip(tabs, (f"{proxied}/quick", f"{twice}/outer/joined/quick"), strict=True):
-        tab.page.on("websocket", lambda socket, tab=tab: socket.on(
-            "close", lambda _: tab.problems.append("a websocket was closed")))
+        tab.page.on("websocket", partial(tell_of_its_end, tab.problems))
         tab.open(url)
     time.sleep(READ_TIMEOUT_S * 2.5)
     for tab in tabs:
