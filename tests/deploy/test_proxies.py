@@ -36,7 +36,7 @@ from websockets.typing import Subprotocol
 
 pytestmark = pytest.mark.real
 
-IDLE_S = 3
+IDLE_S = 2
 KEEP_ALIVE_MS = 1000
 VISITORS = 16
 CASES = {
@@ -154,7 +154,7 @@ def test_a_page_in_a_browser_outlasts_the_timeout(proxy: Running, tab: Tab) -> N
     tab.wait_for_text("by https from 127.0.0.1")
     tab.do("model('Slider').value = 3")
     tab.wait_for_text("at 3 in")
-    time.sleep(IDLE_S + 2)
+    time.sleep(IDLE_S + 1.5)
     tab.do("model('Slider').value = 7")
     tab.wait_for_text("at 7 in")
     assert [socket.url for socket in sockets] == [f"wss://{proxy.host}/apps/dial/ws"]

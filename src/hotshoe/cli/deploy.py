@@ -90,6 +90,8 @@ def _add_processes(parser: Parser) -> None:
     group.add_argument("--upstream", metavar="HOST:PORT", action="append", default=[], dest="upstreams",
                        help="A process of hotshoe, or unix:/path; can be given several times "
                             "(default: --unix-socket, or --address and --port)")
+    group.add_argument("--health", metavar="PATH", default=None,
+                       help="Path that the proxy asks a process for to see whether it lives, if another proxy is there")
     group.add_argument("--name", metavar="NAME", default="hotshoe", help="Name of the files, the unit, the service")
     group.add_argument("--user", metavar="USER", default=None, help="User who runs it (default: hotshoe)")
     group.add_argument("--group", metavar="GROUP", default=None, help="Group that may use the Unix socket")
@@ -110,8 +112,8 @@ def _wishes(values: argparse.Namespace) -> Wishes:
     return Wishes(
         apps=values.apps, domains=values.domains, tls=values.tls, tls_key=values.tls_key, no_tls=values.no_tls,
         site=values.site, upstreams=values.upstreams, strip_prefix=values.strip_prefix, behind=values.behind,
-        listen=values.listen, listen_tls=values.listen_tls, idle_s=values.idle_s, static=values.static,
-        static_folder=values.static_folder, wstunnel=values.wstunnel, name=values.name, user=values.user,
+        listen=values.listen, listen_tls=values.listen_tls, idle_s=values.idle_s, health=values.health,
+        static=values.static, static_folder=values.static_folder, wstunnel=values.wstunnel, name=values.name, user=values.user,
         group=values.group, workdir=values.workdir, program=values.program or _program(values.target),
         image=values.image, replicas=values.replicas, given=_given(values))
 

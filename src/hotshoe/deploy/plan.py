@@ -48,6 +48,7 @@ class Wishes:
     listen: str | None = None
     listen_tls: str | None = None
     idle_s: int = IDLE_S
+    health: str | None = None
     static: bool = False
     static_folder: str | None = None
     wstunnel: bool = False
@@ -85,6 +86,8 @@ class Plan:
     listen: Place
     listen_tls: Place
     idle_s: int
+    health: str
+    """The path of the health check, as the processes know it."""
     static_folder: str | None
     """BokehJS's folder, if the proxy serves it."""
     wstunnel: bool
@@ -122,11 +125,6 @@ class Plan:
     def keep_alive_s(self) -> str:
         """The time between pings, in seconds."""
         return f"{self.settings.keep_alive_milliseconds / 1000:g}"
-
-    @property
-    def health(self) -> str:
-        """The path of the health check, as hotshoe knows it."""
-        return self.inner_prefix + HEALTH
 
     @property
     def static_path(self) -> str:
@@ -174,11 +172,12 @@ def make_plan(wishes: Wishes, settings: Settings, bokehjs: str | None = None) ->
     ``bokehjs`` is the folder of BokehJS, which ``static`` serves unless another is named.
     """
     tls, certificate, key = _tls(wishes)
+    prefix = _prefix(wishes, settings)
     behind = tuple(values.network("--behind", each) for each in wishes.behind)
     return Plan(
         apps=tuple(values.path("apps", each) for each in wishes.apps),
         domains=tuple(dict.fromkeys(values.domain(each) for each in wishes.domains)),
-        prefix=_prefix(wishes, settings),
+        prefix=prefix,
         strip_prefix=wishes.strip_prefix,
         tls=tls, certificate=certificate, key=key,
         site=None if wishes.site is None else values.module("--wsgi", wishes.site),
@@ -188,6 +187,7 @@ def make_plan(wishes: Wishes, settings: Settings, bokehjs: str | None = None) ->
         listen=values.listen("--listen", wishes.listen or "80"),
         listen_tls=values.listen("--listen-tls", wishes.listen_tls or "443"),
         idle_s=_idle(wishes, settings),
+        health=_health(wishes, prefix),
         static_folder=_static(wishes, bokehjs),
         wstunnel=wishes.wstunnel,
         name=values.name(wishes.name),
@@ -264,6 +264,12 @@ def _idle(wishes: Wishes, settings: Settings) -> int:
     if wishes.idle_s > 86400:
         raise ConfigError(f"--idle {wishes.idle_s} is more than a day (86400 s)")
     return wishes.idle_s
+
+
+def _health(wishes: Wishes, prefix: str) -> str:
+    if wishes.health is not None:
+        return values.absolute("--health", wishes.health)
+    return HEALTH if wishes.strip_prefix else prefix + HEALTH
 
 
 def _static(wishes: Wishes, bokehjs: str | None) -> str | None:
