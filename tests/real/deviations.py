@@ -211,6 +211,9 @@ ELSEWHERE: dict[str, str] = {
     "`autoload.js` without an element": "real/test_differential.py::test_a_refused_autoload_leaves_no_session",
     "an entry without a port in `BOKEH_ALLOW_WS_ORIGIN`":
         "web/test_origins.py::test_an_entry_without_a_port_is_one_of_port_80",
+    "`--keep-alive`": "config/test_settings.py::test_defaults",
+    "a page or `autoload.js` whose app takes more than 10 s to build":
+        "web/test_starting.py::test_a_page_that_takes_long_says_so_and_is_asked_for_again",
     "a peer that answers no ping": "web/test_protocol.py::test_who_misses_two_pings_is_gone",
     "changes of one property that wait for a busy session":
         "real/test_isolation.py::test_only_the_last_of_the_changes_that_wait_is_applied",

@@ -8,8 +8,11 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
 from tests.web.conftest import MakeSite
 
+from hotshoe.auth.redirects import base_of, uri_of
+from hotshoe.auth.returning import page_beside
 from hotshoe.config import Settings
 from hotshoe.tokens import mint
 from hotshoe.web.proxies import Proxies, came_by_proxy, client_is_known
@@ -277,6 +280,23 @@ async def test_apps_are_found_behind_a_prefix_whatever_they_are_called(make_site
     wish = site.host.wishes[-1]
     assert (wish.app, wish.request.root_path, wish.request.path) == (app, "/out", f"/out{path}")
     assert (await site.get("/out/nowhere", headers=headers)).status_code == 404
+
+
+async def test_what_begins_at_the_root_begins_with_the_prefix(make_site: MakeSite) -> None:
+    site = make_site("/a", "/b", use_xheaders=True, auth="header", auth_header_user="X-User",
+                     auth_header_logout_url="/bye", prefix="p")
+    said = {"X-Forwarded-Prefix": "/out", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "h.example", "X-User": "jo"}
+    assert (await site.get("/p/a", headers=said)).status_code == 200
+    request = site.host.wishes[-1].request
+    assert (request.root_path, request.path, request.protocol, request.host) == ("/out", "/out/p/a", "https", "h.example")
+
+
+def test_where_a_provider_sends_users_back_to() -> None:
+    scope = scope_of(x_forwarded_prefix="/out", x_forwarded_proto="https", x_forwarded_host="h.example")
+    found = OURS.effective({**scope, "path": "/login", "raw_path": b"/login", "query_string": b"next=a"})
+    assert page_beside(HTTPConnection(found), "login-callback") == "https://h.example/out/login-callback"
+    assert uri_of(found) == "/out/login?next=a"
+    assert base_of(found, "") + "/logout" == "/out/logout"
 
 
 async def test_a_visitor_s_own_prefix_leads_nowhere(make_site: MakeSite) -> None:
