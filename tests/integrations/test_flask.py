@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from flask import (
     session,
     url_for,
 )
+from flask.sessions import SecureCookieSession, SessionInterface
 from flask_login import LoginManager, UserMixin, login_required, login_user  # type: ignore[import-untyped]
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -168,6 +170,32 @@ async def test_async_hooks_and_sessions_that_are_kept_for_longer() -> None:
         answer = await client.get("/sliders")
     assert "session=" in answer.headers["set-cookie"]
     assert seen == [(User("ada"), {"_permanent": True, "user": "ada"})]
+
+
+class KeptHere(SessionInterface):
+    """Sessions on the server, as of Flask-Session: the cookie is only their key."""
+
+    kept = {"a-key": {"user": "ada", "since": date(2026, 1, 1)}}
+
+    def open_session(self, app: Flask, request: Any) -> Any:
+        return SecureCookieSession(self.kept.get(request.cookies.get("key"), {}))
+
+    def save_session(self, app: Flask, session: Any, response: Any) -> None:
+        """They are not changed."""
+
+
+async def test_sessions_of_another_kind_and_none_at_all() -> None:
+    site = new_site()
+    site.session_interface = KeptHere()
+    Hotshoe(site).app("/sliders")(fill)
+    async with visiting(site) as client:
+        await client.get("/sliders", headers={"Cookie": "key=a-key"})
+        assert seen == [(None, {"user": "ada", "since": date(2026, 1, 1)})]
+    site = Flask("without_a_key")
+    Hotshoe(site).app("/sliders")(fill)
+    async with visiting(site) as client:
+        assert (await client.get("/sliders")).status_code == 200
+    assert seen == [(None, {})]
 
 
 async def test_decorators_for_all_apps_guard_those_of_others_too() -> None:
