@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 from typing import Any
 
 import httpx
 import pytest
+from bokeh.application.application import SessionContext
+from bokeh.document import Document
 from tests.web.conftest import MakeSite
 from tests.web.hosting import Site
 
+import hotshoe
 from hotshoe.errors import BuildError, CapacityError
 from hotshoe.hosts.host import AppInfo
 from hotshoe.tokens import read
@@ -241,6 +245,37 @@ async def test_what_the_page_may_load(make_site: MakeSite) -> None:
 ])
 def test_the_query_to_ask_again_with(query: str, headers: list[tuple[bytes, bytes]], expected: str) -> None:
     assert again({"query_string": query.encode("latin-1"), "headers": headers}, Ticket("ID")) == expected
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_real_session_is_built_once_and_ends_unless_somebody_comes(comes_back: bool) -> None:
+    built, ended = [], asyncio.Event()
+    loop, go_on = asyncio.get_running_loop(), threading.Event()
+
+    def tell(context: SessionContext) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    def app(doc: Document) -> None:
+        assert doc.session_context is not None
+        built.append(doc.session_context.id)
+        doc.on_session_destroyed(tell)
+        go_on.wait(20)
+
+    apps = hotshoe.asgi({"/a": app}, unused_session_lifetime_milliseconds=200, check_unused_sessions_milliseconds=20)
+    transport = httpx.ASGITransport(app=apps)
+    async with httpx.AsyncClient(transport=transport, base_url="http://h", headers=BROWSER, timeout=30) as client:
+        query = query_of(await client.get("/a?x=1"))
+        assert query_of(await client.get(f"/a{query}")) == query
+        go_on.set()
+        if comes_back:
+            page = await client.get(f"/a{query}")
+            while page.status_code == 202:
+                page = await client.get(f"/a{query}")
+            assert "Bokeh" in page.text
+        async with asyncio.timeout(20):
+            await ended.wait()
+    assert len(built) == 1
+    await apps.stop()
 
 
 # -- embedding
