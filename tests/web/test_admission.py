@@ -220,3 +220,10 @@ async def test_an_admission_that_is_taken_back(guarded: tuple[Guarded, Asgi]) ->
     assert (await ask(both, "/app")).text == "closed at night"
     assert (await ask(both, "/app/metadata")).status_code == 502
     assert seen == []
+
+
+async def test_a_login_leads_back_to_the_page(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    await ask(both, "/app?a=1&bokeh-x=2", **ALICE)
+    await ask(both, "/app/autoload.js?bokeh-autoload-element=7&a=1&resources=none&b=2", **ALICE)
+    assert [request.url.query for request in site.asked] == ["a=1&bokeh-x=2", "a=1&b=2"]

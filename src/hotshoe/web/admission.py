@@ -119,10 +119,18 @@ class Inquiry:
             "scheme": {"ws": "http", "wss": "https"}.get(scheme, scheme),
             "root_path": root_path + self._prefix,
             "path": mount + self._prefix + url,
+            "query_string": _of_the_page(scope.get("query_string", b""), route.kind),
             "headers": [pair for pair in scope["headers"] if not pair[0].startswith(left_out)],
             "extensions": {},
             ADMISSION: admission,
         }
+
+
+def _of_the_page(query: bytes, kind: Kind) -> bytes:
+    """The query, to which a login may lead back, without what scripts that embed the app say to us."""
+    if kind is Kind.PAGE:
+        return query
+    return b"&".join(part for part in query.split(b"&") if not part.startswith((b"bokeh-", b"resources=")))
 
 
 def _reader() -> Receive:
