@@ -12,6 +12,8 @@ import pytest
 from tests.browser.server import Server, serve
 from tests.web.authority import Authority
 
+from hotshoe.doctor import Options
+
 APP = """
 from bokeh.io import curdoc
 from bokeh.models import Slider
@@ -58,3 +60,27 @@ def bokeh_server(app: Path) -> Iterator[Server]:
 def authority() -> Authority:
     """Its root is what the doctor is told to trust."""
     return Authority()
+
+
+@pytest.fixture(scope="session")
+def pem(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a good certificate of this machine, its chain and its key."""
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    file.write_bytes(authority.leaf().private_key_and_cert_chain_pem.bytes())
+    return file
+
+
+@pytest.fixture(scope="session")
+def options(authority: Authority, hotshoe_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Options:
+    """The authority is trusted, and lines lead to the server of hotshoe."""
+    root = tmp_path_factory.mktemp("root") / "root.pem"
+    authority.root.cert_pem.write_to_path(str(root))
+    return Options(cafile=root, upstream=f"127.0.0.1:{hotshoe_server.port}", timeout_s=20)
+
+
+@pytest.fixture(scope="session")
+def pair_of_servers(app: Path) -> Iterator[tuple[Server, Server, Server]]:
+    """Two with one key, and one with another."""
+    with (served(app, BOKEH_SECRET_KEY="a" * 40) as one, served(app, BOKEH_SECRET_KEY="a" * 40) as two,
+          served(app, BOKEH_SECRET_KEY="b" * 40) as three):
+        yield one, two, three

@@ -67,9 +67,11 @@ LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 TypesConfig /etc/mime.types
 {sites}
 """
-_MODULES = ("authz_core", "authn_core", "proxy", "proxy_http", "proxy_wstunnel", "proxy_balancer", "slotmem_shm",
-            "lbmethod_byrequests", "headers", "rewrite", "alias", "mime", "ssl", "deflate", "filter", "setenvif", "reqtimeout",
-            "cache", "cache_disk", "dir", "socache_shmcb", "env")
+_MODULES = (
+    "authz_core", "authn_core", "proxy", "proxy_http", "proxy_wstunnel", "proxy_balancer", "slotmem_shm",
+    "lbmethod_byrequests", "headers", "rewrite", "alias", "mime", "ssl", "deflate", "filter", "setenvif", "reqtimeout",
+    "cache", "cache_disk", "dir", "socache_shmcb", "env",
+)
 
 
 @contextmanager
@@ -146,7 +148,9 @@ def haproxy(sites: Mapping[str, Site], head: str = "") -> Iterator[Running]:
 def _running(sites: Mapping[str, Site]) -> Iterator[Running]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.chmod(0o755)  # workers of Apache may be somebody else
+        folder.chmod(0o755)  # workers of Apache are somebody else
+        (folder / "cache").mkdir()
+        (folder / "cache").chmod(0o777)
         ports: dict[str, int] = {}
         for name in sites:
             port = free_port()

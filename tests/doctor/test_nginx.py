@@ -11,7 +11,6 @@ from tests.browser.server import Server
 from tests.doctor.conftest import served
 from tests.doctor.mending import examined, lines_for, severities
 from tests.doctor.programs import Running, Site, nginx
-from tests.web.authority import Authority
 
 from hotshoe.doctor import Options
 from hotshoe.tokens import mint
@@ -27,8 +26,8 @@ HEALTHY = UPGRADE + "proxy_set_header Host $http_host;"
 EMBEDDING = """<!doctype html><html><body><bokeh-app src="{app}"></bokeh-app>
 <script src="/amounts/embed.js" async></script></body></html>"""
 LOGIN = '<!doctype html><html><form method="post"><input type="password" name="p"></form></html>'
-WITH_CDN = """<!doctype html><html><head><script src="https://cdn.bokeh.org:1/bokeh/release/bokeh-3.9.2.min.js"></script>
-</head><body><script>const render_items = [{"token":"TOKEN"}]</script></body></html>"""
+WITH_CDN = """<!doctype html><html><head><script src="https://cdn.bokeh.org:1/bokeh/release/bokeh.min.js"></script></head>
+<body><script>const render_items = [{"token":"TOKEN"}]</script></body></html>"""
 
 
 def location(server: Server, inside: str, path: str = "/") -> str:
@@ -100,24 +99,9 @@ def sites(hotshoe_server: Server, bokeh_server: Server, pem: Path) -> dict[str, 
 
 
 @pytest.fixture(scope="module")
-def pem(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    leaf = authority.leaf()
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
-    return file
-
-
-@pytest.fixture(scope="module")
 def running(sites: dict[str, Site]) -> Iterator[Running]:
     with nginx(sites) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def options(authority: Authority, hotshoe_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Options:
-    root = tmp_path_factory.mktemp("root") / "root.pem"
-    authority.root.cert_pem.write_to_path(str(root))
-    return Options(cafile=root, upstream=f"127.0.0.1:{hotshoe_server.port}", timeout_s=20)
 
 
 PATHS = {"mixed": "/shop", "shop": "/shop", "foreign": "/page", "stripped": "/my/"}
@@ -265,14 +249,6 @@ def test_the_lines_keep_a_prefix(running: Running, options: Options, app: Path) 
         lines = lines_for(examined(running.url("stripped", "/my/"), asked), "page.redirect-lost-prefix", "nginx")
         with nginx({"kept": Site(at("/my/", "\n".join([*lines, HEALTHY])))}) as after:
             assert examined(after.url("kept", "/my/"), options).status == 0
-
-
-@pytest.fixture(scope="module")
-def pair_of_servers(app: Path) -> Iterator[tuple[Server, Server, Server]]:
-    """Two with one key, and one with another."""
-    with (served(app, BOKEH_SECRET_KEY="a" * 40) as one, served(app, BOKEH_SECRET_KEY="a" * 40) as two,
-          served(app, BOKEH_SECRET_KEY="b" * 40) as three):
-        yield one, two, three
 
 
 def test_several_backends(pair_of_servers: tuple[Server, Server, Server], options: Options) -> None:

@@ -1,0 +1,107 @@
+"""The servers themselves, without a proxy; and the command as a process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.browser.proxy import free_port
+from tests.browser.server import Server
+from tests.doctor.conftest import served
+from tests.doctor.mending import examined, severities
+
+from hotshoe.doctor import Options
+
+pytestmark = pytest.mark.real
+
+
+def doctor(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hotshoe", "doctor", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("path", ["/", "/amounts", "/amounts/"])
+def test_hotshoe(path: str, hotshoe_server: Server, options: Options) -> None:
+    report = examined(f"http://localhost:{hotshoe_server.port}{path}", options)
+    assert severities(report) == {}
+    assert [sighting.kind.label for sighting in report.sightings] == ["hotshoe"]
+    assert {"page.ok", "resources.ok", "websocket.ok", "buffering.ok", "backends.ok"} <= set(report.ids())
+
+
+@pytest.mark.parametrize("path", ["/", "/amounts"])
+def test_bokeh_serve(path: str, bokeh_server: Server, options: Options) -> None:
+    report = examined(f"http://localhost:{bokeh_server.port}{path}", options)
+    assert severities(report) == {"resources.uncompressed": "warning"}
+    assert report.status == 0
+    assert [sighting.kind.label for sighting in report.sightings] == ["bokeh serve"]
+
+
+def test_panel_serve(app: Path, options: Options, tmp_path: Path) -> None:
+    own = tmp_path / "panes.py"
+    own.write_text("import panel as pn\npn.extension()\npn.Column('# Hello', pn.widgets.IntSlider()).servable()\n")
+    with served(own, program="panel serve") as server:
+        report = examined(f"http://localhost:{server.port}/", options)
+    assert severities(report) == {"resources.uncompressed": "warning"}
+    assert [sighting.kind.label for sighting in report.sightings] == ["panel serve"]
+
+
+def test_an_index_of_several(app: Path, options: Options, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(app.read_text())
+    with served(app, str(other)) as server:
+        report = examined(server.root, options)
+    assert report.status == 0
+    [index] = [each.finding for each in report.advice if each.finding.id == "page.index"]
+    assert "/other" in index.change
+
+
+def test_a_login_in_the_way(app: Path, options: Options, tmp_path: Path) -> None:
+    auth = tmp_path / "auth.py"
+    auth.write_text("def get_user(handler):\n    return handler.get_cookie('who')\nlogin_url = '/enter'\n"
+                    "from tornado.web import RequestHandler\nclass LoginHandler(RequestHandler):\n"
+                    "    def get(self):\n        self.write('<html><input type=password></html>')\n")
+    with served(app, "--auth-module", str(auth), program="bokeh serve") as server:
+        url = f"http://localhost:{server.port}/amounts"
+        refused = doctor(url)
+        assert refused.returncode == 1
+        assert "A login stands before the app" in refused.stdout
+        passed = doctor(url, "--cookie", "who=ada")
+        assert passed.returncode == 0, passed.stdout
+
+
+def test_json(hotshoe_server: Server) -> None:
+    answer = doctor(f"localhost:{hotshoe_server.port}/amounts", "--json")
+    assert answer.returncode == 0
+    report = json.loads(answer.stdout)
+    assert report["status"] == 0
+    assert report["recognised"] == [{"kind": "hotshoe", "by": "its page"}]
+    assert {"id", "hop", "severity", "seen", "change", "remedies"} == set(report["findings"][0])
+
+
+def test_nobody_there() -> None:
+    answer = doctor(f"127.0.0.1:{free_port()}")
+    assert answer.returncode == 3
+    assert "Nothing listens" in answer.stdout
+    unknown = doctor("https://nobody.invalid/app")
+    assert unknown.returncode == 3
+    assert "has no address" in unknown.stdout
+
+
+@pytest.mark.parametrize("arguments", [
+    ["ftp://example.org"], ["http://"], [], ["localhost", "--timeout", "0"], ["localhost", "--header", "none"],
+    ["localhost", "--header", "A: b\r\nC: d"], ["localhost", "--cookie", "none"], ["localhost", "--http-port", "70000"],
+    ["localhost", "--from", "example.org"], ["localhost", "--proxy", "squid"], ["http://a:b@localhost"],
+])
+def test_a_wrong_command_line(arguments: list[str]) -> None:
+    answer = doctor(*arguments)
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+
+
+def test_a_file_of_authorities_that_is_not_there() -> None:
+    answer = doctor("https://localhost:1", "--cafile", "/nowhere.pem")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("ERROR: the file of --cafile")
