@@ -24,7 +24,7 @@ PORT = "8000"
 """What the READMEs have it listen on."""
 
 _SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 90
 _STOP_TIMEOUT_S = 30
 
 
