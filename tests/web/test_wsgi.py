@@ -97,6 +97,23 @@ async def test_cookies_are_one_header() -> None:
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
 
 
+@pytest.mark.parametrize(("root", "path", "info"), [
+    ("/a", "/a/about", "/about"), ("/a", "/about", "/about"), ("/a/", "/a/about", "/about"), ("/a", "/a", ""),
+    ("", "/about", "/about"),
+])
+async def test_the_path_below_a_root(root: str, path: str, info: str) -> None:
+    found: list[Any] = []
+
+    def look(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        found.append((environ["SCRIPT_NAME"], environ["PATH_INFO"]))
+        start_response("200 OK", [])
+        return []
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(asgi_of(look), root_path=root)) as client:
+        await client.get(f"http://site{path}")
+    assert found == [(root.rstrip("/"), info)]
+
+
 def size(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     begun.set()
     body = environ["wsgi.input"].read()

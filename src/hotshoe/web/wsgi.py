@@ -17,6 +17,7 @@ from .admission import ADMISSION
 from .answers import Receive, Scope, Send
 from .departures import Visitor, ending
 from .lifespans import AsgiApp
+from .routes import mounted_path
 
 THREADS = 64
 """How many requests a site answers at once."""
@@ -42,7 +43,11 @@ def asgi_of(app: Any) -> AsgiApp:
 
 
 def _as_wsgi_knows_it(scope: Scope) -> Scope:
-    """A query in ASCII, as RFC 3986 has it, and one header with all cookies, which HTTP/2 splits."""
+    """A query in ASCII, as RFC 3986 has it, one header with all cookies, which HTTP/2 splits, and the root in the path.
+
+    a2wsgi cuts the root off by its letters: ``/a`` also from ``/about``, which older servers give for ``/a/about``.
+    """
+    root = scope.get("root_path", "").rstrip("/")
     query = scope.get("query_string", b"")
     if not query.isascii():
         query = quote(query, safe="/:?#[]@!$&'()*+,;=%~").encode()
@@ -50,7 +55,8 @@ def _as_wsgi_knows_it(scope: Scope) -> Scope:
     headers = scope["headers"]
     if len(cookies) > 1:
         headers = [pair for pair in headers if pair[0] != b"cookie"] + [(b"cookie", b"; ".join(cookies))]
-    return {**scope, "query_string": query, "headers": headers}
+    path = root + mounted_path(scope["path"], root)
+    return {**scope, "root_path": root, "path": path, "query_string": query, "headers": headers}
 
 
 def load_app(name: str) -> Any:
