@@ -18,9 +18,10 @@ from email.message import Message
 from pathlib import Path
 from typing import IO
 
-from hotshoe.cli import deploy
 from tests.browser.proxy import free_port, wait_for_port
 from tests.needs import need_program
+
+from hotshoe.cli import deploy
 
 BIN = Path(sys.executable).parent
 HOTSHOE = str(BIN / "hotshoe")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .. import __version__
 from ..config import TABLE, Setting
 from ..deploy import TARGETS, Wishes, as_text, make_plan, render, write
 from ..deploy.plan import IDLE_S
@@ -29,9 +30,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     values = parser.parse_intermixed_args(arguments)
     if values.target is None:
         parser.error(f"say for what: {', '.join(TARGETS)}")
-    settings = Sources.of(values, environ).settings()
+    settings = Sources.of(values, environ, use_xheaders=True).settings()
     plan = make_plan(_wishes(values), settings, _bokehjs() if values.static else None)
-    files = render(TARGETS[values.target], plan)
+    files = render(TARGETS[values.target], plan, __version__)
     if values.output is None:
         if values.force:
             parser.error("--force needs --output FOLDER")
@@ -113,26 +114,26 @@ def _wishes(values: argparse.Namespace) -> Wishes:
         apps=values.apps, domains=values.domains, tls=values.tls, tls_key=values.tls_key, no_tls=values.no_tls,
         site=values.site, upstreams=values.upstreams, strip_prefix=values.strip_prefix, behind=values.behind,
         listen=values.listen, listen_tls=values.listen_tls, idle_s=values.idle_s, health=values.health,
-        static=values.static, static_folder=values.static_folder, wstunnel=values.wstunnel, name=values.name, user=values.user,
-        group=values.group, workdir=values.workdir, program=values.program or _program(values.target),
+        static=values.static, static_folder=values.static_folder, wstunnel=values.wstunnel, name=values.name,
+        user=values.user, group=values.group, workdir=values.workdir, program=values.program or _program(values.target),
         image=values.image, replicas=values.replicas, given=_given(values))
 
 
-def _given(values: argparse.Namespace) -> tuple[str, ...]:
-    """The other options of ``hotshoe serve``, as words."""
+def _given(values: argparse.Namespace) -> list[tuple[str, ...]]:
+    """The other options of ``hotshoe serve``."""
     options = given(values, _ROWS)
-    return tuple(word for row in _ROWS if row.name in options and row.name not in _OF_PLAN
-                 for word in _words(row, options[row.name]))
+    return [option for row in _ROWS if row.name in options and row.name not in _OF_PLAN
+            for option in _options(row, options[row.name])]
 
 
-def _words(row: Setting, value: object) -> list[str]:
+def _options(row: Setting, value: object) -> list[tuple[str, ...]]:
     match value:
         case bool():
-            return [row.flag]
+            return [(row.flag,)]
         case list() | tuple():
-            return [word for each in value for word in (row.flag, str(each))]
+            return [(row.flag, str(each)) for each in value]
         case _:
-            return [row.flag, str(value)]
+            return [(row.flag, str(value))]
 
 
 def _program(target: str) -> str:

@@ -59,8 +59,8 @@ class Wishes:
     program: str = "hotshoe"
     image: str | None = None
     replicas: int | None = None
-    given: Sequence[str] = ()
-    """Other options of ``hotshoe serve``, which its command line gets as they are."""
+    given: Sequence[tuple[str, ...]] = ()
+    """Other options of ``hotshoe serve``, alone or with a value, which its command line gets as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def make_plan(wishes: Wishes, settings: Settings, bokehjs: str | None = None) ->
         image=None if wishes.image is None else values.image(wishes.image),
         replicas=_replicas(wishes),
         settings=settings,
-        given=tuple(values.plain("an option of hotshoe serve", each) for each in wishes.given),
+        given=tuple(values.plain(option[0], word) for option in wishes.given for word in option),
     )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from .. import __version__
 from .commands import serve_lines, serve_words, shell_line
 from .plan import PRIVATE_NETWORKS, Plan
 from .targets import Target
@@ -30,12 +29,15 @@ class File:
     text: str
 
 
-def render(target: Target, plan: Plan) -> tuple[File, ...]:
-    """The files of the target for the plan. Raises ``ConfigError`` if it can't do what the plan asks for."""
+def render(target: Target, plan: Plan, version: str) -> tuple[File, ...]:
+    """The files of the target for the plan; ``version`` is hotshoe's, for the top of each.
+
+    Raises ``ConfigError`` if the target can't do what the plan asks for.
+    """
     target.refuse(plan)
     plan = _adapted(target, plan)
     names = {"NAME": plan.name, "UNIT": _unit(plan)}
-    context = {"plan": plan, "target": target, "version": __version__, "unit": _unit(plan), "serves": (),
+    context = {"plan": plan, "target": target, "version": version, "unit": _unit(plan), "serves": (),
                **_commands(target, plan)}
     files = []
     for name, template in target.files.items():

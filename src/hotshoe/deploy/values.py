@@ -20,8 +20,8 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9_.~-]+)+")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))?", re.ASCII)
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(?::[0-9]{1,5})?(?:/[a-z0-9._-]+)*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?",
-                    re.ASCII)
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(?::[0-9]{1,5})?(?:/[a-z0-9._-]+)*"
+                    r"(?::[A-Za-z0-9_.-]{1,128})?(?:@sha256:[0-9a-f]{64})?")
 _PLAIN = re.compile(r"[A-Za-z0-9_./+@:=,*-]+")
 _LONGEST = 60
 """Of what is shown of a wrong value; it may be a whole file."""
@@ -126,7 +126,8 @@ def network(option: str, text: str) -> str:
 def plain(option: str, text: str) -> str:
     """Any other value, as a word of a command that no shell and no configuration reads in a way of its own."""
     if not _PLAIN.fullmatch(text):
-        raise ConfigError(f"{option}: {_shown(text)} can't stand in every configuration; set it in hotshoe.toml instead")
+        raise ConfigError(f"{option}: {_shown(text)} can't stand in every configuration; set it in hotshoe.toml "
+                          "instead")
     return text
 
 

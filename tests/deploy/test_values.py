@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from hotshoe.deploy import values
+from hotshoe.deploy.values import Place
+from hotshoe.errors import ConfigError
+
+HOSTILE = ["", " ", "a b", "a\nb", "a\r\nServer: x", "a;b", "a}b", "a{b", 'a"b', "a'b", "a$b", "a`b", "a#b", "a\\b",
+           "a%b", "a|b", "a&b", "a<b", "a>b", "a(b", "a\0b", "\u2028", "a\tb", "-rf", "$(id)", "x" * 5000 + ";", "a*"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("check", [
+    values.domain, values.name, values.image, values.upstream, values.prefix,
+    lambda text: values.path("--x", text), lambda text: values.absolute("--x", f"/{text}"),
+    lambda text: values.module("--x", text), lambda text: values.user("--x", text),
+    lambda text: values.network("--x", text), lambda text: values.listen("--x", text),
+    lambda text: values.upstream(f"unix:/{text}"), lambda text: values.upstream(f"{text}:80"),
+    lambda text: values.upstream(f"a:{text}"), lambda text: values.module("--x", f"a:{text}"),
+])
+def test_hostile_values_are_one_short_line(check: Callable[[str], object], text: str) -> None:
+    said = error_of(check, text)
+    if said is None:  # what some of these may be: nothing, or a name that begins with a hyphen
+        assert text in ("", " ", "-rf")
+    else:
+        assert len(said.splitlines()) == 1
+        assert len(said) < 250
+        assert said.isascii()
+
+
+def error_of(check: Callable[[str], object], text: str) -> str | None:
+    try:
+        check(text)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_plain_words_need_no_quotes(text: str) -> None:
+    if text in ("a*", "-rf"):
+        assert values.plain("--x", text) == text
+    else:
+        with pytest.raises(ConfigError, match=r"set it in hotshoe\.toml"):
+            values.plain("--x", text)
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    ("Apps.Example.ORG.", "apps.example.org"), ("localhost", "localhost"), ("192.0.2.1", "192.0.2.1"),
+    ("bücher.example", "xn--bcher-kva.example"), ("a-b.c", "a-b.c"),
+])
+def test_domains(text: str, name: str) -> None:
+    assert values.domain(text) == name
+
+
+@pytest.mark.parametrize("text", [
+    "a..b", ".a", "-a.b", "a-.b", "*.example.org", "https://a.b", "a.b:80", "a" * 64, "ü" * 64,
+])
+def test_no_domains(text: str) -> None:
+    with pytest.raises(ConfigError, match="--domain"):
+        values.domain(text)
+
+
+@pytest.mark.parametrize(("text", "place", "authority"), [
+    ("127.0.0.1:5006", Place("127.0.0.1", 5006), "127.0.0.1:5006"),
+    ("localhost:1", Place("127.0.0.1", 1), "127.0.0.1:1"),
+    ("App-1.internal:65535", Place("app-1.internal", 65535), "app-1.internal:65535"),
+    ("[::1]:80", Place("::1", 80), "[::1]:80"),
+    ("unix:/run/a.sock", Place(socket="/run/a.sock"), ":0"),
+])
+def test_upstreams(text: str, place: Place, authority: str) -> None:
+    assert values.upstream(text) == place
+    assert place.authority == authority
+
+
+@pytest.mark.parametrize("text", [
+    "a", "a:0", "a:65536", "a:-1", "a:+1", "::1:80", "[a]:80", "[::1]", "unix:a", "http://a:80", "a:\u0663",
+])
+def test_no_upstreams(text: str) -> None:
+    with pytest.raises(ConfigError, match="--upstream"):
+        values.upstream(text)
+
+
+def test_listen() -> None:
+    assert values.listen("--listen", "8080") == Place(port=8080)
+    assert values.listen("--listen", "127.0.0.1:8080") == Place("127.0.0.1", 8080)
+
+
+@pytest.mark.parametrize(("place", "near"), [
+    (Place("127.0.0.1", 1), True), (Place("::1", 1), True), (Place(socket="/a"), True), (Place("localhost", 1), True),
+    (Place("10.0.0.1", 1), False), (Place("app", 1), False),
+])
+def test_which_places_are_near(place: Place, near: bool) -> None:
+    assert place.is_near is near
+
+
+@pytest.mark.parametrize(("text", "prefix"), [("", ""), ("/", ""), ("apps", "/apps"), ("/a/b/", "/a/b")])
+def test_prefixes(text: str, prefix: str) -> None:
+    assert values.prefix(text) == prefix
+
+
+def test_modules() -> None:
+    assert values.module("--wsgi", "shop.web:make_app()") == "shop.web:make_app()"
+    for text in ("shop", "shop:", ":app", "shop:app()x", "shop:a.b()()", "1:a"):
+        with pytest.raises(ConfigError, match="MODULE:ATTRIBUTE"):
+            values.module("--wsgi", text)
+
+
+@pytest.mark.parametrize("text", [
+    "hotshoe", "registry.example.org:5000/a/b:1.2", f"a@sha256:{'0' * 64}", "ghcr.io/o/n",
+])
+def test_images(text: str) -> None:
+    assert values.image(text) == text
