@@ -21,7 +21,7 @@ _LEFT_OUT = frozenset({
 """Settings that the plan decides, that make no sense behind a proxy, or that name files of this machine."""
 _OF_PLAN = frozenset({"address", "port", "prefix", "trusted_proxies", "unix_socket"})
 """Settings that stand in the command's line anyhow, as the plan has them."""
-_ROWS = tuple(row for row in TABLE if row.name not in _LEFT_OUT)
+_ROWS = tuple(row for row in TABLE if row.name not in _LEFT_OUT and not row.declaration.secret)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
