@@ -3,6 +3,7 @@
 from bokeh.io import curdoc
 from bokeh.layouts import column
 from bokeh.models import Button, Div
+
 from guestbook.models import Entry
 
 user = curdoc().session_context.user

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLResolver, get_resolver, path
 from django.urls.resolvers import LocalePrefixPattern, RoutePattern
-from django.utils.regex_helper import normalize
 
 from .views import app_of, site_view
+
+_LITERAL = re.compile(r"\^?((?:[^\\.*+?()\[\]{}|^$]|\\[^A-Za-z0-9])*)(?:\$|\\Z|\\z)?")
+"""A regular expression that has one match, but for what may follow it."""
 
 
 def find_apps() -> dict[str, Any]:
@@ -58,6 +61,5 @@ def _fixed(pattern: Any) -> str | None:
         return None
     if isinstance(pattern, RoutePattern):
         return None if pattern.converters else str(pattern)
-    possible = normalize(pattern.regex.pattern)
-    text, parameters = possible[0]
-    return str(text).replace("%%", "%") if len(possible) == 1 and not parameters else None
+    found = _LITERAL.fullmatch(pattern.regex.pattern)
+    return None if found is None else re.sub(r"\\(.)", r"\1", found[1])

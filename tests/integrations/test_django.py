@@ -1,0 +1,280 @@
+# mypy: disable-error-code="import-untyped"
+"""Apps in a Django site, in this process: URLs, admissions, websockets, users."""
+
+from __future__ import annotations
+
+from tests.integrations.django_site.ready import prepare, urls
+
+# isort: split
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from bokeh.models.widgets import Div
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, connections
+from django.http import HttpResponse
+from django.test import Client, RequestFactory, override_settings
+from django.urls import include, path, re_path
+from tests.web.hosting import Peer, socket_scope
+
+from hotshoe.auth import User as HotshoeUser
+from hotshoe.integrations.django import bokeh_view, get_asgi_application
+from hotshoe.integrations.django.application import Application
+from hotshoe.integrations.django.checks import check_apps
+from hotshoe.integrations.django.routes import find_apps
+from hotshoe.integrations.django.visitors import session_of, user_of
+from hotshoe.web.server import Server
+
+if TYPE_CHECKING:
+    from bokeh.document import Document
+
+seen: list[Any] = []
+
+
+def fill(doc: Document) -> None:
+    """What an app sees."""
+    context: Any = doc.session_context
+    doc.add_root(Div(text=f"{User.objects.count()} users"))
+    seen.append((context.user, context.request.session))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ada() -> Iterator[User]:
+    prepare()
+    ada = User.objects.create_user("ada", "ada@example.org", "secret", first_name="Ada", last_name="L")
+    ada.groups.add(Group.objects.create(name="staff"))
+    connection.close()
+    yield ada
+    connections.close_all()
+
+
+@pytest.fixture
+def cookie(ada: User) -> str:
+    """That of Ada's login, in whose session there is a colour."""
+    client = Client()
+    client.force_login(ada)
+    session = client.session
+    session["colour"] = "red"
+    session.save()
+    connection.close()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+@asynccontextmanager
+async def visiting(*patterns: Any, around: Any = None, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser's requests to a site with these URL patterns."""
+    seen.clear()
+    with override_settings(ROOT_URLCONF=urls(*patterns), **more):
+        application = get_asgi_application(around)
+        transport = httpx.ASGITransport(application)
+        async with application.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://testserver") as me:
+            yield me
+
+
+# -- URLs
+
+
+def test_apps_are_found_below_includes() -> None:
+    found = find_apps()
+    assert list(found) == ["/hello/", "/apps/mine/", "/apps/decorated"]
+    assert {app.__name__ for app in found.values()} == {"hello", "decorated"}
+
+
+@pytest.mark.parametrize("pattern", [
+    path("<slug:name>/", bokeh_view(fill)),
+    path("<int:year>/", include([path("sliders/", bokeh_view(fill))])),
+    re_path(r"^sliders/(\d+)$", bokeh_view(fill)),
+    re_path(r"^sliders/\d+$", bokeh_view(fill)),
+])
+def test_an_app_has_one_url(pattern: Any) -> None:
+    with override_settings(ROOT_URLCONF=urls(pattern)):
+        with pytest.raises(ImproperlyConfigured, match=r"^the app fill in urls\.py can't have the URL .*query$"):
+            get_asgi_application()
+        assert [message.id for message in check_apps()] == ["hotshoe.E002"]
+
+
+def test_patterns_with_parameters_and_no_app_are_the_sites() -> None:
+    with override_settings(ROOT_URLCONF=urls(path("<slug:name>/", lambda request, name: HttpResponse(name)),
+                                             re_path(r"^sliders/$", bokeh_view(fill)))):
+        assert list(find_apps()) == ["/sliders/"]
+        assert not check_apps()
+
+
+def test_of_two_apps_with_one_url_the_first_is_it() -> None:
+    def other(doc: Document) -> None: ...
+
+    with override_settings(ROOT_URLCONF=urls(path("a/", bokeh_view(fill)), path("a", bokeh_view(other)))):
+        assert find_apps() == {"/a/": fill}
+
+
+def test_scripts_are_below_the_base(tmp_path: Path) -> None:
+    (tmp_path / "sliders.py").write_text("x = 1\n")
+    with override_settings(BASE_DIR=tmp_path):
+        view = bokeh_view("sliders.py")
+    with override_settings(ROOT_URLCONF=urls(path("a/", view))):
+        assert find_apps() == {"/a/": tmp_path / "sliders.py"}
+        get_asgi_application()
+    with (
+        override_settings(ROOT_URLCONF=urls(path("a/", bokeh_view("missing.py")))),
+        pytest.raises(ImproperlyConfigured, match=r"missing\.py: no such file"),
+    ):
+        get_asgi_application()
+
+
+# -- who may see an app
+
+
+async def test_page_app_and_site() -> None:
+    async with visiting(path("page/", lambda request: HttpResponse("mine")), path("a/", bokeh_view(fill))) as me:
+        assert (await me.get("/page/")).text == "mine"
+        assert (await me.get("/page")).status_code == 301
+        for address in ("/a/", "/a"):
+            answer = await me.get(address)
+            assert answer.status_code == 200
+            assert "<title>" in answer.text
+        assert (await me.get("/none")).status_code == 404
+    assert seen == [(None, {}), (None, {})]
+
+
+async def test_a_login_guards_all_of_an_app(cookie: str) -> None:
+    async with visiting(path("a/", login_required(bokeh_view(fill)))) as me:
+        answer = await me.get("/a?b=1")
+        assert (answer.status_code, answer.headers["location"]) == (302, "/login/?next=/a/%3Fb%3D1")
+        for resource in ("/a/metadata", "/a/ws"):
+            assert (await me.get(resource)).status_code == 401
+        assert not seen
+        assert (await me.get("/a/", headers={"cookie": cookie})).status_code == 200
+    user, session = seen[0]
+    assert user == HotshoeUser("ada", "ada@example.org", frozenset({"staff"}), user.claims)
+    assert user.claims["full_name"] == "Ada L"
+    assert user.claims["is_staff"] is False
+    assert json.dumps(user.claims)
+    assert type(session) is dict
+    assert session["colour"] == "red"
+
+
+async def test_middleware_guards_apps() -> None:
+    middleware = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    async with visiting(path("a/", bokeh_view(fill)), MIDDLEWARE=middleware) as me:
+        answer = await me.get("/a/")
+        assert (answer.status_code, answer.headers["location"]) == (302, "/login/?next=/a/")
+        assert (await me.get("/a/autoload.js?bokeh-autoload-element=x")).status_code in (200, 401)
+    assert not seen
+
+
+async def test_sites_without_users_and_sessions() -> None:
+    async with visiting(path("a/", bokeh_view(fill)), MIDDLEWARE=[]) as me:
+        assert (await me.get("/a/")).status_code == 200
+    assert seen == [(None, None)]
+
+
+async def test_hosts_that_django_does_not_know() -> None:
+    async with visiting(path("a/", bokeh_view(fill)), ALLOWED_HOSTS=["example.org"]) as me:
+        assert (await me.get("/a/")).status_code == 400
+    assert not seen
+
+
+async def test_a_decorator_that_hides_the_view_is_told() -> None:
+    def hiding(view: Any) -> Any:
+        return lambda request: view(request)
+
+    def wrapping(view: Any) -> Any:
+        return wraps(view)(lambda request: view(request))
+
+    async with visiting(path("a/", hiding(bokeh_view(fill))), path("b/", wrapping(bokeh_view(fill)))) as me:
+        answer = await me.get("/a/")
+        assert (answer.status_code, answer.text.count("\n")) == (501, 1)
+        assert "functools.wraps" in answer.text
+        assert (await me.get("/b/")).status_code == 200
+
+
+def test_plain_wsgi_names_the_fix() -> None:
+    answer = Client(raise_request_exception=False).get("/hello/")
+    text = answer.content.decode()
+    assert (answer.status_code, text.count("\n")) == (501, 1)
+    assert "hotshoe.integrations.django.get_asgi_application()" in text
+
+
+async def test_behind_a_script_name() -> None:
+    async with visiting(path("a/", login_required(bokeh_view(fill))), path("b/", bokeh_view(fill)),
+                        FORCE_SCRIPT_NAME="/site") as me:
+        for address in ("/b/", "/site/b/", "/site/b/metadata", "/b/metadata"):
+            assert (await me.get(address)).status_code == 200, address
+        for address in ("/a/", "/site/a/"):
+            assert (await me.get(address)).headers["location"].startswith("/login/?next=")
+
+
+# -- under other servers, with other parts
+
+
+async def test_websockets_of_the_site() -> None:
+    async def router(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket" and scope["path"] == "/chat":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close"})
+            return
+        raise ValueError("No route found for path 'nope'.")
+
+    with override_settings(ROOT_URLCONF=urls(path("a/", bokeh_view(fill)))):
+        for around, opened in ((router, True), (None, False)):
+            application = get_asgi_application(around)
+            async with application.lifespan():
+                chat = Peer(application, socket_scope("/chat"))
+                assert ((await chat.hear())["type"] == "websocket.accept") is opened
+                await chat.ended()
+                nope = Peer(application, socket_scope("/nope"))
+                assert (await nope.hear())["status"] == 404
+                await nope.ended()
+
+
+def test_a_server_of_hotshoe_takes_the_apps_and_adds_its_own(tmp_path: Path) -> None:
+    (tmp_path / "extra.py").write_text("from bokeh.io import curdoc\ncurdoc().title = 'Extra'\n")
+    middleware = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    with override_settings(ROOT_URLCONF=urls(path("a/", bokeh_view(fill))), MIDDLEWARE=middleware):
+        application = get_asgi_application()
+        with Server(str(tmp_path / "extra.py"), site=application, port=0, address="127.0.0.1",
+                    secret_key="k" * 40) as server:
+            assert set(server.apps) == {"/a", "/extra"}
+            for app in ("/a", "/extra"):
+                answer = httpx.get(server.url(app))
+                assert (answer.status_code, answer.headers["location"].split("=")[0]) == (302, "/login/?next")
+
+
+# -- users and sessions
+
+
+def test_users_and_sessions_are_plain_data(ada: User) -> None:
+    request = RequestFactory().get("/")
+    assert user_of(request) is None
+    assert session_of(request) is None
+    request.user = ada
+    request.session = SessionStore()
+    request.session["number"] = 3
+    user = user_of(request)
+    assert user is not None
+    assert (user.name, user.email, user.groups) == ("ada", "ada@example.org", frozenset({"staff"}))
+    assert user.claims["id"] == ada.pk
+    assert session_of(request) == {"number": 3}
+
+
+def test_the_application_has_the_life_of_an_asgi_object() -> None:
+    application = get_asgi_application()
+    assert isinstance(application, Application)
+
+    async def live() -> None:
+        await application.start()
+        await application.stop()
+
+    asyncio.run(live())

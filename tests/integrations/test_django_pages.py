@@ -1,0 +1,125 @@
+# mypy: disable-error-code="import-untyped"
+"""What a Django site says of its apps: tags, settings, checks."""
+
+from __future__ import annotations
+
+from tests.integrations.django_site import ready  # noqa: F401
+
+# isort: split
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.template import Context, RequestContext, Template, TemplateSyntaxError
+from django.test import RequestFactory, override_settings
+from django.urls import set_script_prefix
+from django.urls.exceptions import NoReverseMatch
+
+from hotshoe.config import Settings
+from hotshoe.integrations.django import get_asgi_application
+from hotshoe.integrations.django.checks import check_runserver, check_settings
+from hotshoe.integrations.django.options import hotshoe_settings
+
+# -- tags
+
+
+def render(text: str, **context: Any) -> str:
+    return str(Template("{% load hotshoe %}" + text).render(Context(context)))
+
+
+@pytest.fixture
+def prefix() -> Iterator[Callable[[str], None]]:
+    yield set_script_prefix
+    set_script_prefix("/")
+
+
+def test_tags() -> None:
+    assert '<bokeh-app src="/hello">' in render('{% bokeh_app "/hello" %}')
+    assert '<bokeh-app src="/apps/mine?n=3&amp;m=a+b">' in render(
+        '{% bokeh_app name="mine" n=3 arguments=more %}', more={"m": "a b"}).replace("m=a+b&amp;n=3", "n=3&amp;m=a+b")
+    assert 'src="https://example.org/a"' in render('{% bokeh_app "https://example.org/a" %}')
+    assert '<script src="/hello/embed.js" async></script>' in render('{% url "hello" as u %}{% bokeh_app u %}')
+
+
+def test_tags_below_a_prefix(prefix: Callable[[str], None]) -> None:
+    prefix("/site/")
+    for text in ('{% bokeh_app "/hello" %}', '{% bokeh_app name="hello" %}', '{% url "hello" as u %}{% bokeh_app u %}'):
+        assert '<bokeh-app src="/site/hello">' in render(text)
+
+
+def test_tags_that_are_wrong() -> None:
+    with pytest.raises(TemplateSyntaxError, match="takes the path"):
+        render("{% bokeh_app %}")
+    with pytest.raises(NoReverseMatch):
+        render('{% bokeh_app name="nobody" %}')
+    assert "<b>" not in render("{% bokeh_app u %}", u='/"><b>'.replace(" ", ""))
+
+
+def test_tags_carry_the_nonce() -> None:
+    assert '<script src="/a/embed.js" async nonce="abc"></script>' in render('{% bokeh_app "/a" %}', csp_nonce="abc")
+    request = RequestFactory().get("/")
+    request.csp_nonce = "def"
+    text = Template('{% load hotshoe %}{% bokeh_app "/a" %}').render(RequestContext(request))
+    assert 'nonce="def"' in text
+
+
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django 6 has a content security policy")
+def test_tags_carry_the_nonce_of_django() -> None:
+    from django.utils.csp import LazyNonce
+
+    nonce = LazyNonce()
+    assert re.search(rf'nonce="{nonce}"', render('{% bokeh_app "/a" %}', csp_nonce=nonce))
+
+
+# -- settings and checks
+
+
+def test_settings() -> None:
+    first = hotshoe_settings()
+    assert first.secret_key is not None
+    assert "of tests" not in first.secret_key
+    assert len(first.old_secret_keys) == 1
+    with override_settings(HOTSHOE={"threads": 8, "secret_key": "k" * 40}):
+        assert hotshoe_settings() == Settings(threads=8, secret_key="k" * 40)
+    with override_settings(SECRET_KEY="of older tests", SECRET_KEY_FALLBACKS=[]):
+        assert hotshoe_settings().secret_key == first.old_secret_keys[0]
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"thread": 8}, "thread"), ({"threads": "many"}, "threads"), (["threads"], "a dict"), ({3: 4}, "strings"),
+])
+def test_settings_that_are_wrong(given: Any, words: str) -> None:
+    with override_settings(HOTSHOE=given):
+        with pytest.raises(ImproperlyConfigured, match=f"^HOTSHOE.*{words}") as error:
+            get_asgi_application()
+        assert "\n" not in str(error.value)
+        assert [message.id for message in check_settings()] == ["hotshoe.E001"]
+    assert not check_settings()
+
+
+def test_checks_of_runserver() -> None:
+    assert not check_runserver()
+    with override_settings(ASGI_APPLICATION=None):
+        assert [message.id for message in check_runserver()] == ["hotshoe.W002"]
+    names = [*settings.INSTALLED_APPS]
+    with override_settings(INSTALLED_APPS=[names.pop(), *names]):
+        (message,) = check_runserver()
+    assert message.id == "hotshoe.W001"
+    assert "before 'django.contrib.staticfiles'" in str(message.hint)
+
+
+def test_commands_need_no_bokeh() -> None:
+    """``manage.py migrate`` and its like start as fast as without."""
+    code = "import sys, django; django.setup(); import hotshoe.integrations.django as h; " \
+           "from django.urls import get_resolver; get_resolver().url_patterns; print('bokeh' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    assert done.stdout.strip() == "False"
