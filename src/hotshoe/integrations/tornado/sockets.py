@@ -51,7 +51,7 @@ class AppSocket(WebSocketHandler):
         finally:
             if not self._accepted.done():
                 self.set_status(500)
-                self._accepted.set_result(False)
+                self._decide(False)
             self.close(1011)  # if the app has not closed it
             self._leave()
 
@@ -87,20 +87,25 @@ class AppSocket(WebSocketHandler):
                 self.close(event.get("code", 1000), event.get("reason") or None)
             case "websocket.close":
                 self.set_status(403)
-                self._accepted.set_result(False)
+                self._decide(False)
             case "websocket.http.response.start":
                 self.set_status(event["status"])
                 answer(self, event.get("headers", ()))
             case "websocket.http.response.body":
                 self.write(bytes(event.get("body", b"")))
                 if not event.get("more_body", False):
-                    self._accepted.set_result(False)
+                    self._decide(False)
+
+    def _decide(self, accepted: bool) -> None:
+        if self._accepted.done():  # Tornado does not wait any more
+            raise ConnectionResetError
+        self._accepted.set_result(accepted)
 
     async def _accept(self, event: Event) -> None:
         self._subprotocol = event.get("subprotocol")
         for name, value in event.get("headers", ()):
             self.add_header(name.decode("latin-1"), value.decode("latin-1"))
-        self._accepted.set_result(True)
+        self._decide(True)
         await self._is_open.wait()
 
     async def _write(self, event: Event) -> None:
