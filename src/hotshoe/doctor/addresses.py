@@ -9,6 +9,7 @@ from urllib.parse import quote, urljoin, urlsplit
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _LONGEST = 4096
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._~-]+)?")
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])([:/]|$)", re.IGNORECASE)
 
 
@@ -41,6 +42,8 @@ class Address:
             port = parts.port
         except (ValueError, UnicodeError):
             raise ValueError("its host or port can't be right") from None
+        if not _HOST.fullmatch(host):
+            raise ValueError("its host has characters that no host has")
         if port == 0:
             raise ValueError("there is no port 0")
         path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._") or "/"

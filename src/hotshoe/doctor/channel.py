@@ -21,6 +21,10 @@ class NoAnswer(Exception):
         self.failure = failure
 
 
+class Unanswered(OSError):
+    """Nobody accepts the connection in time."""
+
+
 class TooMuch(OSError):
     """The other side sends more than is read."""
 
@@ -115,7 +119,10 @@ class _Raw(io.RawIOBase):
 
 
 def _connect(address: Address, timeout_s: float) -> socket.socket:
-    connection = socket.create_connection((address.host, address.port), timeout_s)
+    try:
+        connection = socket.create_connection((address.host, address.port), timeout_s)
+    except TimeoutError as error:
+        raise Unanswered(str(error)) from error
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
@@ -126,6 +133,8 @@ def failure_of(address: Address, error: Exception) -> Failure:
     match error:
         case TooMuch():
             trouble = Trouble.TOO_LARGE
+        case Unanswered():
+            trouble = Trouble.UNANSWERED
         case socket.gaierror() | UnicodeError():
             trouble = Trouble.NAME
         case ssl.SSLError():

@@ -17,6 +17,7 @@ class Trouble(Enum):
     NAME = "the name is not known"
     REFUSED = "the connection is refused"
     UNREACHABLE = "there is no way to it"
+    UNANSWERED = "the connection is not accepted in time"
     TIMEOUT = "there is no answer in time"
     RESET = "the connection is closed without an answer"
     TLS = "TLS can't be spoken"

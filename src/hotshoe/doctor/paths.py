@@ -26,11 +26,13 @@ _MEDIA = {"script": "*/*", "style": "text/css,*/*;q=0.1"}
 def own_page(browser: Browser, visit: Visit) -> Mount:
     """Look at an app on its own page."""
     page = visit.last.address
-    again = browser.ask(page, headers={"Accept": "text/html", "Accept-Encoding": "gzip"})
-    second = next(iter(read_markup(again.text).tickets), None) if isinstance(again, Reply) else None
-    mount = Mount(replace(page, query=""), page, visit=visit, again=again, second=second, ticket=visit.ticket)
+    mount = Mount(replace(page, query=""), page, visit=visit, ticket=visit.ticket)
     mount = replace(mount, resources=_resources(browser, visit), autoload=_autoload(browser, mount.app, ""),
                     sizes=_sizes(browser, mount.app))
+    # Only now: a cache takes a moment until it has what it was passed.
+    again = browser.ask(page, headers={"Accept": "text/html", "Accept-Encoding": "gzip"})
+    second = next(iter(read_markup(again.text).tickets), None) if isinstance(again, Reply) else None
+    mount = replace(mount, again=again, second=second)
     return _talks(browser, mount, page.below("ws", page.query), page.origin, second or visit.ticket)
 
 

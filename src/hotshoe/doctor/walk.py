@@ -16,7 +16,7 @@ from .paths import app_of, from_elsewhere, own_page
 from .visits import visit
 
 _NO_REQUEST = b"hotshoe-doctor\r\n\r\n"
-_DEAD = (Trouble.NAME, Trouble.REFUSED, Trouble.UNREACHABLE, Trouble.TIMEOUT)
+_DEAD = (Trouble.NAME, Trouble.REFUSED, Trouble.UNREACHABLE, Trouble.UNANSWERED)
 
 
 def walk(asked: Address, options: Options, *, clock: Callable[[], float] = time.time) -> Examination:

@@ -51,7 +51,7 @@ def check_name(seen: Examination) -> Iterator[Finding]:
             case Trouble.REFUSED:
                 yield problem("connection.refused", f"Nothing listens at {where}.",
                               "Start the server or the proxy, and have it listen on this address and port.")
-            case Trouble.TIMEOUT:
+            case Trouble.UNANSWERED | Trouble.TIMEOUT:
                 yield problem("connection.timeout", f"{where} does not answer in time.",
                               "Open the port in the firewall or security group; see whether the server hangs.")
             case _:
