@@ -227,3 +227,14 @@ async def test_a_login_leads_back_to_the_page(guarded: tuple[Guarded, Asgi]) -> 
     await ask(both, "/app?a=1&bokeh-x=2", **ALICE)
     await ask(both, "/app/autoload.js?bokeh-autoload-element=7&a=1&resources=none&b=2", **ALICE)
     assert [request.url.query for request in site.asked] == ["a=1&bokeh-x=2", "a=1&b=2"]
+
+
+async def test_an_open_page_asks_why_it_gets_no_socket(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    asked = "/_hotshoe/refusal?origin=http://testserver&app="
+    words: dict[str, str | None] = {
+        "/app": "You are not logged in any more. Load this page again to log in.", "/none": None, "": None}
+    assert {app: (await ask(both, asked + app)).json()["refusal"] for app in words} == words
+    assert (await ask(both, asked + "/app", **ALICE)).json()["refusal"] is None
+    site.answers["/app"] = Response(status_code=403)
+    assert (await ask(both, asked + "/app")).json()["refusal"] == "The site does not let you open this app."

@@ -229,8 +229,10 @@ class Front:
 
     async def _refusal(self, scope: Scope) -> Answer:
         """Why a page's websocket is refused, which no script can read from the handshake itself."""
-        origin = last(arguments_of(scope.get("query_string", b"")), "origin") or ""
-        return json({"refusal": self._origins.explain(scope, origin) or await self._gate.refusal(scope)}, NO_STORE)
+        asked = arguments_of(scope.get("query_string", b""))
+        app = self._host.apps.get(last(asked, "app") or "")
+        words = self._origins.explain(scope, last(asked, "origin") or "") or await self._gate.refusal(scope, app)
+        return json({"refusal": words}, NO_STORE)
 
     def _log_out(self, user: User) -> None:
         self._handshakes.log_out(user)

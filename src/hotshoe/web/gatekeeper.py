@@ -165,8 +165,15 @@ class Gatekeeper:
             return True
         return await self.user_of(scope) is None
 
-    async def refusal(self, scope: Scope) -> str | None:
+    async def refusal(self, scope: Scope, app: AppInfo | None = None) -> str | None:
         """Why a page that was open gets no websocket any more, as far as its visitor is the reason."""
+        if self._inquiry is not None:
+            try:
+                await self._inquiry.enter(scope, Route(Kind.SOCKET, app))
+            except LoginError:
+                return NOT_ANY_MORE
+            except RequestError as error:
+                return error.detail
         if self._provider is None or await self.user_of(scope) is not None:
             return None
         return NOT_ANY_MORE

@@ -29,6 +29,13 @@ function show_closed(reason) {
   closed_sign.show(reason);
 }
 
+// The URL of a socket's app, below `base`.
+function app_of(socket, base) {
+  const root = new URL(base, document.baseURI).pathname;
+  const path = new URL(socket.url).pathname;
+  return path.startsWith(root) ? decodeURIComponent("/" + path.slice(root.length).replace(/\/?ws$/, "")) : "";
+}
+
 // Looks after one socket of BokehJS. `base` is where the server is.
 function follow_closing(socket, base) {
   let has_opened = false;
@@ -41,7 +48,7 @@ function follow_closing(socket, base) {
       if (TELLING.has(event.code) && event.reason) show_closed(event.reason);
       return;
     }
-    fetch(`${base}_hotshoe/refusal?${new URLSearchParams({ origin: location.origin })}`)
+    fetch(`${base}_hotshoe/refusal?${new URLSearchParams({ origin: location.origin, app: app_of(socket, base) })}`)
       .then((answer) => answer.ok ? answer.json() : {})
       .then(({ refusal }) => { if (refusal) show_closed(refusal); })
       .catch(() => undefined); // the server is not to be reached: it has nothing to say
