@@ -26,7 +26,7 @@ def test_typed(text: str, url: str) -> None:
     "http://[::1", "http://a b/", "http://a\x1bb/", "https://" + "a" * 5000, "javascript:alert(1)",
 ])
 def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Address.of(text)
 
 

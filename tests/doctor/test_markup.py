@@ -67,12 +67,13 @@ def test_a_page_to_log_in() -> None:
 @pytest.mark.parametrize("text", [
     "", "<", "<html", '{"depth":' * 100_000, '{"depth": -1, "js": []}', '{"depth": 1, "js": {"a": 1}, "css": 3}',
     '"token":"' + "a" * 70_000 + '"', '"token":"AAAAAAAAAA"', "<![x", "<!a " * 1000, "\x00" * 1000,
-    '"/autoload.js?' * 5000, "<a href='/" + "a/" * 50_000 + "'>", "&#xffffffffff;",
+    '"/autoload.js?' * 5000, "<a href='/" + "a/" * 50_000 + "'>", "&#xffffffffff;", "<" * 2_000_000,
+    "<a " * 600_000,
 ])
 def test_whatever_it_is(text: str) -> None:
     started = time.monotonic()
     markup = read_markup(text)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert markup.tickets == ()
     assert len(markup.embeds) <= 200
 

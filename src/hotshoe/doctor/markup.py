@@ -16,6 +16,9 @@ from .tokens import Ticket, ticket_of
 _TOKEN = re.compile(r'"token"\s*:\s*"([A-Za-z0-9_.=-]{8,65536})"')
 _AUTOLOAD = re.compile(r"""["'`]([^"'`\s<>]{0,4000}?/?autoload\.js\?[^"'`\s<>]{0,4000})["'`]""")
 _PLAN = re.compile(r'\{\s*"depth"\s*:')
+_RUN = re.compile(r"<+(?=<)")
+"""Of no use, and Python's parser takes the square of their number of steps for them."""
+_MOST_CHARACTERS = 600_000
 _MOST = 200
 """Of anything on a page."""
 
@@ -115,7 +118,7 @@ def read_markup(text: str) -> Markup:
     """Read a page, or a script that embeds an app. Never raises."""
     reader = _Reader()
     with suppress(AssertionError, ValueError):  # of markup that no browser would mind
-        reader.feed(text)
+        reader.feed(_RUN.sub("", text[:_MOST_CHARACTERS]))
     depth, scripts, styles = _plan(text)
     tickets = (ticket_of(match) for match in _TOKEN.findall(text)[:_MOST])
     embeds = [*(Embed(source, True) for source in reader.apps), *_autoloads(text)]

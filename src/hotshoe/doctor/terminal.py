@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
 from .findings import Advice, Severity
 from .report import Report
-from .words import clean
+from .words import clean, visible
 
 _MARKS = {Severity.OK: "✓", Severity.INFO: "·", Severity.WARNING: "!", Severity.PROBLEM: "✗"}
 _COLOURS = {Severity.OK: "32", Severity.INFO: "2", Severity.WARNING: "33", Severity.PROBLEM: "31"}
 _HOP_WIDTH = 12
 _LEAST_WIDTH = 60
 _MOST_WIDTH = 110
+_LONGEST_LINE = 500
 
 
 class _Style:
@@ -36,7 +38,9 @@ def render(report: Report, *, colour: bool = False, width: int = 100) -> str:
         name = advice.finding.hop.value
         lines.extend(_advice(advice, style, width, "" if name == hop else name))
         hop = name
-    return "\n".join([*lines, "", *_summary(report, style)]) + "\n"
+    if lines[-1]:
+        lines.append("")
+    return "\n".join([*lines, *_summary(report, style)]) + "\n"
 
 
 def _recognised(report: Report, style: _Style) -> Iterator[str]:
@@ -70,8 +74,7 @@ def _change(text: str, width: int) -> list[str]:
 
 def _line(text: str) -> str:
     """A line of configuration: as it is, but for what a terminal must not get."""
-    indent = len(text) - len(text.lstrip(" "))
-    return " " * indent + clean(text, 400)
+    return visible(re.sub(r"\s", " ", text[:_LONGEST_LINE]))
 
 
 def _summary(report: Report, style: _Style) -> Iterator[str]:

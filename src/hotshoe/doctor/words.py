@@ -11,8 +11,13 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 def clean(text: str, longest: int = _LONGEST) -> str:
     """The text on one line; whatever could move a cursor, colour a terminal or turn the reading order is ``?``."""
     cut = text[:longest + 1]
-    words = " ".join("".join("?" if _is_unseen(letter) else letter for letter in cut).split())
+    words = " ".join(visible(cut).split())
     return words if len(cut) <= longest else f"{words[:longest - 1]}…"
+
+
+def visible(text: str) -> str:
+    """The text with ``?`` for all that is not seen, but for tabs and ends of lines."""
+    return "".join("?" if _is_unseen(letter) else letter for letter in text)
 
 
 def _is_unseen(letter: str) -> bool:

@@ -75,13 +75,13 @@ def _redirects(seen: Examination, visit: Visit) -> Iterator[Finding]:
 
 def _step(before: Exchange, after: Exchange, facts: dict[str, str]) -> Iterator[Finding]:
     here, there = before.address, after.address
-    if here.is_secure and not there.is_secure:
+    if is_inner(there.host) and not is_inner(here.host):
+        yield problem("page.redirect-inner", f"A redirect leads to {there}, an address that visitors can't reach.",
+                      "Pass the Host header on as it is, or have the proxy rewrite redirects.", **facts)
+    elif here.is_secure and not there.is_secure:
         yield problem("page.redirect-insecure", f"A redirect leads from https to {there}.",
                       "Tell the server that visitors come by https: pass X-Forwarded-Proto, and start it with "
                       "--use-xheaders.", **facts)
-    elif is_inner(there.host) and not is_inner(here.host):
-        yield problem("page.redirect-inner", f"A redirect leads to {there}, an address that visitors can't reach.",
-                      "Pass the Host header on as it is, or have the proxy rewrite redirects.", **facts)
 
 
 def _failed(failure: Failure) -> Finding:
