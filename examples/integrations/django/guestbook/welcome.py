@@ -6,7 +6,8 @@ from bokeh.models import Button, Div
 
 from guestbook.models import Entry
 
-user = curdoc().session_context.user
+document = curdoc()
+user = document.session_context.user
 groups = ", ".join(sorted(user.groups)) or "no groups"
 words = Div(text=f"Welcome, {user.name}. You are in: {groups}.")
 button = Button(label="Count")
@@ -16,5 +17,5 @@ async def count():
     words.text = f"{user.name}, there are {await Entry.objects.acount()} entries."
 
 
-button.on_click(count)
-curdoc().add_root(column(words, button))
+button.on_click(lambda: document.add_next_tick_callback(count))
+document.add_root(column(words, button))

@@ -1,0 +1,137 @@
+"""The example site of Django under the servers that its README names: in Chromium, with a login, and a database."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.browser.tab import Tab
+from tests.integrations.example import FOLDER, Site, run
+from tests.needs import need_module
+
+pytestmark = pytest.mark.real
+
+COMMANDS = {
+    "runserver": "python -u manage.py runserver --nothreading 8000",
+    "uvicorn": "uvicorn --port 8000 project.asgi:application",
+    "gunicorn": "gunicorn -k uvicorn_worker.UvicornWorker -w 1 -b 127.0.0.1:8000 project.asgi",
+    "hotshoe": "hotshoe serve --wsgi project.asgi:application --address 127.0.0.1 --port 8000",
+}
+_PREPARE = """
+from django.core.management import call_command
+import django
+django.setup()
+call_command("migrate", verbosity=0)
+from django.contrib.auth.models import Group, User
+User.objects.create_user("ada", password="secret").groups.add(Group.objects.create(name="writers"))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example with its tables, and a user."""
+    need_module("django")
+    folder = tmp_path_factory.mktemp("django") / "site"
+    shutil.copytree(FOLDER / "django", folder, ignore=shutil.ignore_patterns("__pycache__", "db.sqlite3"))
+    subprocess.run([sys.executable, "-c", _PREPARE], cwd=folder, check=True, timeout=100,
+                   env={**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings"})
+    return folder
+
+
+@pytest.fixture(params=COMMANDS)
+def site(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> Iterator[Site]:
+    folder = tmp_path / "site"
+    shutil.copytree(project, folder)
+    with run(COMMANDS[request.param], folder) as site:
+        yield site
+
+
+def connections(site: Site) -> int:
+    """How many connections to the database the site's processes have open."""
+    count = 0
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and os.getpgid(int(process.name)) == site.process.pid:
+                count += sum(str(file.readlink()).endswith("db.sqlite3") for file in (process / "fd").iterdir())
+        except OSError:  # it has ended, or closed the file
+            continue
+    return count
+
+
+def wait_for_text(tab: Tab, pattern: str) -> None:
+    tab.page.get_by_text(re.compile(pattern)).first.wait_for()
+
+
+def test_apps_with_a_database_and_a_login(site: Site, tab: Tab) -> None:
+    tab.open(f"{site.root}/")
+    wait_for_text(tab, r"The guest book has 0 entries\.")
+    for count in (1, 2):
+        tab.page.get_by_role("button", name="Leave an entry").click()
+        wait_for_text(tab, rf"The guest book has {count} entries\.")
+
+    tab.page.goto(f"{site.root}/apps/welcome")
+    assert tab.page.url == f"{site.root}/login/?next=/apps/welcome/"
+    tab.page.get_by_label("Username").fill("ada")
+    tab.page.get_by_label("Password").fill("secret")
+    tab.page.get_by_role("button", name="Log in").click()
+    wait_for_text(tab, r"Welcome, ada\. You are in: writers\.")
+    tab.page.get_by_role("button", name="Count").click()
+    wait_for_text(tab, r"ada, there are 2 entries\.")
+
+    tab.open(f"{site.root}/")
+    wait_for_text(tab, r"The guest book has 2 entries\.")
+    wait_for_text(tab, r"Welcome, ada\.")
+
+    wait_until(site, lambda: connections(site) == 0)
+    assert not re.search(r"\bERROR\b|Traceback|SynchronousOnly", site.log), site.log
+
+
+def test_runserver_follows_changes(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    shutil.copytree(project, folder)
+    with run(COMMANDS["runserver"], folder) as site:
+        assert re.search(r"Starting .*development server at http://127\.0\.0\.1:\d+/", site.log)
+        assert "--primary" in site.get("/static/admin/css/base.css")
+        assert '"GET /static/admin/css/base.css HTTP/1.1" 200' in site.log
+        script, urls = folder / "guestbook/welcome.py", folder / "guestbook/urls.py"
+        good = urls.read_text()
+        change(site, script, script.read_text() + "\n# changed\n")
+        change(site, urls, "def broken(:\n")
+        wait_until(site, lambda: "SyntaxError" in site.log)
+        change(site, urls, good.replace("entries/", "all/"))
+        wait_until(site, lambda: is_there(site, "/apps/all/"))
+
+
+def change(site: Site, file: Path, text: str) -> None:
+    """Write a file until Django has seen it: what is written before it first looks, it does not see."""
+    said = f"{file.name} changed, reloading"
+    count = site.log.count(said)
+    for _ in range(20):
+        file.write_text(text)
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            if site.log.count(said) > count:
+                return
+            time.sleep(0.05)
+    raise AssertionError(f"{file} was changed, and nothing happened:\n{site.log}")
+
+
+def is_there(site: Site, path: str) -> bool:
+    try:
+        return "<title>" in site.get(path)
+    except OSError:
+        return False
+
+
+def wait_until(site: Site, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, site.log
+        time.sleep(0.1)
