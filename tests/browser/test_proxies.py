@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, WebSocket
+from playwright.sync_api import Browser, Route, WebSocket
 from tests.browser.proxy import free_port, wait_for_port
 from tests.browser.server import Server, serve
 from tests.browser.sites import site
@@ -21,7 +22,7 @@ from tests.needs import need_program
 pytestmark = pytest.mark.real
 
 READ_TIMEOUT_S = 2
-BUILD_S = 5.0
+BUILD_S = 4.0
 PATIENCE_S = 0.7
 
 APP = """
@@ -222,6 +223,30 @@ def test_a_slow_app_in_a_page_of_another_site(new_tab: Callable[[], Tab], proxie
             tab.wait("named('said') !== undefined")
             assert "'x'" in text(tab)
             assert_it_works(tab)
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(chromium: Browser, proxied: str) -> None:
+    context = chromium.new_context()
+    answers: list[int] = []
+
+    def restart(route: Route) -> None:
+        answers.append(502 if len(answers) < 2 else 0)
+        if answers[-1]:
+            route.fulfill(status=502)
+        else:
+            route.continue_()
+
+    context.route(re.compile("hotshoe-starting"), restart)
+    try:
+        with site() as elsewhere:
+            page, around = context.new_page(), context.new_page()
+            page.goto(f"{proxied}/slow")
+            around.goto(elsewhere.put(EMBEDDED["the element"].format(address=proxied)))
+            for each in (page, around):
+                each.wait_for_function("() => window.Bokeh?.documents?.[0]?.get_model_by_name('said')")
+    finally:
+        context.close()
+    assert answers[:2] == [502, 502]
 
 
 # -- what else proxies do
