@@ -77,7 +77,7 @@ app = Flask(__name__, static_folder=None)
 
 @app.get("/")
 def home():
-    return f"<!doctype html><h1>Shop</h1>{app_tag(request.script_root + '/dial')}"
+    return f"<!doctype html><link rel=icon href='data:,'><h1>Shop</h1>{app_tag(request.script_root + '/dial')}"
 
 
 @app.get("/static/logo.txt")

@@ -197,10 +197,19 @@ def processes(commands: Sequence[str | list[str]], folder: Path, ready: Callable
         deadline = time.monotonic() + _START_S
         for number, each in enumerate(started):
             while not ready(number):
-                assert each.process.poll() is None, each.log.read_text(errors="replace")
-                assert time.monotonic() < deadline, each.log.read_text(errors="replace")
-                time.sleep(0.05)
+                said = each.log.read_text(errors="replace")
+                assert each.process.poll() is None, said
+                assert time.monotonic() < deadline, said
+                time.sleep(0.1)
         yield started
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + _START_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def listens(port: int) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,42 +31,59 @@ from tests.deploy.programs import (
 pytestmark = pytest.mark.real
 
 CASES = {
-    "nginx": ("--static", "--unix-socket"),
+    "nginx": ("--static", "SOCKET"),
     "apache": ("--static",),
-    "caddy": ("--static", "--unix-socket"),
-    "haproxy": ("--unix-socket",),
+    "caddy": ("--static", "SOCKET"),
+    "haproxy": ("SOCKET",),
 }
 GUNICORN = [sys.executable, "-m", "gunicorn", "-k", "uvicorn_worker.UvicornWorker", "wrapped:application", "--bind"]
 
 
-@contextmanager
-def site(target: str, certificate: Certificate, apps: Path, folder: Path, *words: str,
-         gunicorn: bool = False) -> Iterator[str]:
-    """The address of the shop behind the proxy; ``--unix-socket`` among the words stands for one that is free."""
-    plain, tls, port = ports(3)
+class Servers:
+    """The processes behind the proxies: a command that several files have is run once."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.socket = str(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "app.sock")
+        (self.port,) = ports(1)
+        self._folder = folder
+        self._stack = stack
+        self._running: set[str] = set()
+
+    def start(self, command: str, ready: Callable[[], bool]) -> None:
+        if command not in self._running:
+            self._running.add(command)
+            self._stack.enter_context(processes([command], self._folder, lambda _: ready()))
+
+    def socket_answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(self.socket)
+            return True
+        return False
+
+
+@pytest.fixture(scope="module")
+def servers(apps: Path) -> Iterator[Servers]:
     with ExitStack() as stack:
-        short = stack.enter_context(tempfile.TemporaryDirectory())  # a socket's path may have 107 characters
-        where = ("--unix-socket", f"{short}/app.sock") if "--unix-socket" in words else ("--port", str(port))
-        others = [word for word in words if word != "--unix-socket"]
-        files = generate(target, folder, "dial.py", "--flask", "shop:app", "--domain", "localhost", "--tls",
-                         str(certificate.file), "--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}",
-                         "--program", HOTSHOE, *where, *others)
-        ((name, text),) = files.items()
-        commands: list[str | list[str]] = [*serve_lines(text)]
-        if gunicorn:
-            commands = [[*GUNICORN, f"127.0.0.1:{port}"]]
-        stack.enter_context(processes(commands, apps, lambda _: _answers(where)))
-        stack.enter_context(running(target, folder / name, tls))
+        yield Servers(apps, stack)
+
+
+@contextmanager
+def site(target: str, certificate: Certificate, servers: Servers, folder: Path, *words: str,
+         gunicorn: bool = False) -> Iterator[str]:
+    """The address of the shop behind the proxy; ``SOCKET`` among the words has it reached by a Unix socket."""
+    plain, tls, own = ports(3)
+    port = own if gunicorn or "--prefix" in words else servers.port
+    where = ["--unix-socket", servers.socket] if "SOCKET" in words else ["--port", str(port)]
+    files = generate(target, folder, "dial.py", "--flask", "shop:app", "--domain", "localhost", "--tls",
+                     str(certificate.file), "--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}",
+                     "--program", HOTSHOE, *where, *(word for word in words if word != "SOCKET"))
+    ((name, text),) = files.items()
+    (command,) = serve_lines(text)
+    if gunicorn:
+        command = shlex.join([*GUNICORN, f"127.0.0.1:{port}"])
+    servers.start(command, servers.socket_answers if "SOCKET" in words else partial(listens, port))
+    with running(target, folder / name, tls):
         yield f"https://localhost:{tls}/"
-
-
-def _answers(where: tuple[str, str]) -> bool:
-    if where[0] == "--port":
-        return listens(int(where[1]))
-    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
-        probe.connect(where[1])
-        return True
-    return False
 
 
 def assert_one_origin(tab: Tab, address: str) -> None:
@@ -85,8 +104,9 @@ def assert_one_origin(tab: Tab, address: str) -> None:
 
 
 @pytest.mark.parametrize("target", CASES)
-def test_a_flask_site_at_the_root(target: str, certificate: Certificate, apps: Path, tmp_path: Path, tab: Tab) -> None:
-    with site(target, certificate, apps, tmp_path, *CASES[target]) as address:
+def test_a_flask_site_at_the_root(target: str, certificate: Certificate, servers: Servers, tmp_path: Path,
+                                  tab: Tab) -> None:
+    with site(target, certificate, servers, tmp_path, *CASES[target]) as address:
         assert_one_origin(tab, address)
         assert ask(f"{address}static/logo.txt", certificate.trusting).text == "of the site"
         assert json.loads(ask(f"{address}where", certificate.trusting).body) == {
@@ -98,15 +118,15 @@ def test_a_flask_site_at_the_root(target: str, certificate: Certificate, apps: P
             assert script.headers["Last-Modified"]
 
 
-def test_flask_on_gunicorn_behind_nginx(certificate: Certificate, apps: Path, tmp_path: Path, tab: Tab) -> None:
-    with site("nginx", certificate, apps, tmp_path, gunicorn=True) as address:
+def test_flask_on_gunicorn_behind_nginx(certificate: Certificate, servers: Servers, tmp_path: Path, tab: Tab) -> None:
+    with site("nginx", certificate, servers, tmp_path, gunicorn=True) as address:
         assert_one_origin(tab, address)
         assert json.loads(ask(f"{address}where", certificate.trusting).body) == {
             "url": address, "address": "127.0.0.1"}
 
 
-def test_a_flask_site_below_a_prefix(certificate: Certificate, apps: Path, tmp_path: Path, tab: Tab) -> None:
-    with site("nginx", certificate, apps, tmp_path, "--prefix", "/shop", "--static") as root:
+def test_a_flask_site_below_a_prefix(certificate: Certificate, servers: Servers, tmp_path: Path, tab: Tab) -> None:
+    with site("nginx", certificate, servers, tmp_path, "--prefix", "/shop", "--static") as root:
         assert_one_origin(tab, f"{root}shop/")
         assert ask(f"{root}shop/static/logo.txt", certificate.trusting).text == "of the site"
         assert json.loads(ask(f"{root}shop/where", certificate.trusting).body)["url"] == f"{root}shop/"
