@@ -50,9 +50,9 @@ class Channel:
     """Bytes to and from an address. What it raises is an ``OSError``; ``TimeoutError`` when its time is over."""
 
     def __init__(self, address: Address, *, timeout_s: float, max_bytes: int, context: ssl.SSLContext | None) -> None:
-        self._deadline = time.monotonic() + timeout_s
         self._left = max_bytes
         self._socket = _connect(address, timeout_s)
+        self._deadline = time.monotonic() + timeout_s
         try:
             if context is not None:
                 self._socket.settimeout(self._remaining())

@@ -19,6 +19,7 @@ _PLAN = re.compile(r'\{\s*"depth"\s*:')
 _RUN = re.compile(r"<+(?=<)")
 """Of no use, and Python's parser takes the square of their number of steps for them."""
 _MOST_CHARACTERS = 600_000
+_INDEXES = ("Running Bokeh Applications", "Panel Applications")
 _MOST = 200
 """Of anything on a page."""
 
@@ -53,6 +54,8 @@ class Markup:
     embeds: tuple[Embed, ...] = ()
     links: tuple[str, ...] = ()
     """Of an index: its apps."""
+    is_index: bool = False
+    """Whether it is an index of hotshoe, bokeh or Panel, and not just a page with links."""
     has_password: bool = False
     """Whether it asks for a password."""
     depth: int | None = None
@@ -131,6 +134,7 @@ def read_markup(text: str) -> Markup:
         images=_some(reader.images),
         embeds=tuple(dict.fromkeys(embeds))[:_MOST],
         links=_some(reader.links),
+        is_index='data-path="/' in text or reader.title in _INDEXES,
         has_password=reader.has_password,
         depth=depth,
         is_hotshoe="_hotshoe" in text or 'data-path="/' in text,

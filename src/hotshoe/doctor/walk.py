@@ -105,13 +105,8 @@ def _app_page(browser: Browser, front: Visit) -> _Found:
     if not urls:
         return _Found(front)
     first = visit(browser, urls[0])
-    is_index = bool(first.markup.tickets or first.markup.embeds) or _refused(first)
-    return _Found(first, tuple(map(str, urls))) if is_index else _Found(front)
-
-
-def _refused(page: Visit) -> bool:
-    """Whether an index of apps leads to what is none: worth a look only if the index is one of ours."""
-    return isinstance(page.last, Reply) and page.last.status >= 400
+    leads_to_app = markup.is_index or first.markup.tickets or first.markup.embeds
+    return _Found(first, tuple(map(str, urls))) if leads_to_app else _Found(front)
 
 
 def _mounts(browser: Browser, page: Visit) -> Iterator[Mount]:

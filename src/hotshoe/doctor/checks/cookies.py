@@ -95,7 +95,7 @@ def _said(sizes: Sizes, token: int, facts: dict[str, str]) -> Finding:
         return problem("headers.too-large", f"{words}.", change, **facts)
     if max(good) < 7_000:
         return warning("headers.small", f"{words}.", change, **facts)
-    return info("headers.ok", f"{words}. That is the common limit, and enough but for sites with very many cookies.",
+    return info("headers.usual", f"{words}. That is the common limit, and enough but for sites with very many cookies.",
                 **facts)
 
 

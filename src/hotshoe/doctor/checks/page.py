@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
@@ -13,7 +14,7 @@ from .places import facts_of, is_inner
 _SLOW_S = 8.0
 _SKEW_S = 60.0
 _TOO_LARGE = (413, 431, 494)
-_LOGIN = ("login", "signin", "sign-in", "oauth", "authorize", "saml", "sso")
+_LOGIN = re.compile(r"(?<![a-z])(log-?in|sign-?in|oauth2?|authorize|saml2?|sso)(?![a-z])", re.IGNORECASE)
 _STATUSES = {
     400: ("bad-request", "the request is refused as malformed", "See the log of whoever answers; often a Host or "
                                                                 "header that it does not accept."),
@@ -101,7 +102,7 @@ def _login(visit: Visit) -> Finding | None:
     last = visit.last
     if not isinstance(last, Reply) or visit.markup.tickets or visit.markup.embeds:
         return None
-    led = len(visit.exchanges) > 1 and any(word in str(last.address).lower() for word in _LOGIN)
+    led = len(visit.exchanges) > 1 and _LOGIN.search(str(last.address)) is not None
     if last.status not in (401, 407) and not (last.status < 400 and (visit.markup.has_password or led)):
         return None
     how = f"{last.status}" if last.status >= 400 else f"a page to log in at {last.address.path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..findings import Finding, ok, problem, warning
@@ -12,6 +13,7 @@ from .places import facts_of
 
 _NO_UPGRADE = ('"upgrade" only to "websocket"', '"connection" must be "upgrade"')
 _ORIGIN = ("cross origin", "origin not allowed", "does not let pages of", "bad origin", "invalid origin")
+_TOO_LARGE = re.compile(r"too large|header.*size|size.*header")
 _SLOW_S = 5.0
 _GATEWAY = {502: "does not reach the server for it", 503: "has no server for it, or that is full",
             504: "gets no answer for it in time"}
@@ -22,8 +24,6 @@ def check_websocket(seen: Examination) -> Iterator[Finding]:
     for mount in seen.mounts:
         if mount.talk is not None:
             yield from _of_mount(mount, mount.talk)
-        elif mount.is_embedded and isinstance(mount.autoload and mount.autoload.answer, Reply):
-            pass  # what is wrong with it has been said: there was no token
 
 
 def _of_mount(mount: Mount, talk: Talk) -> Iterator[Finding]:
@@ -60,40 +60,48 @@ def _refused(mount: Mount, talk: Talk, reply: Reply, facts: dict[str, str]) -> F
         return problem("websocket.bad-accept", "The handshake's answer is 101, but not to this handshake.",
                        "Something on the way answers for the server: a cache, or an agent that looks into https.",
                        **facts)
-    if status == 400 and any(words in said for words in _NO_UPGRADE):
-        return problem("websocket.no-upgrade", f"The handshake gets {status} “{reply.text.strip()[:60]}”: the server "
-                                               "saw a plain request, for the proxy has dropped the Upgrade header.",
-                       "Have the proxy speak HTTP/1.1 to the server and pass Upgrade and Connection on.", **facts)
-    if status == 426:
-        return problem("websocket.upgrade-required", "The handshake gets 426 Upgrade Required: the proxy has dropped "
-                                                     "the Upgrade header, or speaks HTTP/1.0 to the server.",
-                       "Have the proxy speak HTTP/1.1 to the server and pass Upgrade and Connection on.", **facts)
-    if status in (413, 431, 494) or (status == 400 and ("too large" in said or ("header" in said and "size" in said))):
+    if status == 426 or (status == 400 and any(words in said for words in _NO_UPGRADE)):
+        return _not_upgraded(reply, facts)
+    if status in (413, 431, 494) or (status == 400 and _TOO_LARGE.search(said)):
         token = 0 if mount.ticket is None else len(mount.ticket.text)
-        return problem("headers.too-large", f"The handshake is refused as too large ({status}); its token has {token} "
-                                            "bytes.",
-                       "Raise the limit for request headers.", **facts)
+        return problem("headers.too-large", f"The handshake is refused as too large ({status}); its token has "
+                                            f"{token} bytes.", "Raise the limit for request headers.", **facts)
     if status == 401 or reply.is_redirect:
         return _led_away(reply, facts)
     if status == 403:
         return _forbidden(talk, reply, said, facts)
-    if status in (404, 405):
-        return problem("websocket.not-found", f"The handshake gets {status} {reason} at {reply.address.path}, though "
-                                              "the page is there.",
-                       "Have the proxy pass everything below the app's path to the server, /ws too, by the same path.",
-                       **facts)
     if status in _GATEWAY:
         return problem("websocket.bad-gateway", f"The handshake gets {status} {reason}: the proxy {_GATEWAY[status]}, "
                                                 "though the page comes.",
                        "See the proxy's log; mostly websockets go another way than pages in its configuration.",
                        **facts)
-    if status < 300:
-        return problem("websocket.swallowed", f"The handshake gets {status} and {reply.media_type or 'a page'}: "
+    if status in (404, 405) or status < 300:
+        return _astray(reply, facts)
+    return problem("websocket.refused", f"The handshake gets {status} {reason}: {reply.text.strip()[:120]}",
+                   "See the log of the proxy and of the server.", **facts)
+
+
+def _not_upgraded(reply: Reply, facts: dict[str, str]) -> Finding:
+    change = "Have the proxy speak HTTP/1.1 to the server and pass Upgrade and Connection on."
+    if reply.status == 426:
+        return problem("websocket.upgrade-required", "The handshake gets 426 Upgrade Required: the proxy has dropped "
+                                                     "the Upgrade header, or speaks HTTP/1.0 to the server.",
+                       change, **facts)
+    return problem("websocket.no-upgrade", f"The handshake gets {reply.status} “{reply.text.strip()[:60]}”: the server "
+                                           "saw a plain request, for the proxy has dropped the Upgrade header.",
+                   change, **facts)
+
+
+def _astray(reply: Reply, facts: dict[str, str]) -> Finding:
+    if reply.status < 300:
+        return problem("websocket.swallowed", f"The handshake gets {reply.status} and {reply.media_type or 'a page'}: "
                                               "something else answers it, and the server never sees it.",
                        "Have the proxy pass /ws below the app's path to the server, with Upgrade and Connection.",
                        **facts)
-    return problem("websocket.refused", f"The handshake gets {status} {reason}: {reply.text.strip()[:120]}",
-                   "See the log of the proxy and of the server.", **facts)
+    return problem("websocket.not-found", f"The handshake gets {reply.status} {reply.reason} at {reply.address.path}, "
+                                          "though the page is there.",
+                   "Have the proxy pass everything below the app's path to the server, /ws too, by the same path.",
+                   **facts)
 
 
 def _led_away(reply: Reply, facts: dict[str, str]) -> Finding:
