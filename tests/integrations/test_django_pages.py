@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.integrations.django_site import ready  # noqa: F401
+from tests.integrations.django_site.ready import urls
 
 # isort: split
 import os
@@ -114,6 +114,25 @@ def test_checks_of_runserver() -> None:
         (message,) = check_runserver()
     assert message.id == "hotshoe.W001"
     assert "before 'django.contrib.staticfiles'" in str(message.hint)
+
+
+# -- the docs
+
+
+def test_the_docs_are_a_site(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/integrations.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Django\n")[2].partition("\n## ")[0]
+    settings_py, urls_py, asgi_py = re.findall(r"^```py\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    (tags,) = re.findall(r"^```html\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    (tmp_path / "app.py").write_text("x = 1\n")
+    names: dict[str, Any] = {}
+    exec(settings_py, names)
+    site = urls()
+    with override_settings(BASE_DIR=tmp_path, HOTSHOE=names["HOTSHOE"], ROOT_URLCONF=site):
+        exec(urls_py, site.__dict__)
+        exec(asgi_py, names)
+        assert set(names["application"].apps) == {"/hello", "/sliders"}
+        assert '<bokeh-app src="/sliders?region=north">' in Template(tags).render(Context())
 
 
 def test_commands_need_no_bokeh() -> None:
