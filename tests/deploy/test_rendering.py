@@ -160,7 +160,9 @@ def test_traefik(tls: str | None, strip: bool, several: bool) -> None:
     if tls == "auto":
         assert router["tls"]["certResolver"] in main["certificatesResolvers"]
     assert (site.get("tls") == {"certificates": [{"certFile": "/c.pem", "keyFile": "/c.pem"}]}) is (tls == "/c.pem")
-    assert [name in site["http"]["middlewares"] for name in router.get("middlewares", [])] == [True] * strip
+    assert router["middlewares"] == ["hotshoe-clean", *["hotshoe-prefix"] * strip]
+    assert set(router["middlewares"]) == set(site["http"]["middlewares"])
+    assert site["http"]["middlewares"]["hotshoe-clean"]["headers"]["customRequestHeaders"] == {"Forwarded": ""}
     balancer = site["http"]["services"][router["service"]]["loadBalancer"]
     assert len(balancer["servers"]) == 1 + several
     assert ("sticky" in balancer) is several

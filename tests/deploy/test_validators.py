@@ -43,7 +43,7 @@ def test_systemd(words: tuple[str, ...], tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [
     ("--no-tls",), ("--domain", "a.example", "--replicas", "3", "--prefix", "/apps"),
     ("--tls", "/c.pem", "--tls-key", "/k.pem", "--image", "registry.example:5000/a/b:1", "--replicas", "2"),
-    ("--flask", "shop:make()", "--listen", "127.0.0.1:8080", "--no-tls"),
+    ("--flask", "shop:make()", "--listen", "127.0.0.1:8080", "--no-tls", "--domain", "a.example"),
 ])
 def test_compose(words: tuple[str, ...], tmp_path: Path) -> None:
     files = generate("compose", tmp_path, "sliders.py", *words)
@@ -57,6 +57,7 @@ def test_compose(words: tuple[str, ...], tmp_path: Path) -> None:
     for name in apps:
         assert services[name]["environment"] == {"BOKEH_SECRET_KEY": "of-the-tests"}
         assert f"{name}:5006" in files["Caddyfile"]
+    assert "bind" not in files["Caddyfile"], "the address is the machine's, not the container's"
     without = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path,
                              env={key: value for key, value in variables.items() if key != "BOKEH_SECRET_KEY"})
     assert without.returncode != 0

@@ -95,7 +95,8 @@ def _add_processes(parser: Parser) -> None:
                        help="Path that the proxy asks a process for to see whether it lives, if another proxy is there")
     group.add_argument("--name", metavar="NAME", default="hotshoe", help="Name of the files, the unit, the service")
     group.add_argument("--user", metavar="USER", default=None, help="User who runs it (default: hotshoe)")
-    group.add_argument("--group", metavar="GROUP", default=None, help="Group that may use the Unix socket")
+    group.add_argument("--group", metavar="GROUP", default=None,
+                       help="Group that may use the Unix socket (default: www-data)")
     group.add_argument("--workdir", metavar="PATH", default=None, help="Folder of the apps (default: /srv/NAME)")
     group.add_argument("--program", metavar="PATH", default=None, help="Path of the program hotshoe")
     group.add_argument("--image", metavar="IMAGE", default=None, help="Image of the containers")

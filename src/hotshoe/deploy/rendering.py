@@ -11,14 +11,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..config import Settings
 from .commands import serve_lines, serve_words, shell_line
 from .plan import PRIVATE_NETWORKS, Plan
 from .targets import Target
 from .values import Place
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_PORT = 5006
-"""Inside containers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +64,18 @@ def _quoted(value: Any) -> str:
 def _adapted(target: Target, plan: Plan) -> Plan:
     """The plan with what the target itself settles."""
     if target.name == "compose":
-        places = tuple(Place(f"{plan.name}-{number}", _PORT) for number in range(1, plan.replicas + 1))
+        places = tuple(Place(f"{plan.name}-{number}", _port(plan)) for number in range(1, plan.replicas + 1))
         return replace(plan, upstreams=places, trusted=_with_private(plan))
     if target.name in ("docker", "kubernetes"):
         return replace(plan, trusted=_with_private(plan))
     if target.name == "heroku":
         return replace(plan, trusted=tuple(dict.fromkeys((*plan.trusted, "10.0.0.0/8"))))
     return plan
+
+
+def _port(plan: Plan) -> int:
+    """Inside containers, where nobody but hotshoe listens."""
+    return plan.settings.port or Settings().port
 
 
 def _with_private(plan: Plan) -> tuple[str, ...]:
@@ -89,7 +93,8 @@ def _commands(target: Target, plan: Plan) -> Mapping[str, Any]:
             own = () if "--secret-file" in plan.given else ("--secret-file", f"/var/lib/{plan.name}/secret-key")
             return {"serve": serve_words(plan, *_of_unit(plan), *own)}
         case "docker" | "compose" | "kubernetes":
-            return {"serve": serve_words(replace(plan, program="hotshoe"), "--port", str(_PORT)), "port": _PORT}
+            return {"serve": serve_words(replace(plan, program="hotshoe"), "--port", str(_port(plan))),
+                    "port": _port(plan)}
         case "heroku":
             return {"serve": serve_words(replace(plan, program="hotshoe"))}
         case "ssh-tunnel":
