@@ -23,7 +23,8 @@ A setting has a flag of `hotshoe serve`, environment variables, a key in `{FILE_
 4. its `BOKEH_…` variable, where it has one
 5. `{FILE_NAME}` in the current directory, or the file that `--config` names
 6. a key of bokeh's in `~/.bokeh/bokeh.yaml`
-7. the default
+7. for the port `PORT`, which platforms set
+8. the default
 
 A variable that is empty counts as not given. In variables, a switch is `yes` or `no` (also `true`, `on`, `1`,
 `false`, `off`, `0`), and a list is separated by commas. A wrong value ends the start with one line that says which

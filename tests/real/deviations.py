@@ -211,6 +211,8 @@ ELSEWHERE: dict[str, str] = {
     "`autoload.js` without an element": "real/test_differential.py::test_a_refused_autoload_leaves_no_session",
     "an entry without a port in `BOKEH_ALLOW_WS_ORIGIN`":
         "web/test_origins.py::test_an_entry_without_a_port_is_one_of_port_80",
+    "BokehJS in a site that is around the apps (`--wsgi`, `hotshoe.wrap`)":
+        "web/test_wrapping.py::test_pages_ask_for_bokehjs_where_no_site_has_files",
     "`--keep-alive`": "config/test_settings.py::test_defaults",
     "a page or `autoload.js` whose app takes more than 10 s to build":
         "web/test_starting.py::test_a_page_that_takes_long_says_so_and_is_asked_for_again",

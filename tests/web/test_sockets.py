@@ -290,6 +290,7 @@ async def test_stopping_closes_sockets(site: Site) -> None:
 
 
 async def test_many_that_come_and_go_leave_nothing(site: Site) -> None:
+    await site.front.start()
     for _ in range(50):
         peer = await opened(site)
         say_message(peer)
