@@ -85,6 +85,7 @@ def test_pings_come_often_enough() -> None:
     ({"upstreams": ["a:1"]}, {}, "--trusted-proxies ADDRESS"),
     ({"upstreams": ["localhost:1", "127.0.0.1:1"]}, {}, "same process"),
     ({}, {"port": 0}, "--port 0"),
+    ({}, {"ssl_certfile": "c.pem"}, "give the certificate to the proxy"),
     ({"idle_s": 30}, {}, "less than twice --keep-alive"),
     ({"idle_s": 100000}, {}, "more than a day"),
     ({}, {"keep_alive_milliseconds": 0}, "--keep-alive 0"),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import socketserver
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from tests.deploy.programs import (
     ports,
     processes,
     running,
+    serve_lines,
 )
 
 pytestmark = pytest.mark.real
@@ -43,6 +48,48 @@ def test_heroku(apps: Path, tmp_path: Path, tab: Tab) -> None:
         answer = ask(f"http://localhost:{port}/where", X_Forwarded_Proto="https", X_Forwarded_For="192.0.2.7",
                      Host="shop.herokuapp.com")
         assert json.loads(answer.body) == {"url": "https://shop.herokuapp.com/", "address": "192.0.2.7"}
+
+
+class Forwarder(socketserver.ThreadingTCPServer):
+    """What ``ssh -L`` does once it is connected: bytes go from a port of the laptop to one of the server's loopback."""
+
+    daemon_threads = True
+
+    def __init__(self, to: int) -> None:
+        self.to = to
+        super().__init__(("127.0.0.1", 0), Forwarding)
+
+
+class Forwarding(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, Forwarder)
+        with socket.create_connection(("127.0.0.1", self.server.to)) as far:
+            back = threading.Thread(target=pump, args=(far, self.request))
+            back.start()
+            pump(self.request, far)
+            back.join()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_a_tunnel_to_another_port(apps: Path, tmp_path: Path, tab: Tab) -> None:
+    (port,) = ports(1)
+    files = generate("ssh-tunnel", tmp_path, "dial.py", "--domain", "far.example", "--port", str(port), "--program",
+                     HOTSHOE)
+    tab.page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    with (
+        processes(serve_lines(files["tunnel.sh"]), apps, lambda _: listens(port)),
+        Forwarder(port) as forwarder,
+    ):
+        threading.Thread(target=forwarder.serve_forever, daemon=True).start()
+        assert_works(tab, f"http://localhost:{forwarder.server_address[1]}/dial")
+        forwarder.shutdown()
 
 
 @pytest.mark.parametrize(("outer", "inner"), [

@@ -233,6 +233,9 @@ def _prefix(wishes: Wishes, settings: Settings) -> str:
 
 
 def _upstreams(wishes: Wishes, settings: Settings) -> tuple[Place, ...]:
+    if settings.ssl_certfile:
+        raise ConfigError("--ssl-certfile has hotshoe end TLS, and here the proxy does: leave it out, and give the "
+                          "certificate to the proxy with --tls")
     named = tuple(values.upstream(each) for each in wishes.upstreams)
     if len(set(named)) < len(named):
         raise ConfigError("--upstream: two of them are the same process")
