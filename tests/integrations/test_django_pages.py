@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.integrations.django_site.ready import urls
+from tests.integrations.django_site.ready import SETTINGS, urls
 
 # isort: split
 import os
@@ -140,5 +140,5 @@ def test_commands_need_no_bokeh() -> None:
     code = "import sys, django; django.setup(); import hotshoe.integrations.django as h; " \
            "from django.urls import get_resolver; get_resolver().url_patterns; print('bokeh' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+                          env={**os.environ, **SETTINGS, "PYTHONPATH": str(Path(__file__).parents[2])})
     assert done.stdout.strip() == "False"

@@ -9,8 +9,12 @@ from typing import Any
 
 import django
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.integrations.django_site.settings"
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.integrations.django_site.settings"}
+
+os.environ.update(SETTINGS)
 django.setup()
+for name in SETTINGS:  # processes that other tests start have settings of their own
+    del os.environ[name]
 
 
 def prepare() -> None:

@@ -1,7 +1,12 @@
 """Django's settings in the tests' own process: once set, they are there for good."""
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
+
+_FOLDER = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 
 SECRET_KEY = "of tests"
 SECRET_KEY_FALLBACKS = ["of older tests"]
@@ -32,6 +37,4 @@ TEMPLATES = [
         "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
     },
 ]
-DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(tempfile.mkdtemp()) / "db.sqlite3"},
-}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": _FOLDER / "db.sqlite3"}}

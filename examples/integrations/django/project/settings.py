@@ -3,7 +3,7 @@ from pathlib import Path
 BASE_DIR = Path(__file__).parent.parent
 SECRET_KEY = "of an example: make one of your own"
 DEBUG = True
-ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"
 LOGIN_URL = "login"

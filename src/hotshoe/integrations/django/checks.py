@@ -21,7 +21,7 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     try:
         hotshoe_settings()
     except ImproperlyConfigured as error:
-        return [checks.Error(str(error), hint="docs/settings.md lists all names.", id="hotshoe.E001")]
+        return [checks.Error(str(error), hint="`hotshoe settings` lists all.", id="hotshoe.E001")]
     return []
 
 
