@@ -91,6 +91,7 @@ def sites(hotshoe_server: Server, bokeh_server: Server, pem: Path, folder: Path)
                                                 "<LimitExcept GET>\nRequire all denied\n</LimitExcept>\n</Location>"),
         "swallowed": Site(page(folder, "any", "<html>one page for all</html>", "/ws$") + good),
         "ws-404": Site('ProxyPassMatch "/ws$" "!"\nRedirectMatch 404 "/ws$"\n' + good),
+        "ws-426": Site('ProxyPassMatch "/ws$" "!"\nRedirectMatch 426 "/ws$"\n' + good),
         "ws-403": Site('ProxyPassMatch "/ws$" "!"\nRedirectMatch 403 "/ws$"\n' + good),
         "ws-503": Site('ProxyPass "/amounts/ws" "ws://127.0.0.1:1/"\n' + good),
         "503": Site("ProxyPass / http://127.0.0.1:1/"),
@@ -129,6 +130,7 @@ BROKEN = {
     "mixed": {"page.mixed-content": "problem", "embedding.mixed-content": "problem"},
     "swallowed": {"websocket.swallowed": "problem"},
     "ws-404": {"websocket.not-found": "problem"},
+    "ws-426": {"websocket.upgrade-required": "problem"},
     "ws-403": {"websocket.forbidden": "problem"},
     "ws-503": {"websocket.bad-gateway": "problem"},
     "503": {"page.unavailable": "problem"},
@@ -184,7 +186,7 @@ MENDED = [
     ("no-upgrade", "websocket.no-upgrade"), ("stock-no-upgrade", "websocket.no-upgrade"),
     ("uncompressed", "resources.uncompressed"), ("headers", "headers.too-large"), ("idle", "idle.cut"),
     ("path", "cookies.path"), ("cached", "page.cached"), ("no-static", "resources.missing"),
-    ("origin", "websocket.origin"), ("types", "resources.type"),
+    ("origin", "websocket.origin"), ("types", "resources.type"), ("subprotocol", "websocket.subprotocol"),
 ]
 
 
@@ -208,6 +210,7 @@ def put_in(site: Site, lines: list[str]) -> Site:
     """The site with these lines in their place; directives that can stand only once are replaced."""
     body = site.body
     for line in lines:
+        body = body.replace(line.removeprefix("# take out: "), "")
         words = line.split()
         name = " ".join(words[:2]) if words[0] == "ProxyPass" else words[0]
         if words[0] != "#":

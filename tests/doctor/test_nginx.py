@@ -177,6 +177,16 @@ def test_a_page_that_leads_from_http_to_https(running: Running, options: Options
     assert "tls.ok" in report.ids()
 
 
+def test_a_page_that_leads_to_another_host(running: Running, options: Options) -> None:
+    url = running.url("redirects", "/amounts", host="localhost")
+    trusted = examined(url, options)
+    assert severities(trusted) == {}
+    assert "tls.ok" in trusted.ids()
+    stranger = examined(url, replace(options, cafile=None))
+    assert set(severities(stranger)) <= {"tls.unknown-authority", "tls.unknown-root"}
+    assert "websocket.ok" in stranger.ids()
+
+
 def test_embedding_from_another_site(running: Running, options: Options) -> None:
     origin = "http://www.example.org"
     report = examined(running.url("healthy-stock", "/amounts"), replace(options, embedded_from=origin))

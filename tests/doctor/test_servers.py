@@ -12,6 +12,7 @@ from tests.browser.proxy import free_port
 from tests.browser.server import Server
 from tests.doctor.conftest import served
 from tests.doctor.mending import examined, severities
+from tests.doctor.programs import Site, apache, nginx
 
 from hotshoe.doctor import Options
 
@@ -39,13 +40,21 @@ def test_bokeh_serve(path: str, bokeh_server: Server, options: Options) -> None:
     assert [sighting.kind.label for sighting in report.sightings] == ["bokeh serve"]
 
 
-def test_panel_serve(app: Path, options: Options, tmp_path: Path) -> None:
+def test_panel_serve(options: Options, tmp_path: Path) -> None:
     own = tmp_path / "panes.py"
     own.write_text("import panel as pn\npn.extension()\npn.Column('# Hello', pn.widgets.IntSlider()).servable()\n")
     with served(own, program="panel serve") as server:
-        report = examined(f"http://localhost:{server.port}/", options)
-    assert severities(report) == {"resources.uncompressed": "warning"}
-    assert [sighting.kind.label for sighting in report.sightings] == ["panel serve"]
+        upstream = f"http://127.0.0.1:{server.port}"
+        upgrade = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
+        behind = {"panel": Site(f"location / {{ proxy_pass {upstream}; proxy_http_version 1.1; {upgrade} "
+                                "proxy_set_header Host $http_host; }")}
+        by_apache = {"panel": Site(f"ProxyPass / {upstream}/ upgrade=websocket\nProxyPreserveHost On")}
+        with nginx(behind) as one, apache(by_apache) as two:
+            urls = (f"http://localhost:{server.port}/", one.url("panel"), two.url("panel", "/panes"))
+            for url in urls:
+                report = examined(url, options)
+                assert severities(report) == {"resources.uncompressed": "warning"}, url
+                assert report.sightings[-1].kind.label == "panel serve"
 
 
 def test_an_index_of_several(app: Path, options: Options, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def trusting(options: Options) -> ssl.SSLContext:
 
 def unverified() -> ssl.SSLContext:
     """What takes any certificate, to go on and look at the rest."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
@@ -43,9 +43,9 @@ def look_at(address: Address, options: Options, trusted: ssl.SSLContext) -> Tls:
     except ssl.SSLCertVerificationError as error:
         return _examined(address, options, error)
     except ssl.SSLError as error:
-        return Tls(failure=failure_of(address, error), speaks_http=any(word in str(error) for word in _PLAIN))
+        return Tls(address, failure=failure_of(address, error), speaks_http=any(word in str(error) for word in _PLAIN))
     except ConnectionResetError as error:
-        return Tls(failure=failure_of(address, error))
+        return Tls(address, failure=failure_of(address, error))
     except OSError as error:
         raise NoAnswer(failure_of(address, error)) from error
 
@@ -57,6 +57,7 @@ def _seen(address: Address, options: Options, context: ssl.SSLContext, fault: Fa
         certificate: dict[str, Any] = dict(channel.tls.getpeercert() or {})
         version = channel.tls.version() or ""
     return Tls(
+        address,
         version=version,
         names=tuple(value for _, value in certificate.get("subjectAltName", ())),
         subject=_named(certificate.get("subject", ())),
@@ -73,7 +74,7 @@ def _examined(address: Address, options: Options, error: ssl.SSLCertVerification
     try:
         return _seen(address, options, _believing(_leaf(address, options)), fault, error.verify_message)
     except (OSError, ValueError):
-        return Tls(fault=fault, detail=error.verify_message)
+        return Tls(address, fault=fault, detail=error.verify_message)
 
 
 def _leaf(address: Address, options: Options) -> bytes:

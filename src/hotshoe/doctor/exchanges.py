@@ -6,7 +6,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http.client import HTTPException, HTTPResponse, LineTooLong
 from typing import Any, cast
 
@@ -29,14 +29,21 @@ class Browser:
     options: Options
     home: Address
     """The address that was given."""
-    verifies: bool = True
-    """Whether certificates of the home's host have to be right."""
+    unverified: frozenset[str] = frozenset()
+    """Hosts whose certificate is known to be wrong, and has been told of."""
     jar: tuple[tuple[Cookie, Address], ...] = ()
-    trusted: ssl.SSLContext = field(init=False)
-    """What verifies: loading the system's authorities takes a while, so it is done once."""
+    _trusted: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
-        self.trusted = trusting(self.options)
+        if self.home.is_secure or self.options.cafile is not None:
+            self._trusted = trusting(self.options)
+
+    @property
+    def trusted(self) -> ssl.SSLContext:
+        """What verifies: loading the system's authorities takes a while, so it is done once, where it is needed."""
+        if self._trusted is None:
+            self._trusted = trusting(self.options)
+        return self._trusted
 
     def ask(self, address: Address, *, method: str = "GET", headers: Mapping[str, str] | None = None,
             most: int = MAX_BODY, timeout_s: float | None = None) -> Exchange:
@@ -64,8 +71,7 @@ class Browser:
         """A connection. Raises ``OSError``."""
         context = None
         if address.is_secure:
-            own = address.host == self.home.host
-            context = self.trusted if self.verifies or not own else unverified()
+            context = unverified() if address.host in self.unverified else self.trusted
         return Channel(address, timeout_s=timeout_s, max_bytes=max_bytes, context=context)
 
     def request(self, address: Address, method: str, headers: Mapping[str, str]) -> bytes:

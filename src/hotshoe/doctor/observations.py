@@ -102,6 +102,7 @@ class Fault(Enum):
 class Tls:
     """A TLS handshake."""
 
+    address: Address
     version: str = ""
     names: tuple[str, ...] = ()
     """The names in the certificate (SAN)."""

@@ -45,18 +45,22 @@ def walk(asked: Address, options: Options, *, clock: Callable[[], float] = time.
 
 def _shake(browser: Browser, address: Address) -> Tls:
     tls = look_at(address, browser.options, browser.trusted)
-    browser.verifies = browser.verifies and tls.fault is None
+    if tls.fault is not None:
+        browser.unverified |= {address.host}
     return tls
 
 
 def _enter(browser: Browser, seen: Examination) -> Examination:
     front = visit(browser, seen.asked)
     last = front.last
-    if seen.tls is None and last.address.is_secure and last.address.host == seen.asked.host:
-        # Plain http has led to https.
-        seen = replace(seen, tls=_shake(browser, last.address))
-        if not browser.verifies:
+    if last.address.is_secure and (seen.tls is None or last.address.host != seen.asked.host):
+        # A redirect has led to https, or to another host.
+        tls = _shake(browser, last.address)
+        if seen.tls is None or tls.fault is not None:
+            seen = replace(seen, tls=tls)
+        if tls.fault is not None:
             front = visit(browser, seen.asked)
+            last = front.last
     if len(front.exchanges) == 1 and isinstance(last, Failure) and last.trouble in _DEAD:
         return replace(seen, front=front, connection=last)
     return replace(seen, front=front)

@@ -64,7 +64,7 @@ def check_tls(seen: Examination, *, insecure: bool = False) -> Iterator[Finding]
     tls = seen.tls
     if tls is None:
         return
-    address = seen.asked if seen.asked.is_secure or seen.page is None else seen.page.address
+    address = tls.address
     if tls.failure is not None:
         yield _no_handshake(tls, address)
         return

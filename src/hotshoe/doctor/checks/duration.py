@@ -94,10 +94,12 @@ def _backends(mount: Mount, first: Talk) -> Iterator[Finding]:
     elif unreached:
         yield problem("backends.uneven", f"{len(unreached)} of {count} websockets of one page could not be opened.",
                       "One of several servers is missing or set up in another way: see the proxy's log.", **facts)
-    elif strange := [talk for talk in served[1:] if mount.mark and talk.title != mount.mark]:
+    elif strange := [talk for talk in served[1:] if mount.mark and talk.title == first.title]:
+        # Not: all that have another title. An app may change it itself.
         yield warning("backends.no-affinity", f"{len(strange)} of {count} websockets of one page met another process, "
                                               "where the app ran anew: what a visitor did is lost when the connection "
                                               "breaks.",
-                      "Send a visitor always to the same server.", **facts)
+                      "Send a visitor always to the same server, and let it be one process (no --num-procs).",
+                      **facts)
     elif mount.mark:
         yield ok("backends.ok", f"{count} websockets of one page met the same session.")
