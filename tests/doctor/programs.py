@@ -67,7 +67,7 @@ LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 TypesConfig /etc/mime.types
 {sites}
 """
-_MODULES = (
+APACHE_MODULES = (
     "authz_core", "authn_core", "proxy", "proxy_http", "proxy_wstunnel", "proxy_balancer", "slotmem_shm",
     "lbmethod_byrequests", "headers", "rewrite", "alias", "mime", "ssl", "deflate", "filter", "setenvif", "reqtimeout",
     "cache", "cache_disk", "dir", "socache_shmcb", "env",
@@ -105,7 +105,8 @@ def apache(sites: Mapping[str, Site], head: str = "") -> Iterator[Running]:
             parts.append(f"Listen 127.0.0.1:{running.ports[name]}\n{_filled(site.outside, running, name)}\n"
                          f"<VirtualHost 127.0.0.1:{running.ports[name]}>\n{tls}\n"
                          f"{_filled(site.body, running, name)}\n</VirtualHost>")
-        modules = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in _MODULES)
+        modules = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
+                            for name in APACHE_MODULES)
         config = running.folder / "apache.conf"
         config.write_text(_APACHE.format(folder=running.folder, modules=modules, sites="\n".join(parts)),
                           encoding="utf-8")

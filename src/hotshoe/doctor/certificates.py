@@ -46,7 +46,7 @@ def look_at(address: Address, options: Options, trusted: ssl.SSLContext) -> Tls:
         return Tls(address, failure=failure_of(address, error), speaks_http=any(word in str(error) for word in _PLAIN))
     except ConnectionResetError as error:
         return Tls(address, failure=failure_of(address, error))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise NoAnswer(failure_of(address, error)) from error
 
 
@@ -106,6 +106,9 @@ def _named(parts: Iterable[Iterable[tuple[str, str]]]) -> str:
 
 
 def _seconds(text: str | None) -> float | None:
-    return None if text is None else float(ssl.cert_time_to_seconds(text))
+    try:
+        return None if text is None else float(ssl.cert_time_to_seconds(text))
+    except ValueError:
+        return None
 
 

@@ -54,7 +54,7 @@ class Browser:
             with self.open(address, timeout_s=timeout_s, max_bytes=most + MAX_HEAD) as channel:
                 channel.send(self.request(address, method, headers or {}))
                 return _read(address, channel, method, most, started)
-        except (OSError, HTTPException, UnicodeError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             return _failed(address, error)
 
     def send_raw(self, address: Address, data: bytes) -> Exchange:
@@ -64,7 +64,7 @@ class Browser:
             with self.open(address, timeout_s=self.options.timeout_s, max_bytes=MAX_HEAD) as channel:
                 channel.send(data)
                 return _read(address, channel, "GET", 8192, started)
-        except (OSError, HTTPException, UnicodeError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             return _failed(address, error)
 
     def open(self, address: Address, *, timeout_s: float, max_bytes: int) -> Channel:
@@ -79,7 +79,8 @@ class Browser:
         fields = {"Host": address.netloc, "User-Agent": _AGENT, "Accept": "*/*", "Connection": "close",
                   **self.credentials(address), **headers}
         fields = {name: value for name, value in fields.items() if value}
-        lines = [f"{method} {address.target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        head = (f"{name}: {_one_line(value)}" for name, value in fields.items())
+        lines = [f"{method} {address.target} HTTP/1.1", *head]
         return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
     def credentials(self, address: Address) -> dict[str, str]:
@@ -94,6 +95,11 @@ class Browser:
     def keep(self, cookies: list[tuple[Cookie, Address]]) -> None:
         """Put cookies into the jar."""
         self.jar = (*self.jar, *cookies)[-100:]
+
+
+def _one_line(value: str) -> str:
+    """A cookie may come from a header that was folded."""
+    return " ".join(value.splitlines())
 
 
 def _read(address: Address, channel: Channel, method: str, most: int, started: float) -> Reply:

@@ -54,7 +54,7 @@ class Conversation:
             self._channel = self._browser.open(address, timeout_s=self._timeout_s, max_bytes=MAX_MESSAGES)
             self._channel.send(self._browser.request(address, "GET", headers))
             reply = self._answer(address)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             self.close()
             failure = failure_of(address, error)
             if isinstance(error, HTTPException) and not isinstance(error, OSError):

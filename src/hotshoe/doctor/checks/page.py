@@ -164,7 +164,7 @@ def _freshness(seen: Examination, mount: Mount) -> Iterator[Finding]:
         return
     facts = facts_of(page.address)
     date_s = date_of(page)
-    age = page.header("age").strip()
+    age = page.header("age").strip()[:9]
     same = mount.second is not None and mount.second.text == ticket.text
     if "bokeh-token" in page.address.query:
         same = False
@@ -190,5 +190,5 @@ def date_of(reply: Reply) -> float | None:
     """Its ``Date`` as Unix time."""
     try:
         return parsedate_to_datetime(reply.header("date")).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None

@@ -48,7 +48,6 @@ CADDY = {
     "websocket.origin": (_SITE, _HOST),
     "websocket.subprotocol": (_SITE, "# take out header_up -Sec-WebSocket-Protocol and header -Sec-WebSocket-Protocol"),
     "websocket.token-refused": (_SITE, _STICKY),
-    "idle.cut": (_SITE, "reverse_proxy {upstream} {{\n    stream_timeout 0\n}}"),
     "backends.refused": (_SITE, _STICKY),
     "backends.no-affinity": (_SITE, _STICKY),
 }
