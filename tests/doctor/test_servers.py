@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from bokeh.embed import server_document
 from tests.browser.proxy import free_port
 from tests.browser.server import Server
 from tests.doctor.conftest import served
-from tests.doctor.mending import examined, severities
+from tests.doctor.mending import examined, lines_for, severities
 from tests.doctor.programs import Site, apache, nginx
 
 from hotshoe.doctor import Options
@@ -55,6 +60,50 @@ def test_panel_serve(options: Options, tmp_path: Path) -> None:
                 report = examined(url, options)
                 assert severities(report) == {"resources.uncompressed": "warning"}, url
                 assert report.sightings[-1].kind.label == "panel serve"
+
+
+@contextmanager
+def site(text: str) -> Iterator[str]:
+    """Somebody's site, of one page; yields its address."""
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Not into the tests' output."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/page"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("program", ["bokeh serve", "hotshoe serve"])
+def test_a_page_that_embeds_with_the_script_of_bokeh(program: str, app: Path, options: Options) -> None:
+    with served(app, program=program, BOKEH_ALLOW_WS_ORIGIN="127.0.0.1:*") as server:
+        with site(f"<html><body>{server_document(server.urls['amounts'])}</body></html>") as url:
+            report = examined(url, options)
+        assert severities(report) == {}
+        assert {"embedding.ok", "websocket.ok"} <= set(report.ids())
+        assert [sighting.kind.label for sighting in report.sightings] == [program.replace("hotshoe serve", "hotshoe")]
+
+
+def test_a_page_that_may_not_embed(hotshoe_server: Server, options: Options) -> None:
+    element = f'<bokeh-app src="{hotshoe_server.urls["amounts"]}"></bokeh-app>'
+    for inside in (element, str(server_document(hotshoe_server.urls["amounts"]))):
+        with site(f"<html><body>{inside}</body></html>") as url:
+            report = examined(url, options)
+        assert set(severities(report)) & {"embedding.refused", "websocket.origin"}
+        origin = url.split("/")[2]
+        finding = report.problems[0].finding.id
+        assert lines_for(report, finding, "hotshoe") == [f"--allow-websocket-origin {origin}"]
 
 
 def test_an_index_of_several(app: Path, options: Options, tmp_path: Path) -> None:

@@ -32,12 +32,16 @@ def _of_mount(mount: Mount, autoload: Autoload) -> Iterator[Finding]:
     if isinstance(answer, Failure):
         yield make("embedding.no-answer", f"{where}: {answer.trouble.value}.",
                    "Have the proxy pass this path to the server.", **facts)
+    elif (notice := _notice(answer)) is not None and "flag" in notice:
+        yield problem("embedding.refused", f"{answer.address.netloc} says: {notice['error']}",
+                      f"Start the server with --allow-websocket-origin {facts['page_host']}.", **facts)
     elif answer.status in (401, 407) or answer.is_redirect:
         yield make("embedding.login", f"{where} answers with {answer.status}: it asks for a login, which a script "
                                       "can't do.",
                    "Let pages that embed the app send its cookies (with-credentials), or log in first.", **facts)
     elif answer.status >= 400:
-        yield make("embedding.missing", f"{where} answers with {answer.status} {answer.reason}.",
+        said = "" if notice is None else f" It says: {notice['error']}"
+        yield make("embedding.missing", f"{where} answers with {answer.status} {answer.reason}.{said}",
                    "Have the proxy pass everything below the app's path to the server, not the page alone.", **facts)
     elif not any(word in answer.media_type for word in _SCRIPTS):
         yield make("embedding.type", f"{where} comes as {answer.media_type or 'no type'}, not as a script.",
@@ -49,22 +53,13 @@ def _of_mount(mount: Mount, autoload: Autoload) -> Iterator[Finding]:
 def _cors(mount: Mount, autoload: Autoload, answer: Reply, facts: dict[str, str]) -> Iterator[Finding]:
     origin = autoload.origin
     if not origin:
-        if refusal := _refusal(answer):
-            yield problem("embedding.refused", f"{answer.address.path} says: {refusal}", "Follow what it says.",
-                          **facts)
-        elif mount.is_embedded:
-            yield ok("embedding.ok", f"autoload.js of {mount.app} comes, from the page's own origin.")
-        else:
-            yield ok("embedding.ok", "autoload.js comes; other pages can load it.")
+        told = "from the page's own origin" if mount.is_embedded else "other pages can load it"
+        yield ok("embedding.ok", f"autoload.js of {mount.app.path} comes; {told}.")
         return
     allowed = list(answer.all("access-control-allow-origin"))
-    before = len(facts)
     yield from _allowed(allowed, origin, answer, facts)
     yield from _preflight(autoload, origin, facts)
-    if refusal := _refusal(answer):
-        yield problem("embedding.refused", f"{answer.address.netloc} says: {refusal}",
-                      f"Start the server with --allow-websocket-origin {facts['page_host']}.", **facts)
-    elif before and _fits(allowed, origin):
+    if _fits(allowed, origin):
         yield ok("embedding.ok", f"Pages of {origin} may load autoload.js.")
 
 
@@ -102,15 +97,14 @@ def _preflight(autoload: Autoload, origin: str, facts: dict[str, str]) -> Iterat
                       "Pass OPTIONS on to the server, which answers it.", **facts)
 
 
-def _refusal(answer: Reply) -> str:
-    """What hotshoe's script shows instead of the app."""
+def _notice(answer: Reply) -> dict[str, str] | None:
+    """What hotshoe's script shows instead of the app, if it does."""
     text = answer.text
     start = text.find('{"elementid"')
     if start < 0 or '"error"' not in text:
-        return ""
+        return None
     try:
         plan, _ = json.JSONDecoder().raw_decode(text, start)
     except (ValueError, RecursionError):
-        return ""
-    error = plan.get("error") if isinstance(plan, dict) else None
-    return error if isinstance(error, str) else ""
+        return None
+    return plan if isinstance(plan, dict) and isinstance(plan.get("error"), str) else None
