@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Apps in a Django site, in this process: URLs, admissions, websockets, users."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Django's database connections on the threads of apps."""
 
 from __future__ import annotations

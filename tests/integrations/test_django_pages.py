@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """What a Django site says of its apps: tags, settings, checks."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Django at work in this process. To be imported before anything that has models."""
 
 from __future__ import annotations

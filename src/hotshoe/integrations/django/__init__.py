@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Apps inside a Django site: ``"hotshoe.integrations.django"`` in ``INSTALLED_APPS``.
 
 ``bokeh_view`` makes a view of an app, for ``urls.py``; ``get_asgi_application`` is what ``asgi.py`` serves.

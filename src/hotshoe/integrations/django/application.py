@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """A Django site with its apps, as one ASGI application."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-untyped, misc"
+# mypy: disable-error-code="misc"
 """hotshoe as one of Django's apps: its checks, and what its autoreload looks at."""
 
 from __future__ import annotations

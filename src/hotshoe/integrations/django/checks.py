@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """What ``manage.py check`` says of hotshoe in a site."""
 
 from __future__ import annotations

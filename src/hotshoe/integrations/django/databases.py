@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Django's database connections on the threads that run apps: given back as at the end of a request.
 
 Connections belong to threads. What is open when a piece of an app has ended is kept for ``CONN_MAX_AGE`` at most, and

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """The site while it is developed: a server of hotshoe where ``runserver`` has one of WSGI's."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """hotshoe's settings in Django's: ``HOTSHOE = {"unused_session_lifetime_milliseconds": 60000}``."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Where the apps are in a site's ``urls.py``, also below ``include()``. Apps have fixed URLs."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """An app as a view of Django: whoever gets as far as the view may see the app. The app itself is served by hotshoe."""
 
 from __future__ import annotations

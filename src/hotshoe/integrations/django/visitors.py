@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Django's user and session as plain data: nothing that would ask the database later leaves Django's thread."""
 
 from __future__ import annotations

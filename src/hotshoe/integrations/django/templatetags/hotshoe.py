@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-untyped, untyped-decorator"
+# mypy: disable-error-code="untyped-decorator"
 """``{% load hotshoe %}{% bokeh_app "/sliders" %}``."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="import-untyped, misc"
+# mypy: disable-error-code="misc"
 """``manage.py runserver``: Django's own, with the apps and their websockets."""
 
 from __future__ import annotations
