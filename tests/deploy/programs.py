@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -140,7 +140,7 @@ def running(target: str, file: Path, port: int) -> Iterator[None]:
     folder.chmod(0o755)
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(_started(target, file, folder), stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=output, env=environment(folder), cwd=folder)
+                                   stderr=output, env=environment(folder), cwd=folder, start_new_session=True)
     try:
         try:
             wait_for_port(port)
@@ -150,11 +150,11 @@ def running(target: str, file: Path, port: int) -> Iterator[None]:
             raise
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with suppress(ProcessLookupError):  # Apache waits for whoever is connected, and so do its children
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 # -- what is behind them
