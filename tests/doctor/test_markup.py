@@ -60,6 +60,15 @@ def test_an_index(link: str) -> None:
     assert len(read_markup(f'<a href="https://docs.bokeh.org/en">x</a>{link}x</a>').links) == 1
 
 
+@pytest.mark.parametrize("text", [
+    'if (js_urls == null) js_urls = [];\nconst js_urls = ["/static/a.js"];\nconst css_urls = ["b.css"];',
+    '{"elementid":"x","scripts":["/static/a.js"],"styles":["b.css"]}',
+])
+def test_what_autoload_loads(text: str) -> None:
+    markup = read_markup(text)
+    assert (markup.scripts, markup.styles) == (("/static/a.js",), ("b.css",))
+
+
 def test_a_page_to_log_in() -> None:
     assert read_markup('<form><input type="PASSWORD"></form>').has_password
 

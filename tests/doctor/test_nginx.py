@@ -79,6 +79,8 @@ def sites(hotshoe_server: Server, bokeh_server: Server, pem: Path) -> dict[str, 
         "expired": Site(good + at("= /amounts", page(WITH_CDN.replace("TOKEN", old)))),
         "mixed": Site(good + at("= /shop", page(EMBEDDING.format(app="http://127.0.0.1:1/amounts"))), pem),
         "shop": Site(good + at("= /shop", page(EMBEDDING.format(app="/amounts"))), pem),
+        "shop-without-files": Site(good + at("= /shop", page(EMBEDDING.format(app="/amounts")))
+                                   + "location /static/ { return 404; }"),
         "foreign": Site(at("/", page(EMBEDDING.format(app="http://127.0.0.1:{port:no-cors}/amounts")))),
         "no-cors": Site(location(bokeh_server, HEALTHY + "proxy_hide_header Access-Control-Allow-Origin; "
                                                          "limit_except GET { deny all; }")),
@@ -104,7 +106,7 @@ def running(sites: dict[str, Site]) -> Iterator[Running]:
         yield running
 
 
-PATHS = {"mixed": "/shop", "shop": "/shop", "foreign": "/page", "stripped": "/my/"}
+PATHS = {"mixed": "/shop", "shop": "/shop", "shop-without-files": "/shop", "foreign": "/page", "stripped": "/my/"}
 BROKEN = {
     "no-upgrade": {"websocket.no-upgrade": "problem"},
     "bare": {"websocket.no-upgrade": "problem"},
@@ -123,7 +125,9 @@ BROKEN = {
     "cached": {"page.cached": "problem"},
     "expired": {"page.cached": "problem", "resources.cdn": "problem", "websocket.token-expired": "problem"},
     "mixed": {"page.mixed-content": "problem", "embedding.mixed-content": "problem"},
-    "foreign": {"embedding.cors": "problem", "embedding.preflight": "problem", "websocket.origin": "problem"},
+    "shop-without-files": {"resources.missing": "problem"},
+    "foreign": {"resources.uncompressed": "warning", "embedding.cors": "problem", "embedding.preflight": "problem",
+                "embedding.no-script": "problem", "websocket.origin": "problem"},
     "swallowed": {"websocket.swallowed": "problem"},
     "ws-404": {"websocket.not-found": "problem"},
     "ws-426": {"websocket.upgrade-required": "problem"},

@@ -15,6 +15,9 @@ from .tokens import Ticket, ticket_of
 
 _TOKEN = re.compile(r'"token"\s*:\s*"([A-Za-z0-9_.=-]{8,65536})"')
 _AUTOLOAD = re.compile(r"""["'`]([^"'`\s<>]{0,4000}?/?autoload\.js\?[^"'`\s<>]{0,4000})["'`]""")
+_SCRIPTS = re.compile(r'(?:"scripts"\s*:|\bconst js_urls\s*=)\s*(?=\[)')
+_STYLES = re.compile(r'(?:"styles"\s*:|\bconst css_urls\s*=)\s*(?=\[)')
+"""What ``autoload.js`` loads, of hotshoe and of bokeh."""
 _PLAN = re.compile(r'\{\s*"depth"\s*:')
 _RUN = re.compile(r"<+(?=<)")
 """Of no use, and Python's parser takes the square of their number of steps for them."""
@@ -129,8 +132,8 @@ def read_markup(text: str) -> Markup:
         title=reader.title,
         base=reader.base,
         tickets=tuple(ticket for ticket in tickets if ticket),
-        scripts=_some([*reader.scripts, *scripts]),
-        styles=_some([*reader.styles, *styles]),
+        scripts=_some([*reader.scripts, *scripts, *_listed(_SCRIPTS, text)]),
+        styles=_some([*reader.styles, *styles, *_listed(_STYLES, text)]),
         images=_some(reader.images),
         embeds=tuple(dict.fromkeys(embeds))[:_MOST],
         links=_some(reader.links),
@@ -165,6 +168,16 @@ def _plan(text: str) -> tuple[int | None, list[str], list[str]]:
     if not isinstance(depth, int) or not 0 <= depth <= 50:
         return None, [], []
     return depth, _texts(scripts), _texts(styles)
+
+
+def _listed(where: re.Pattern[str], text: str) -> list[str]:
+    found = where.search(text)
+    if found is None:
+        return []
+    try:
+        return _texts(json.JSONDecoder().raw_decode(text, found.end())[0])
+    except (ValueError, RecursionError):
+        return []
 
 
 def _texts(values: object) -> list[str]:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urljoin
 
 from .addresses import Address
 from .exchanges import Browser
-from .markup import Embed, Markup, read_markup
+from .markup import NOTHING, Embed, Markup, read_markup
 from .observations import Autoload, Exchange, Mount, Reply, Resource, Sizes, Talk, Visit
 from .options import MAX_RESOURCES, OTHER_SOCKETS, SIZES
 from .sockets import Conversation
@@ -27,7 +27,8 @@ def own_page(browser: Browser, visit: Visit) -> Mount:
     """Look at an app on its own page."""
     page = visit.last.address
     mount = Mount(replace(page, query=""), page, visit=visit, ticket=visit.ticket)
-    mount = replace(mount, resources=_resources(browser, visit), autoload=_autoload(browser, mount.app, ""),
+    files = _files(visit.markup, base_of(page, visit.markup))
+    mount = replace(mount, resources=_resources(browser, page, files), autoload=_autoload(browser, mount.app, ""),
                     sizes=_sizes(browser, mount.app))
     # Only now: a cache takes a moment until it has what it was passed.
     again = browser.ask(page, headers={"Accept": "text/html", "Accept-Encoding": "gzip"})
@@ -42,13 +43,14 @@ def from_elsewhere(browser: Browser, app: Address, page: Address, embed: Embed |
     origin = page.origin if is_foreign else ""
     source = None if embed is None or embed.is_element else embed
     autoload = _autoload(browser, app, origin, source=source, page=page, preflights=is_foreign)
-    ticket = None
-    if isinstance(autoload.answer, Reply):
-        ticket = next(iter(read_markup(autoload.answer.text).tickets), None)
+    markup = read_markup(autoload.answer.text) if isinstance(autoload.answer, Reply) else NOTHING
+    ticket = next(iter(markup.tickets), None)
     mount = Mount(replace(app, query=""), page, autoload=autoload, ticket=ticket)
     if is_foreign and page.is_secure and not app.is_secure:
         return mount  # a browser asks for nothing of it
-    mount = replace(mount, sizes=_sizes(browser, mount.app))
+    loader = [("script", str(app.below("embed.js")))] if embed is not None and embed.is_element else []
+    files = [*loader, *_files(markup, str(autoload.answer.address))]
+    mount = replace(mount, resources=_resources(browser, mount.app, files), sizes=_sizes(browser, mount.app))
     return _talks(browser, mount, app.below("ws", app.query), page.origin, ticket)
 
 
@@ -77,14 +79,24 @@ def base_of(page: Address, markup: Markup) -> str:
 
 # -- files
 
-def _resources(browser: Browser, visit: Visit) -> tuple[Resource, ...]:
-    page = visit.last.address
-    base = base_of(page, visit.markup)
-    wanted = [*(("script", url) for url in visit.markup.scripts), *(("style", url) for url in visit.markup.styles)]
+def _files(markup: Markup, base: str) -> list[tuple[str, str]]:
+    """Scripts and style sheets with what they are, as whole URLs."""
+    wanted = [*(("script", url) for url in markup.scripts), *(("style", url) for url in markup.styles)]
+    return [(kind, url) for kind, reference in wanted if (url := _joined(base, reference))]
+
+
+def _joined(base: str, reference: str) -> str:
+    try:
+        return urljoin(base, reference).partition("#")[0]
+    except ValueError:
+        return ""
+
+
+def _resources(browser: Browser, page: Address, files: Iterable[tuple[str, str]]) -> tuple[Resource, ...]:
     found: dict[Address, str] = {}
-    for kind, reference in wanted[:MAX_RESOURCES]:
+    for kind, url in list(files)[:MAX_RESOURCES]:
         try:
-            found.setdefault(Address.of(urljoin(base, reference).partition("#")[0]), kind)
+            found.setdefault(Address.of(url), kind)
         except ValueError:
             continue  # data: and the like
     fetchable = [(kind, url) for url, kind in found.items() if url.is_secure or not page.is_secure]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..findings import Finding, info, ok, problem
 from ..observations import Autoload, Examination, Failure, Mount, Reply
 from .places import facts_of
+from .resources import came_through, is_loader
 
 _SCRIPTS = ("javascript", "ecmascript", "json")
 
@@ -17,6 +18,12 @@ def check_embedding(seen: Examination) -> Iterator[Finding]:
     for mount in seen.mounts:
         if mount.autoload is not None:
             yield from _of_mount(mount, mount.autoload)
+        for resource in mount.resources:
+            if is_loader(resource) and not came_through(resource):
+                yield problem("embedding.no-script", f"{resource.exchange.address} is not there, which <bokeh-app> "
+                                                     f"needs.",
+                              "Have the proxy pass it to hotshoe; with another server, which has none, embed with "
+                              "server_document of bokeh.embed.", **facts_of(mount.app))
 
 
 def _of_mount(mount: Mount, autoload: Autoload) -> Iterator[Finding]:

@@ -58,7 +58,7 @@ class _Kept:
 def check_resources(seen: Examination) -> Iterator[Finding]:
     """Whether they come, and as what they should be."""
     for mount in seen.mounts:
-        if mount.visit is not None and mount.resources:
+        if mount.resources:
             yield from _of_mount(mount)
 
 
@@ -66,17 +66,23 @@ def _of_mount(mount: Mount) -> Iterator[Finding]:
     facts = facts_of(mount.app)
     came = [_Kept(resource, resource.exchange) for resource in mount.resources
             if isinstance(resource.exchange, Reply) and resource.exchange.status < 400]
-    bad = [resource for resource in mount.resources if not _came(resource)]
+    bad = [resource for resource in mount.resources if not came_through(resource) and not is_loader(resource)]
     findings = [*_missing(bad, facts), *_unreachable(bad, facts), *_mistyped(came, facts), *_large(came, facts)]
     yield from findings
-    if not bad and not any(finding.id == "resources.type" for finding in findings):
+    if came and not bad and not any(finding.id == "resources.type" for finding in findings):
         total = sum(_length(kept.reply) or 0 for kept in came)
         much = f", {size(total)}" if total else ""
         yield ok("resources.ok", f"All {len(came)} scripts and style sheets come{much}.")
 
 
-def _came(resource: Resource) -> bool:
+def came_through(resource: Resource) -> bool:
+    """Whether there was something at its address."""
     return isinstance(resource.exchange, Reply) and resource.exchange.status < 400
+
+
+def is_loader(resource: Resource) -> bool:
+    """Whether it is the script of hotshoe that a page with ``<bokeh-app>`` needs."""
+    return resource.exchange.address.path.endswith("/embed.js")
 
 
 def _missing(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
