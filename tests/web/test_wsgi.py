@@ -97,6 +97,20 @@ async def test_cookies_are_one_header() -> None:
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
 
 
+async def test_no_visitor_writes_a_header_of_the_proxys_in_another_way() -> None:
+    """To WSGI, both spellings are ``HTTP_X_REMOTE_USER``; proxies replace one of them."""
+    found: list[Any] = []
+
+    def look(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        found.append(environ.get("HTTP_X_REMOTE_USER"))
+        start_response("200 OK", [])
+        return []
+
+    await _ask(look, headers={"X_Remote_User": "admin"})
+    await _ask(look, headers={"X-Remote-User": "ann", "X_Remote-User": "admin"})
+    assert found == [None, "ann"]
+
+
 @pytest.mark.parametrize(("root", "path", "info"), [
     ("/a", "/a/about", "/about"), ("/a", "/about", "/about"), ("/a/", "/a/about", "/about"), ("/a", "/a", ""),
     ("", "/about", "/about"),

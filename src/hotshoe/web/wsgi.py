@@ -18,6 +18,7 @@ from .answers import Receive, Scope, Send
 from .departures import Visitor, ending
 from .lifespans import AsgiApp
 from .routes import mounted_path
+from .site_threads import SiteThreads
 
 THREADS = 64
 """How many requests a site answers at once."""
@@ -30,8 +31,9 @@ def asgi_of(app: Any) -> AsgiApp:
     need("A WSGI site", "wsgi", "a2wsgi")
     from a2wsgi import WSGIMiddleware
 
-    serve: Any = WSGIMiddleware(ending(app), workers=THREADS)
-    inquire: Any = WSGIMiddleware(ending(app), workers=THREADS_FOR_INQUIRIES)
+    serve: Any = WSGIMiddleware(ending(app))
+    inquire: Any = WSGIMiddleware(ending(app))
+    serve.executor, inquire.executor = SiteThreads(THREADS), SiteThreads(THREADS_FOR_INQUIRIES)
 
     async def serve_wsgi(scope: Scope, receive: Receive, send: Send) -> None:
         visitor = Visitor(receive, send)
@@ -45,14 +47,15 @@ def asgi_of(app: Any) -> AsgiApp:
 def _as_wsgi_knows_it(scope: Scope) -> Scope:
     """A query in ASCII, as RFC 3986 has it, one header with all cookies, which HTTP/2 splits, and the root in the path.
 
-    a2wsgi cuts the root off by its letters: ``/a`` also from ``/about``, which older servers give for ``/a/about``.
+    a2wsgi cuts the root off by its letters: ``/a`` also from ``/about``, which older servers give for ``/a/about``. In
+    WSGI ``X_Remote_User`` is ``X-Remote-User``, which a proxy takes away from its visitors: such names are left out.
     """
     root = scope.get("root_path", "").rstrip("/")
     query = scope.get("query_string", b"")
     if not query.isascii():
         query = quote(query, safe="/:?#[]@!$&'()*+,;=%~").encode()
-    cookies = [value for name, value in scope["headers"] if name == b"cookie"]
-    headers = scope["headers"]
+    headers = [pair for pair in scope["headers"] if b"_" not in pair[0]]
+    cookies = [value for name, value in headers if name == b"cookie"]
     if len(cookies) > 1:
         headers = [pair for pair in headers if pair[0] != b"cookie"] + [(b"cookie", b"; ".join(cookies))]
     path = root + mounted_path(scope["path"], root)
