@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -37,7 +37,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def served(app: Path, *flags: str, program: str = "hotshoe serve", **environ: str) -> Iterator[Server]:
     """A server of the app. Its log may have errors: it is asked for what is wrong on purpose."""
-    with patch.dict(os.environ, environ), serve(app, flags=flags, program=program) as server:
+    with ExitStack() as stack:
+        with patch.dict(os.environ, environ):  # for its start only: other tests run meanwhile
+            server = stack.enter_context(serve(app, flags=flags, program=program))
         server.errors_expected = True
         yield server
 
