@@ -281,3 +281,12 @@ def test_several_backends(pair_of_servers: tuple[Server, Server, Server], option
         refused = severities(examined(running.url("other-key", "/amounts"), options))
         assert set(refused) & {"backends.refused", "websocket.token-refused"}
         assert severities(examined(running.url("sticky", "/amounts"), options)) == {}
+
+
+def test_pings_keep_an_idle_websocket(app: Path, options: Options) -> None:
+    with served(app, "--keep-alive", "500") as server:
+        with nginx({"idle": Site(location(server, HEALTHY + "proxy_read_timeout 3s;"))}) as running:
+            report = examined(running.url("idle", "/amounts"), replace(options, idle_s=6))
+    assert severities(report) == {}
+    [pings] = [each.finding.seen for each in report.advice if each.finding.id == "idle.ok"]
+    assert pings.startswith("The server pings every ")
