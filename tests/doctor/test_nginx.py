@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -284,9 +285,11 @@ def test_several_backends(pair_of_servers: tuple[Server, Server, Server], option
 
 
 def test_pings_keep_an_idle_websocket(app: Path, options: Options) -> None:
-    with served(app, "--keep-alive", "500") as server:
-        with nginx({"idle": Site(location(server, HEALTHY + "proxy_read_timeout 3s;"))}) as running:
-            report = examined(running.url("idle", "/amounts"), replace(options, idle_s=6))
+    with ExitStack() as stack:
+        server = stack.enter_context(served(app, "--keep-alive", "500"))
+        site = Site(location(server, HEALTHY + "proxy_read_timeout 3s;"))
+        running = stack.enter_context(nginx({"idle": site}))
+        report = examined(running.url("idle", "/amounts"), replace(options, idle_s=6))
     assert severities(report) == {}
     [pings] = [each.finding.seen for each in report.advice if each.finding.id == "idle.ok"]
     assert pings.startswith("The server pings every ")
