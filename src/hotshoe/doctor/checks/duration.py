@@ -12,7 +12,8 @@ from ..words import duration
 from .places import facts_of
 
 _EARLY_S = 0.7
-_KEEP_ALIVE_S = 37.0
+_PINGS_S = {True: 25.0, False: 37.0}
+"""How often hotshoe, and how often others ping, unless told otherwise."""
 _PLATFORM_IDLE_S = {Kind.HEROKU: 55, Kind.AWS_ALB: 60, Kind.GOOGLE: 30, Kind.CLOUDFLARE: 100, Kind.FLY: 60,
                     Kind.AZURE: 230}
 """How long they leave an idle websocket alone, unless told otherwise."""
@@ -27,27 +28,31 @@ def check_idle(seen: Examination) -> Iterator[Finding]:
 
 def _idle(seen: Examination, mount: Mount, talk: Talk) -> Iterator[Finding]:
     facts = facts_of(mount.app)
+    sightings = recognise(seen.replies())
+    pings_s = _PINGS_S[any(sighting.kind is Kind.HOTSHOE for sighting in sightings)]
     if talk.close is not None:
         said = "the server" if talk.close.code is not None else "somebody on the way"
         pings = f"pings came every {duration(_every(talk))}" if len(talk.pings_s) > 1 else "no ping came before"
         yield problem("idle.cut", f"An idle websocket is closed after {duration(talk.close.after_s)} by {said}; "
                                   f"{pings}.",
-                      "Raise the proxy's idle timeout above the server's pings (every 37 s), or have the server ping "
-                      "more often: --keep-alive 10000 (milliseconds).", **facts)
+                      f"Raise the proxy's idle timeout above the server's pings (every {pings_s:g} s), or have the server "
+                      "ping more often: --keep-alive 10000 (milliseconds).", **facts)
     elif talk.watched_s and talk.pings_s:
         every = f"every {duration(_every(talk))}" if len(talk.pings_s) > 1 else f"after {duration(talk.pings_s[0])}"
         yield ok("idle.ok", f"The server pings {every}, and nobody cut the websocket in {duration(talk.watched_s)}.")
     elif talk.watched_s:
         yield info("idle.quiet", f"Nobody cut the idle websocket in {duration(talk.watched_s)}; no ping came.",
-                   "The server pings every 37 s by default; watch for longer to see one: --idle 80.")
+                   f"The server pings every {pings_s:g} s by default; watch for longer to see one: --idle 80.")
     else:
         yield info("idle.unwatched", "Not watched. Proxies cut idle websockets after 30 to 100 s; the server pings "
-                                     "every 37 s.",
+                                     f"every {pings_s:g} s.",
                    "To see for yourself: --idle 80.")
-    for sighting in recognise(seen.replies()):
+    for sighting in sightings:
         limit = _PLATFORM_IDLE_S.get(sighting.kind)
-        if limit is not None and limit < _KEEP_ALIVE_S and talk.close is None:
-            yield warning("idle.short", f"{sighting.kind.label} cuts idle websockets after {limit} s unless told "
+        # Google's backend timeout ends websockets that are not idle, too.
+        is_short = limit is not None and (limit < pings_s or sighting.kind is Kind.GOOGLE)
+        if is_short and talk.close is None:
+            yield warning("idle.short", f"{sighting.kind.label} cuts websockets after {limit} s unless told "
                                         "otherwise.",
                           "Raise it, or have the server ping more often: --keep-alive 10000.", **facts)
 
