@@ -35,8 +35,8 @@ def _idle(seen: Examination, mount: Mount, talk: Talk) -> Iterator[Finding]:
         pings = f"pings came every {duration(_every(talk))}" if len(talk.pings_s) > 1 else "no ping came before"
         yield problem("idle.cut", f"An idle websocket is closed after {duration(talk.close.after_s)} by {said}; "
                                   f"{pings}.",
-                      f"Raise the proxy's idle timeout above the server's pings (every {pings_s:g} s), or have the server "
-                      "ping more often: --keep-alive 10000 (milliseconds).", **facts)
+                      f"Raise the proxy's idle timeout above the server's pings (every {pings_s:g} s), or have the "
+                      "server ping more often: --keep-alive 10000 (milliseconds).", **facts)
     elif talk.watched_s and talk.pings_s:
         every = f"every {duration(_every(talk))}" if len(talk.pings_s) > 1 else f"after {duration(talk.pings_s[0])}"
         yield ok("idle.ok", f"The server pings {every}, and nobody cut the websocket in {duration(talk.watched_s)}.")
