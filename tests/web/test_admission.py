@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -186,6 +187,60 @@ async def test_below_a_mount_and_a_prefix() -> None:
     await both.stop()
 
 
+@pytest.mark.parametrize("path", ["/p/app/metadata", "/m/p/app/metadata"])
+async def test_servers_that_leave_the_root_out_of_the_path(path: str) -> None:
+    site = Guarded()
+    both = hotshoe.wrap(site, {"/app": app}, prefix="/p")
+
+    async def below(scope: Any, receive: Any, send: Any) -> None:
+        await both({**scope, "root_path": "/m"}, receive, send)
+
+    assert (await ask(below, path, **ALICE)).status_code == 200
+    (question,) = site.asked
+    assert (question.scope["root_path"], question.scope["path"]) == ("/m/p", "/m/p/app")
+    page = path.replace("app/metadata", "elsewhere")
+    assert (await ask(below, page, **ALICE)).text == "a page of the site"
+    assert (site.asked[-1].scope["root_path"], site.asked[-1].scope["path"]) == ("/m/p", "/m/p/elsewhere")
+    await both.stop()
+
+
+def around_as_attribute(inner: Any) -> Any:
+    class Middleware:
+        def __init__(self) -> None:
+            self.application = inner
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.application(scope, receive, send)
+
+    return Middleware()
+
+
+def around_as_function(inner: Any) -> Any:
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        await inner(scope, receive, send)
+
+    return middleware
+
+
+def around_as_method(inner: Any) -> Any:
+    return around_as_attribute(inner).__call__
+
+
+def around_as_partial(inner: Any) -> Any:
+    async def middleware(kept: Any, scope: Any, receive: Any, send: Any) -> None:
+        await kept(scope, receive, send)
+
+    return partial(middleware, inner)
+
+
+@pytest.mark.parametrize("around", [around_as_attribute, around_as_function, around_as_method, around_as_partial])
+async def test_no_middleware_hides_who_guards_the_apps(around: Callable[[Any], Any]) -> None:
+    both = hotshoe.wrap(around(around(Guarded())), {"/app": app})
+    assert (await ask(both, "/app")).status_code == 302
+    assert (await ask(both, "/app", **ALICE)).status_code == 200
+    await both.stop()
+
+
 async def test_other_rules_count_as_well() -> None:
     site = Guarded()
     only_bob: Callable[[Any, str], bool] = lambda user, url: user.name == "bob"  # noqa: E731
@@ -219,6 +274,9 @@ async def test_an_admission_that_is_taken_back(guarded: tuple[Guarded, Asgi]) ->
     site.answers["/app"] = Failing("closed at night", 503)
     assert (await ask(both, "/app")).text == "closed at night"
     assert (await ask(both, "/app/metadata")).status_code == 502
+    site.answers["/app"] = Failing("accept the terms first")
+    assert (await ask(both, "/app")).text == "accept the terms first"
+    assert (await ask(both, "/app/metadata")).status_code == 403
     assert seen == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -224,6 +225,23 @@ def test_a_server_with_a_site() -> None:
         assert httpx.get(server.url("/")).text == "home"
         assert httpx.post(server.url("/size"), content=b"x" * 2_000_000, timeout=30).text == "2000000"
         assert server.urls == []
+
+
+def test_a_foreign_name_opens_no_socket_of_the_site() -> None:
+    """A server of this machine only: a browser here can be made to ask it by such a name (DNS rebinding)."""
+    asked = ("GET /echo HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+
+    async def greet(line: WebSocket) -> None:
+        await line.accept()
+        await line.close()
+
+    site = Starlette(routes=[WebSocketRoute("/echo", greet)])
+    with hotshoe.Server({"/app": app}, site=site, port=0, address="127.0.0.1") as server:
+        for name, status in (("localhost", b"101"), ("evil.example", b"403")):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+                line.sendall(asked.format(name).encode())
+                assert line.recv(100).split()[1] == status
 
 
 @pytest.mark.parametrize("site", [None, 3, "site:app", Flask, object()])

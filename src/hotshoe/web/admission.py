@@ -15,7 +15,7 @@ from ..auth.identity import user_from
 from ..auth.module import COOKIES
 from ..errors import AccessError, LoginError, RequestError
 from .answers import Receive, Scope, Send
-from .routes import Kind, Route, mounted_path, normalized_prefix
+from .routes import Kind, Route, normalized_prefix
 
 ADMISSION = "hotshoe.admission"
 """The key of the scope in which a site's view finds the ``Admission``."""
@@ -100,15 +100,15 @@ class Inquiry:
             return scope
         admission, reply = Admission(), Reply()
         await self._site(self._question(scope, route, route.app.url, admission), _reader(), reply.take)
-        if not admission.granted or reply.status >= 300:  # what comes after the view may refuse, or fail
+        # What comes after the view may refuse, fail, or show something else.
+        if not admission.granted or reply.status >= 300 or reply.body:
             raise SiteAnswer(reply) if route.kind is Kind.PAGE else reply.refusal()
         if route.kind is Kind.PAGE:  # a session that is used may be kept for longer
             scope.get(COOKIES, []).extend(reply.values(b"set-cookie"))
         return {**scope, "user": user_from(admission.user), "session": admission.session}
 
     def _question(self, scope: Scope, route: Route, url: str, admission: Admission) -> Scope:
-        root_path, path = scope.get("root_path", ""), scope["path"]
-        mount = path.removesuffix(mounted_path(path, root_path))
+        base = scope.get("root_path", "").rstrip("/") + self._prefix
         left_out = _OF_BODIES_AND_CACHES + (_OF_SOCKETS if scope["type"] == "websocket" else ())
         asked = {key: value for key, value in scope.items() if key not in ("raw_path", "subprotocols")}
         scheme = scope.get("scheme", "http")
@@ -117,8 +117,8 @@ class Inquiry:
             "type": "http",
             "method": scope["method"] if route.kind is Kind.PAGE else "GET",
             "scheme": {"ws": "http", "wss": "https"}.get(scheme, scheme),
-            "root_path": root_path + self._prefix,
-            "path": mount + self._prefix + url,
+            "root_path": base,
+            "path": base + url,
             "query_string": _of_the_page(scope.get("query_string", b""), route.kind),
             "headers": [pair for pair in scope["headers"] if not pair[0].startswith(left_out)],
             "extensions": {},

@@ -30,7 +30,7 @@ from .origins import Origins, misnamed
 from .own_answers import Assets, OwnAnswers, folder_of
 from .proxies import Proxies
 from .requests import arguments_of, last, request_id
-from .routes import Kind, Route, Routes, normalized_prefix
+from .routes import Kind, Route, Routes, mounted_path, normalized_prefix
 from .secret_keys import keys_of
 from .sites import Site
 from .sockets import refuse_text
@@ -105,7 +105,11 @@ class Front:
     def _below_prefix(self, scope: Scope) -> Scope:
         """The scope as the site around the apps gets it: the prefix is in front of its URLs, too."""
         prefix = normalized_prefix(self._settings.prefix)
-        return {**scope, "root_path": scope.get("root_path", "") + prefix} if prefix else scope
+        if not prefix:
+            return scope
+        # Older servers leave the root out of the path, in which the prefix then could not be told from it.
+        root = scope.get("root_path", "").rstrip("/")
+        return {**scope, "root_path": root + prefix, "path": root + mounted_path(scope["path"], root)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -240,7 +244,9 @@ class Front:
     # -- websockets
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._site is not None and self._route(scope).kind is Kind.SITE and await self._lifecycle.ready():
+        is_named = not self._origins.is_misnamed(scope)
+        is_of_site = self._site is not None and self._route(scope).kind is Kind.SITE
+        if self._site is not None and is_of_site and is_named and await self._lifecycle.ready():
             await self._site(self._below_prefix(scope), receive, send)
             return
         send = self._headers.sender(scope, send)
@@ -249,7 +255,7 @@ class Front:
         if not self._lifecycle.running and not await self._lifecycle.ready():
             await refuse_text(scope, send, "The server is shutting down", 503)
             return
-        if self._origins.is_misnamed(scope):
+        if not is_named:
             await refuse_text(scope, send, misnamed(scope), 403)
             return
         await self._handshakes.serve(scope, receive, send, self._route(scope))

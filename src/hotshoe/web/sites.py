@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +17,8 @@ from .answers import Receive, Scope, Send
 from .lifespans import AsgiApp, Lifespan
 from .sockets import refuse_text
 from .wsgi import asgi_of, load_app
+
+_MOST_WITHIN = 500
 
 
 @runtime_checkable
@@ -41,10 +45,11 @@ class Site:
     def joined(self) -> Joined | None:
         """What asks the site who may see its apps; ``None`` if nothing does."""
         for app in _within(self._app):
-            found = getattr(app, "extensions", None)
-            joined = found.get("hotshoe") if isinstance(found, Mapping) else None
-            if isinstance(joined, Joined):
-                return joined
+            found: Any = None
+            with suppress(Exception):  # a proxy of something that is not there yet
+                found = app.extensions["hotshoe"]
+            if isinstance(found, Joined):
+                return found
         return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,10 +109,26 @@ def _takes(app: Callable[..., Any], count: int) -> bool:
 
 
 def _within(app: Any) -> Iterator[Any]:
-    """An app, and what it is around, where it is middleware as of Werkzeug, Sentry or Starlette."""
-    for _ in range(20):
-        if app is None:
-            return
-        yield app
-        around = getattr(app, "app", None) or getattr(app, "wsgi_app", None)
-        app = app.__self__ if inspect.ismethod(app) else around
+    """An app and, nearest first, what it is around where it is middleware: an object, or a function around another.
+
+    What is overlooked here is not asked who may see the apps, so no name of an attribute is relied on.
+    """
+    waiting, seen = deque([app]), dict[int, Any]()
+    while waiting and len(seen) < _MOST_WITHIN:
+        app = waiting.popleft()
+        if id(app) not in seen:
+            seen[id(app)] = app
+            yield app
+            waiting.extend(each for each in _held_by(app) if callable(each) and not inspect.isclass(each))
+
+
+def _held_by(app: Any) -> Iterable[Any]:
+    if inspect.ismethod(app):
+        return (app.__self__,)
+    if isinstance(app, partial):
+        return (app.func, *app.args, *app.keywords.values())
+    try:
+        held = list(vars(app).values())
+        return held + [cell.cell_contents for cell in getattr(app, "__closure__", None) or ()]
+    except Exception:  # it has no attributes, or is a proxy of something that is not there yet
+        return ()
