@@ -161,6 +161,13 @@ def test_climb_leads_to_the_prefix(rest: str) -> None:
     assert urljoin(f"http://h/p{rest}", climb(rest)) == "http://h/p/"
 
 
+@pytest.mark.parametrize(("url", "path"), [("/", "/embed.js"), ("/a", "/a/embed.js")])
+def test_in_a_site_the_component_is_below_each_app_only(url: str, path: str) -> None:
+    found = Routes({url: AppInfo(url, url)}, has_site=True)
+    assert (found.resolve(path).kind, found.resolve(path).rest) == (Kind.ASSET, "embed.js")
+    assert found.resolve("/elsewhere/embed.js").kind is Kind.SITE
+
+
 def test_methods() -> None:
     assert routes().resolve("/sliders/ws").methods == ("GET",)
     assert "OPTIONS" in routes().resolve("/sliders/autoload.js").methods

@@ -130,7 +130,7 @@ class Routes:
 
     def _of_no_app(self, rest: str, tail: str) -> Route | None:
         """What embedding pages ask for below any path: where there is no app, they have to hear that."""
-        if self._has_site and rest.removesuffix(f"/{tail}") not in self._apps:
+        if self._has_site and (rest.removesuffix(f"/{tail}") or "/") not in self._apps:
             return None
         if tail == COMPONENT:
             return Route(Kind.ASSET, rest=COMPONENT, up=climb(rest))
