@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hotshoe.web.departures import BUFFERED_BYTES
+from hotshoe.web.departures import BUFFERED_BYTES, Visitor
 from hotshoe.web.wsgi import asgi_of
 
 SCOPE = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1",
@@ -108,3 +108,13 @@ async def test_a_body_whose_length_is_not_told() -> None:
                 {"type": "http.request", "body": b"two", "more_body": False})
     await asgi_of(site)({**SCOPE, "headers": [(b"transfer-encoding", b"chunked")]}, line.coming.get, line.send)
     assert b"".join(event.get("body", b"") for event in line.answer) == b"one two"
+
+
+async def test_a_body_of_many_parts_comes_as_one() -> None:
+    """A part by itself takes hundreds of bytes, and a visitor can send a megabyte byte by byte."""
+    line = Line(*({"type": "http.request", "body": b"x", "more_body": True} for _ in range(100)), WHOLE)
+    visitor = Visitor(line.coming.get, line.send)
+    await visitor.arrive()
+    assert await visitor.receive() == {"type": "http.request", "body": b"x" * 100, "more_body": False}
+    line.coming.put_nowait({"type": "http.disconnect"})
+    await line.until(lambda: visitor.is_gone)

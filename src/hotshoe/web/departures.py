@@ -5,7 +5,6 @@ nobody, for ever where the answer has no end.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -23,18 +22,20 @@ class Visitor:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
-        self._parts: deque[Any] = deque()
+        self._begun: Any = None
+        """What has come of the body before anybody works for it."""
         self._error: Exception | None = None
         self._watch: asyncio.Task[None] | None = None
         self.is_gone = False
 
     async def arrive(self) -> None:
         """Wait until all of the body is there, or much: no thread waits for a visitor who sends slowly."""
-        size, is_more = 0, True
-        while is_more and size < BUFFERED_BYTES and not self.is_gone:
-            self._parts.append(part := await self._take())
-            size += len(part.get("body", b""))
+        body, is_more = bytearray(), True
+        while is_more and len(body) < BUFFERED_BYTES and not self.is_gone:
+            part = await self._take()
+            body += part.get("body", b"")
             is_more = part.get("more_body", False)
+        self._begun = {"type": "http.request", "body": bytes(body), "more_body": is_more}
 
     async def serve(self, app: AsgiApp, scope: Scope) -> None:
         """Have ``app`` answer. Raises what it raises, or what sending did, of which the app is not told.
@@ -53,7 +54,7 @@ class Visitor:
 
     async def receive(self) -> Any:
         """The body. Raises ``ConnectionError`` if the visitor leaves in the middle: what has come is no body."""
-        event = self._parts.popleft() if self._parts else await self._take()
+        event, self._begun = self._begun or await self._take(), None
         if event["type"] == "http.disconnect":
             raise ConnectionResetError("the visitor has left")
         return event
