@@ -83,3 +83,16 @@ async def test_an_app_that_dies_between() -> None:
     await died.wait()
     await asyncio.sleep(0)
     await asyncio.wait_for(lifespan.stop(), 5)
+
+
+async def test_a_lifespan_that_fails_later_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise ValueError("the database is gone")
+
+    lifespan = Lifespan(app)
+    await lifespan.start()
+    await lifespan.stop()
+    assert "the database is gone" in caplog.text
