@@ -6,7 +6,9 @@ import contextlib
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,6 +244,27 @@ def test_a_foreign_name_opens_no_socket_of_the_site() -> None:
             with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
                 line.sendall(asked.format(name).encode())
                 assert line.recv(100).split()[1] == status
+
+
+def test_an_answer_ends_for_who_leaves_with_a_body_that_nobody_reads() -> None:
+    """Any page that streams without end could be asked for in this way, until no thread is left."""
+    closed = threading.Event()
+
+    def endless(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        try:
+            while True:
+                yield b"x"
+                time.sleep(0.01)
+        finally:
+            closed.set()
+
+    with hotshoe.Server(site=endless, port=0, address="127.0.0.1") as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
+            line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 1_200_000)
+            assert line.recv(100).startswith(b"HTTP/1.1 200")
+            assert not closed.is_set()
+        assert closed.wait(30)
 
 
 @pytest.mark.parametrize("site", [None, 3, "site:app", Flask, object()])

@@ -13,6 +13,9 @@ from .lifespans import AsgiApp
 
 BUFFERED_BYTES = 1 << 20
 """How much of a body is taken before a thread begins to work for it."""
+HAS_LEFT = "hotshoe.has_left"
+"""The key of the scope under which our own server says whether the visitor has left, though some of the body is unread:
+to ``receive``, that comes first."""
 _VISITOR = "hotshoe.visitor"
 
 
@@ -26,6 +29,7 @@ class Visitor:
         """What has come of the body before anybody works for it."""
         self._error: Exception | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._has_left: Callable[[], bool] = lambda: False
         self.is_gone = False
 
     async def arrive(self) -> None:
@@ -42,6 +46,7 @@ class Visitor:
 
         The app is not cancelled: its thread would wait for ever for room in the queue of what is to be sent.
         """
+        self._has_left = scope.get(HAS_LEFT, self._has_left)
         answering = asyncio.ensure_future(app({**scope, _VISITOR: self}, self.receive, self.send))
         try:
             await asyncio.shield(answering)
@@ -61,6 +66,7 @@ class Visitor:
 
     async def send(self, event: Any) -> None:
         """Drop what nobody waits for."""
+        self.is_gone = self.is_gone or self._has_left()
         if self.is_gone:
             return
         try:

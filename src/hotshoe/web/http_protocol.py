@@ -14,6 +14,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from .departures import HAS_LEFT
 from .places import Verdict
 from .sending import set_nodelay
 from .serving_state import ServingState
@@ -153,6 +154,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_bytes = self._body_seen = 0
         if length:
             self._start_timer(self._limits.request_s, self._body_is_late)
+        self.scope[HAS_LEFT] = self.transport.is_closing  # type: ignore[literal-required]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
