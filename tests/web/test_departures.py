@@ -118,3 +118,13 @@ async def test_a_body_of_many_parts_comes_as_one() -> None:
     assert await visitor.receive() == {"type": "http.request", "body": b"x" * 100, "more_body": False}
     line.coming.put_nowait({"type": "http.disconnect"})
     await line.until(lambda: visitor.is_gone)
+
+
+async def test_an_upload_that_breaks_off_is_no_failure_of_the_site(caplog: pytest.LogCaptureFixture) -> None:
+    flask = pytest.importorskip("flask")
+    site = flask.Flask("site")
+    site.add_url_rule("/", view_func=lambda: flask.request.get_data(), methods=["POST"])
+    line = Line({"type": "http.request", "body": b"x" * BUFFERED_BYTES, "more_body": True}, {"type": "http.disconnect"})
+    length = str(2 * BUFFERED_BYTES).encode()
+    await asgi_of(site)({**SCOPE, "headers": [(b"content-length", length)]}, line.coming.get, line.send)
+    assert (line.answer, caplog.records) == ([], [])

@@ -91,7 +91,8 @@ class Visitor:
 def ending(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
     """The WSGI app, whose answers end when their ``Visitor`` is gone; they are closed as after their last part."""
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ["wsgi.input_terminated"] = True  # a body without a length ends, too
+        if "CONTENT_LENGTH" not in environ:  # where it is told, frameworks know a body that breaks off
+            environ["wsgi.input_terminated"] = True
         return _until_gone(app(environ, start_response), environ["asgi.scope"][_VISITOR])
 
     return call
