@@ -6,6 +6,7 @@ generated files.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 import time
@@ -35,7 +36,7 @@ from tests.deploy.programs import (
     serve_lines,
     wait_until,
 )
-from websockets.sync.client import connect
+from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 pytestmark = pytest.mark.real
@@ -80,20 +81,36 @@ class Proxy:
         return f"wss{self.https.removeprefix('https')}/apps/dial/ws"
 
 
-@contextmanager
-def started(case: str, folder: Path, upstreams: tuple[int, int], certificate: Certificate,
-            *more: str) -> Iterator[tuple[Proxy, list[str]]]:
-    """The proxy, and the commands that its file goes with. The name of its cookie is its own: ports have none."""
+@dataclass(frozen=True)
+class Generated:
+    """The file for a proxy."""
+
+    target: str
+    file: Path
+    tls: int
+    proxy: Proxy
+    commands: tuple[str, ...]
+    """What it goes with."""
+
+    @contextmanager
+    def running(self) -> Iterator[Proxy]:
+        with running(self.target, self.file, self.tls):
+            yield self.proxy
+
+
+def generated(case: str, folder: Path, upstreams: tuple[int, int], certificate: Certificate, *more: str) -> Generated:
+    """The name of each proxy's cookie is its own, as browsers do not keep cookies apart by ports."""
     target, *words = CASES[case]
     plain, tls = ports(2)
+    own = folder / f"{case}{''.join(more)}"
     files = generate(
-        target, folder / f"{case}{''.join(more)}", "dial.py", "--domain", "localhost", "--domain", "127.0.0.1",
-        "--prefix", "/apps", "--tls", str(certificate.file), "--listen", f"127.0.0.1:{plain}", "--listen-tls",
-        f"127.0.0.1:{tls}", "--upstream", f"127.0.0.1:{upstreams[0]}", "--upstream", f"localhost:{upstreams[1]}",
-        "--program", HOTSHOE, "--keep-alive", str(KEEP_ALIVE_MS), "--name", case, *words, *more)
+        target, own, "dial.py", "--domain", "localhost", "--domain", "127.0.0.1", "--prefix", "/apps", "--tls",
+        str(certificate.file), "--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}", "--upstream",
+        f"127.0.0.1:{upstreams[0]}", "--upstream", f"localhost:{upstreams[1]}", "--program", HOTSHOE, "--keep-alive",
+        str(KEEP_ALIVE_MS), "--name", case, *words, *more)
     ((name, text),) = files.items()
-    with running(target, folder / f"{case}{''.join(more)}" / name, tls):
-        yield Proxy(f"http://localhost:{plain}", f"https://localhost:{tls}", certificate.trusting), serve_lines(text)
+    proxy = Proxy(f"http://localhost:{plain}", f"https://localhost:{tls}", certificate.trusting)
+    return Generated(target, own / name, tls, proxy, tuple(serve_lines(text)))
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +118,13 @@ def farm(certificate: Certificate, apps: Path, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("farm")
     (folder / "dial.py").write_text((apps / "dial.py").read_text())
     first, second = ports(2)
+    files = {case: generated(case, folder, (first, second), certificate) for case in CASES}
+    (commands,) = {each.commands for each in files.values()}
     with ExitStack() as stack:
-        made = {case: stack.enter_context(started(case, folder, (first, second), certificate)) for case in CASES}
-        (commands,) = {tuple(lines) for _, lines in made.values()}
+        # First the processes: a check of a port on which nobody listens may itself take that port.
         both = stack.enter_context(
             processes(list(commands), folder, lambda number: listens((first, second)[number])))
-        proxies = {case: proxy for case, (proxy, _) in made.items()}
+        proxies = {case: stack.enter_context(each.running()) for case, each in files.items()}
         for proxy in proxies.values():
             wait_until(partial(answers, proxy))
         yield Farm(folder, (first, second), both, proxies)
@@ -131,12 +149,17 @@ def visit(proxy: Proxy, farm: Farm) -> bool:
         cookies.load(header)
     found = _TOKEN.search(page.text)
     assert found is not None
-    with connect(proxy.websocket, ssl=proxy.trusting, proxy=None, open_timeout=60,
-                 subprotocols=[Subprotocol("bokeh"), Subprotocol(found[1])],
-                 additional_headers={"Cookie": "; ".join(f"{key}={each.value}" for key, each in cookies.items())}
-                 ) as socket:
-        assert "ACK" in str(socket.recv(60)) + str(socket.recv(60)) + str(socket.recv(60))
+    said = asyncio.run(greeting(proxy, found[1], "; ".join(f"{key}={each.value}" for key, each in cookies.items())))
+    assert "ACK" in said
     return sum((farm.built - before).values()) == 1
+
+
+async def greeting(proxy: Proxy, token: str, cookies: str) -> str:
+    """What comes first through the page's websocket. (The client with threads races with itself over TLS.)"""
+    async with connect(proxy.websocket, ssl=proxy.trusting, proxy=None, open_timeout=60, close_timeout=60,
+                       subprotocols=[Subprotocol("bokeh"), Subprotocol(token)],
+                       additional_headers={"Cookie": cookies}) as socket:
+        return "".join([str(await asyncio.wait_for(socket.recv(), 60)) for _ in range(3)])
 
 
 def test_http_is_redirected_to_https(proxy: Proxy) -> None:
@@ -189,7 +212,8 @@ def test_pages_outlast_the_timeout(farm: Farm, certificate: Certificate, new_tab
         tabs: dict[Proxy, Tab] = {}
         sockets: list[WebSocket] = []
         for case in CASES:
-            proxy, _ = stack.enter_context(started(case, farm.folder, farm.ports, certificate, "--idle", str(IDLE_S)))
+            file = generated(case, farm.folder, farm.ports, certificate, "--idle", str(IDLE_S))
+            proxy = stack.enter_context(file.running())
             tabs[proxy] = tab = new_tab()
             tab.page.on("websocket", lambda socket: sockets.append(socket))
             tab.open(f"{proxy.https}/apps/dial")
