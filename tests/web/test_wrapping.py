@@ -229,6 +229,13 @@ def test_a_server_with_a_site() -> None:
         assert server.urls == []
 
 
+async def test_no_page_of_ours_leads_to_an_index_that_is_none(wrap: Wrap) -> None:
+    both = wrap(flask_site(), {"/app": app})
+    answer = await ask(both, "/app", method="POST")
+    assert answer.status_code == 405
+    assert "All apps" not in answer.text
+
+
 def test_a_foreign_name_opens_no_socket_of_the_site() -> None:
     """A server of this machine only: a browser here can be made to ask it by such a name (DNS rebinding)."""
     asked = ("GET /echo HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -288,6 +295,7 @@ class Middleware2:
 @pytest.mark.parametrize(("site", "speaks_asgi"), [
     (Starlette(), True), (Starlette().__call__, True), (Middleware3(), True), (partial(Middleware3(), {}), False),
     (Flask("x"), False), (Flask("x").wsgi_app, False), (Middleware2(), False), (lambda environ, start: [], False),
+    (lambda *given: [], False),
 ])
 def test_which_language_a_site_speaks(site: Any, speaks_asgi: bool) -> None:
     assert is_asgi(site) is speaks_asgi

@@ -188,7 +188,7 @@ class Front:
         return route.kind in (Kind.NOTHING, Kind.LOGIN) or method in route.methods
 
     async def _answer(self, scope: Scope, route: Route, handler: Handler | None) -> Answer | Foreign | Reply | None:
-        home = None if self._settings.disable_index else route.up
+        home = None if self._settings.disable_index or self._site is not None else route.up
         follow = None
         try:
             if not self._allows(route, scope["method"]):

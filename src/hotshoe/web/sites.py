@@ -91,13 +91,16 @@ def apps_of(given: Any, site: Site | None) -> Any:
 
 
 def is_asgi(app: Any) -> bool:
-    """Whether an app speaks ASGI: a coroutine, or three arguments. Raises ``ConfigError`` for what is no app."""
+    """Whether an app speaks ASGI: a coroutine, or three arguments. Raises ``ConfigError`` for what is no app.
+
+    What takes two as well is middleware of WSGI that passes on whatever it gets.
+    """
     if not callable(app) or inspect.isclass(app):
         raise ConfigError(f"the site around the apps can't be {app!r}: give a WSGI app such as a Flask object, or an "
                           "ASGI app")
     plain = app.func if isinstance(app, partial) else app
     call = plain if inspect.isroutine(plain) else type(plain).__call__
-    return inspect.iscoroutinefunction(call) or _takes(app, 3)
+    return inspect.iscoroutinefunction(call) or (_takes(app, 3) and not _takes(app, 2))
 
 
 def _takes(app: Callable[..., Any], count: int) -> bool:
