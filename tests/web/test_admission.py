@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from tests.web.hosting import Peer, socket_scope
 from tests.web.test_asgi import token_of
 
 import hotshoe
+from hotshoe.web import admission
 from hotshoe.web.admission import ADMISSION
 from hotshoe.web.asgi import Asgi
 
@@ -296,3 +298,16 @@ async def test_an_open_page_asks_why_it_gets_no_socket(guarded: tuple[Guarded, A
     assert (await ask(both, asked + "/app", **ALICE)).json()["refusal"] is None
     site.answers["/app"] = Response(status_code=403)
     assert (await ask(both, asked + "/app")).json()["refusal"] == "The site does not let you open this app."
+
+
+async def test_a_site_that_does_not_answer(guarded: tuple[Guarded, Asgi], monkeypatch: pytest.MonkeyPatch) -> None:
+    site, both = guarded
+
+    class Silent(Response):
+        async def __call__(self, *_: Any) -> None:
+            await asyncio.Event().wait()
+
+    site.answers["/app"] = Silent()
+    monkeypatch.setattr(admission, "ASK_S", 0.05)
+    assert (await ask(both, "/app", **ALICE)).status_code == 504
+    assert seen == []

@@ -415,3 +415,12 @@ async def test_whatever_comes_the_connection_ends_and_nothing_breaks(caplog: pyt
         await until(lambda: not served.state.connections and not served.state.tasks)
         assert len(served.state.places) == served.state.lingering == 0
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@both_loops
+async def test_a_body_of_any_size_may_take_any_time_if_it_comes_fast_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "LEAST_RATE", 1000)
+    async with Served(reading, Limits(body_bytes=0, request_s=1.0)) as served:
+        head = POST + b"Content-Length: 30000\r\n\r\n"
+        assert (await http(served.port, head, *[b"x" * 1000] * 30, pause_s=0.05)).endswith(b"30000")
+        assert (await http(served.port, head, *[b"x"] * 40, pause_s=0.05)).startswith(b"HTTP/1.1 408 ")

@@ -74,5 +74,8 @@ async def attended(awaitable: Awaitable[Any]) -> Any:
         return await awaitable
     async with AsyncExitStack() as stack:
         for keeper in _keepers:
-            await stack.enter_async_context(keeper.around())
+            try:
+                await stack.enter_async_context(keeper.around())
+            except Exception:
+                log.exception("preparing for an app's code failed")
         return await awaitable

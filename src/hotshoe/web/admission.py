@@ -20,6 +20,8 @@ from .routes import Kind, Route, normalized_prefix
 ADMISSION = "hotshoe.admission"
 """The key of the scope in which a site's view finds the ``Admission``."""
 
+ASK_S = 60.0
+"""How long the site may think."""
 _OF_SOCKETS = (b"upgrade", b"connection", b"sec-websocket-")
 _OF_BODIES_AND_CACHES = (b"content-", b"transfer-encoding", b"expect", b"range", b"if-")
 _MOST_BYTES = 8 << 20
@@ -99,13 +101,22 @@ class Inquiry:
         if route.app is None:
             return scope
         admission, reply = Admission(), Reply()
-        await self._site(self._question(scope, route, route.app.url, admission), _reader(), reply.take)
+        await self._ask(self._question(scope, route, route.app.url, admission), reply)
         # What comes after the view may refuse, fail, or show something else.
         if not admission.granted or reply.status >= 300 or reply.body:
             raise SiteAnswer(reply) if route.kind is Kind.PAGE else reply.refusal()
         if route.kind is Kind.PAGE:  # a session that is used may be kept for longer
             scope.get(COOKIES, []).extend(reply.values(b"set-cookie"))
         return {**scope, "user": user_from(admission.user), "session": admission.session}
+
+    async def _ask(self, question: Scope, reply: Reply) -> None:
+        try:
+            async with asyncio.timeout(ASK_S) as limit:
+                await self._site(question, _reader(), reply.take)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise RequestError("The site around this app does not answer", status=504) from None
 
     def _question(self, scope: Scope, route: Route, url: str, admission: Admission) -> Scope:
         base = scope.get("root_path", "").rstrip("/") + self._prefix

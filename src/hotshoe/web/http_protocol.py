@@ -23,11 +23,15 @@ from .stalling import Stall
 LINGER_S = 2.0
 """How long a peer that is refused may take to read why; what it still sends is thrown away."""
 LINGER_BYTES = 1 << 20
+LEAST_RATE = 1024
+"""Bytes in a second of a body that may be of any size."""
 LINGERING_MOST = 200
 """So many may linger at once without a place; more are cut off."""
 
 _uvicorn_log = logging.getLogger("hotshoe.web.protocol.uvicorn")
 _uvicorn_log.setLevel(logging.WARNING)
+# What is cut off at the end of a server has not failed.
+_uvicorn_log.addFilter(lambda record: not record.exc_info or record.exc_info[0] is not asyncio.CancelledError)
 
 _HEAD, _LATE, _BODY = b"431 Request Header Fields Too Large", b"408 Request Timeout", b"413 Content Too Large"
 _BODY_WARNING = "The body of a request is larger than --max-body-size: refused it"
@@ -211,7 +215,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._was_paused = False
             self._start_timer(self._limits.request_s, self._body_is_late)
             return
-        if not self._limits.body_bytes and self._body_bytes > self._body_seen:
+        if not self._limits.body_bytes and self._body_bytes - self._body_seen >= LEAST_RATE * self._limits.request_s:
             # Of any size, it may take any time, as long as it goes on.
             self._body_seen = self._body_bytes
             self._start_timer(self._limits.request_s, self._body_is_late)
