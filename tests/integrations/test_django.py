@@ -24,14 +24,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
-from django.urls import include, path, re_path
+from django.urls import include, path, re_path, resolve
 from tests.web.hosting import Peer, socket_scope
 
 from hotshoe.auth import User as HotshoeUser
 from hotshoe.integrations.django import bokeh_view, get_asgi_application
 from hotshoe.integrations.django.application import Application
 from hotshoe.integrations.django.checks import check_apps
-from hotshoe.integrations.django.routes import find_apps
+from hotshoe.integrations.django.routes import add_route, find_apps
+from hotshoe.integrations.django.views import site_view
 from hotshoe.integrations.django.visitors import session_of, user_of
 from hotshoe.web.server import Server
 
@@ -115,6 +116,16 @@ def test_of_two_apps_with_one_url_the_first_is_it() -> None:
 
     with override_settings(ROOT_URLCONF=urls(path("a/", bokeh_view(fill)), path("a", bokeh_view(other)))):
         assert find_apps() == {"/a/": fill}
+
+
+def test_a_route_of_the_server_leaves_the_sites_own_as_they_are() -> None:
+    site = urls(path("a/", bokeh_view(fill)))
+    patterns = site.__dict__["urlpatterns"] = tuple(site.__dict__["urlpatterns"])  # as Django allows
+    with override_settings(ROOT_URLCONF=site):
+        add_route("/b")
+        assert resolve("/b").func is site_view
+        assert resolve("/a/").url_name is None
+    assert site.__dict__["urlpatterns"] is patterns
 
 
 def test_scripts_are_below_the_base(tmp_path: Path) -> None:

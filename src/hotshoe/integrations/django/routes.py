@@ -35,7 +35,9 @@ def url_of(route: str) -> str:
 
 def add_route(url: str) -> None:
     """Have Django answer for ``url``, too; first of all, as the server has an app there."""
-    get_resolver().url_patterns.insert(0, path(url.lstrip("/"), site_view))
+    resolver = get_resolver()
+    # A property that is read once. The site's own urlpatterns stay as they are; they may be a tuple.
+    resolver.url_patterns = [path(url.lstrip("/"), site_view), *resolver.url_patterns]
 
 
 def _walk(patterns: Any, before: str | None) -> Iterator[tuple[str, Any]]:
