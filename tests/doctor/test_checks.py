@@ -154,6 +154,18 @@ def test_resources(resource: Resource, finding: str, severity: str) -> None:
     assert bad(examination(app(resources=(resource,)))) == {finding: severity}
 
 
+def test_a_missing_file_is_asked_for_where_it_is() -> None:
+    def of(path: str) -> Resource:
+        return Resource("script", reply(replace(APP, path=path), 404), True)
+
+    paths = ("/apps/_hotshoe/page.js", "/apps/static/js/bokeh.js", "/apps/sliders/static/own.js", "/apps/a.js")
+    findings = [each for each in check(examination(app(resources=tuple(map(of, paths))))) if each.change]
+    lost = [each for each in findings if each.id == "resources.missing"]
+    assert [each.facts["folder"] for each in lost] == ["/apps/_hotshoe/", "/apps/static/", "/apps/sliders/static/",
+                                                       "/apps/"]
+    assert ["bokeh's files" in each.change for each in lost] == [False, True, False, False]
+
+
 def test_mixed_content() -> None:
     markup = replace(MARKUP, scripts=("http://example.org/a.js", "//example.org/b.js"))
     assert bad(examination(visited=Visit(APP, (reply(),), markup))) == {"page.mixed-content": "problem"}
@@ -171,6 +183,22 @@ def test_cors(headers: tuple[tuple[str, str], ...], finding: str | None) -> None
     star = reply(headers=(("Access-Control-Allow-Origin", "*"),))
     mount = Mount(APP, Address.typed("https://www.org/"), autoload=Autoload("https://www.org", answer, star))
     assert bad(examination(mounts=(mount,))) == ({} if finding is None else {finding: "problem"})
+
+
+def test_an_embedded_app_that_only_the_server_reaches() -> None:
+    inner, page = Address.typed("http://127.0.0.1:5006/sliders"), Address.typed("http://www.org/")
+    answer = reply(headers=(("Content-Type", "application/javascript"), ("Access-Control-Allow-Origin", "*")))
+    mount = Mount(inner, page, autoload=Autoload(page.origin, answer))
+    assert bad(examination(mounts=(mount,))) == {"embedding.inner": "problem"}
+    assert bad(examination(mounts=(mount,), asked=inner)) == {}, "with --from, on the machine itself"
+
+
+def test_a_large_token_that_gets_through_is_no_problem() -> None:
+    large = replace(TICKET, text="x" * 5000)
+    sizes = Sizes(reply(), ((4000, reply()), (7500, reply(status=431))))
+    assert bad(examination(app(ticket=large, sizes=sizes))) == {"headers.small": "warning"}
+    refused = talk(exchange=reply(status=431), is_websocket=False)
+    assert bad(examination(app(ticket=large, sizes=sizes, talk=refused, others=())))["headers.too-large"] == "problem"
 
 
 @pytest.mark.parametrize(("answer", "finding"), [
@@ -243,6 +271,14 @@ def test_an_expired_token() -> None:
 def test_idle() -> None:
     assert found(examination(app(talk=talk(watched_s=80.0, pings_s=(37.0, 74.0)))), "idle.ok").seen.startswith(
         "The server pings every 37 s")
+
+
+@pytest.mark.parametrize(("is_hotshoe", "pings"), [(True, "every 25 s"), (False, "every 37 s")])
+def test_how_often_servers_ping(is_hotshoe: bool, pings: str) -> None:
+    visit = Visit(APP, (reply(),), replace(MARKUP, is_hotshoe=is_hotshoe))
+    assert pings in found(examination(app(visit=visit)), "idle.unwatched").seen
+    script = reply(headers=(("Content-Type", "text/javascript"),), body=b"/_hotshoe/page.js" if is_hotshoe else b"")
+    assert pings in found(examination(app(visit=None, autoload=Autoload("", script))), "idle.unwatched").seen
     cut = examination(app(talk=talk(watched_s=5.0, close=Close(None, after_s=5.0))))
     assert bad(cut) == {"idle.cut": "problem"}
     google = examination(app(again=reply(headers=(*HTML, ("Via", "1.1 google")))))

@@ -65,6 +65,20 @@ def app_page() -> bytes:
     return answer(b'<html><script>x = [{"token":"%s"}]</script></html>' % token.encode())
 
 
+def test_hints_before_the_page() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+    with server(lambda connection, _: connection.sendall(hints * 2 + app_page())) as url:
+        assert "page.ok" in examine(url, QUICK).ids()
+
+
+def test_hints_without_end() -> None:
+    def handle(connection: socket.socket, _: bytes) -> None:
+        while True:
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+
+    assert set(bounded(handle)) & {"page.malformed", "page.timeout"}  # whichever bound comes first
+
+
 def bounded(handle: Handler, seconds: float = 30) -> dict[str, str]:
     """What is found; it may not take for ever."""
     with server(handle) as url:

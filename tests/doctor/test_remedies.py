@@ -49,7 +49,8 @@ def test_the_docs_name_every_finding(finding: str) -> None:
 
 @pytest.mark.parametrize(("kind", "finding"), list(entries()))
 def test_lines_can_be_made(kind: Kind, finding: str) -> None:
-    facts = facts_of(Address.typed("https://example.org/apps/sliders"), page_host="www.org", cookie_path="/x",
+    facts = facts_of(Address.typed("https://example.org/apps/sliders"), page_host="www.org",
+                     page_origin="https://www.org", folder="/apps/static/", cookie_path="/x",
                      cookie_domain="y.org", upstream="127.0.0.1:5006")
     found = remedy(finding, kind, facts)
     assert found is not None

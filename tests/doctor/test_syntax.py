@@ -24,7 +24,8 @@ APP = Address.typed("https://example.org/apps/sliders")
 
 def remedies(kind: Kind, pem: Path) -> Iterator[Remedy]:
     """All remedies of a kind, each text once, with ports and files that this machine has."""
-    facts = facts_of(APP, page_host="www.org", cookie_path="/x", cookie_domain="y.org", upstream="127.0.0.1:5006")
+    facts = facts_of(APP, page_host="www.org", page_origin="https://www.org", folder="/apps/static/",
+                     cookie_path="/x", cookie_domain="y.org", upstream="127.0.0.1:5006")
     known = set()
     for finding in TABLES[kind]:
         found = remedy(finding, kind, facts)

@@ -8,8 +8,7 @@ from ..errors import ConfigError
 from .addresses import Address
 from .checks import check
 from .kinds import Kind, Sighting, recognise
-from .markup import read_markup
-from .observations import Examination, Reply
+from .observations import Examination
 from .options import Options
 from .remedies import advise
 from .report import Report
@@ -48,12 +47,7 @@ def _sightings(seen: Examination) -> tuple[Sighting, ...]:
 
 def _servers(seen: Examination) -> Iterator[Sighting]:
     for mount in seen.mounts[:1]:
-        if mount.visit is not None:
-            markup, evidence = mount.visit.markup, "its page"
-        elif mount.autoload is not None and isinstance(mount.autoload.answer, Reply):
-            markup, evidence = read_markup(mount.autoload.answer.text), "its autoload.js"
-        else:
-            return
+        markup, evidence = mount.markup, "its autoload.js" if mount.is_embedded else "its page"
         if markup.is_hotshoe:
             yield Sighting(Kind.HOTSHOE, evidence)
         elif markup.is_panel:

@@ -20,6 +20,8 @@ from .options import MAX_BODY, MAX_HEAD, Options
 
 _AGENT = f"Mozilla/5.0 (compatible; hotshoe-doctor/{__version__})"
 _UNENDING = 65_536
+_NOT_YET = range(102, 200)
+"""Hints before the answer. ``http.client`` itself passes over 100; after 101 comes none."""
 
 
 @dataclass(slots=True)
@@ -106,11 +108,25 @@ def _read(address: Address, channel: Channel, method: str, most: int, started: f
     response = HTTPResponse(cast(Any, channel), method=method)
     try:
         response.begin()
+        while response.status in _NOT_YET:
+            response = HTTPResponse(cast(Any, _After(response)), method=method)
+            response.begin()
         reply = Reply(address, response.status, response.reason, tuple(response.getheaders()))
         body, is_cut = _body(response, most)
     finally:
         response.close()
     return replace(reply, body=_inflated(reply, body, most), is_cut=is_cut, elapsed_s=time.monotonic() - started)
+
+
+class _After:
+    """Lets ``http.client`` read the next answer of a connection."""
+
+    def __init__(self, response: HTTPResponse) -> None:
+        # It would close the file when it is forgotten.
+        self._file, response.fp = response.fp, cast(Any, None)
+
+    def makefile(self, mode: str) -> Any:
+        return self._file
 
 
 def _body(response: HTTPResponse, most: int) -> tuple[bytes, bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .addresses import Address
-from .markup import NOTHING, Markup
+from .markup import NOTHING, Markup, read_markup
 from .tokens import Ticket
 
 
@@ -244,6 +244,14 @@ class Mount:
     def is_embedded(self) -> bool:
         """Whether another page shows it."""
         return self.visit is None
+
+    @property
+    def markup(self) -> Markup:
+        """What stands on its page, or in its ``autoload.js`` where another page shows it."""
+        if self.visit is not None:
+            return self.visit.markup
+        answer = None if self.autoload is None else self.autoload.answer
+        return read_markup(answer.text) if isinstance(answer, Reply) else NOTHING
 
     def exchanges(self) -> Iterator[Exchange | None]:
         """All that the app's host has answered."""

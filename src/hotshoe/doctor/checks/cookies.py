@@ -76,11 +76,12 @@ def check_sizes(seen: Examination) -> Iterator[Finding]:
         if mount.sizes is None or not isinstance(mount.sizes.plain, Reply):
             continue
         token = 0 if mount.ticket is None else len(mount.ticket.text)
-        yield _said(mount.sizes, token, facts_of(mount.app))
+        opens = mount.talk is not None and mount.talk.is_websocket
+        yield _said(mount.sizes, token, opens, facts_of(mount.app))
         return
 
 
-def _said(sizes: Sizes, token: int, facts: dict[str, str]) -> Finding:
+def _said(sizes: Sizes, token: int, opens: bool, facts: dict[str, str]) -> Finding:
     good = [count for count, exchange in sizes.padded if not _is_too_large(exchange, sizes.plain)]
     bad = [(count, exchange) for count, exchange in sizes.padded if _is_too_large(exchange, sizes.plain)]
     if not bad:
@@ -91,7 +92,7 @@ def _said(sizes: Sizes, token: int, facts: dict[str, str]) -> Finding:
     words = f"A header of {size(count)} is refused ({how}){smaller}"
     change = ("Raise the limit for request headers: single sign-on alone sets 4 to 8 KB of cookies, and under bokeh "
               "serve the websocket's token carries them again.")
-    if not good or max(good) < token:
+    if not good or (max(good) < token and not opens):
         return problem("headers.too-large", f"{words}.", change, **facts)
     if max(good) < 7_000:
         return warning("headers.small", f"{words}.", change, **facts)

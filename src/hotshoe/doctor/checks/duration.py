@@ -29,7 +29,7 @@ def check_idle(seen: Examination) -> Iterator[Finding]:
 def _idle(seen: Examination, mount: Mount, talk: Talk) -> Iterator[Finding]:
     facts = facts_of(mount.app)
     sightings = recognise(seen.replies())
-    pings_s = _PINGS_S[any(sighting.kind is Kind.HOTSHOE for sighting in sightings)]
+    pings_s = _PINGS_S[mount.markup.is_hotshoe]
     if talk.close is not None:
         said = "the server" if talk.close.code is not None else "somebody on the way"
         pings = f"pings came every {duration(_every(talk))}" if len(talk.pings_s) > 1 else "no ping came before"

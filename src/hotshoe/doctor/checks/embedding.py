@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from ..addresses import Address
 from ..findings import Finding, info, ok, problem
 from ..observations import Autoload, Examination, Failure, Mount, Reply
-from .places import facts_of
+from .places import facts_of, is_inner
 from .resources import came_through, is_loader
 
 _SCRIPTS = ("javascript", "ecmascript", "json")
@@ -17,7 +18,7 @@ def check_embedding(seen: Examination) -> Iterator[Finding]:
     """Of an app that a page embeds, a problem; of one that nobody embeds yet, a note."""
     for mount in seen.mounts:
         if mount.autoload is not None:
-            yield from _of_mount(mount, mount.autoload)
+            yield from _of_mount(seen.asked, mount, mount.autoload)
         for resource in mount.resources:
             if is_loader(resource) and not came_through(resource):
                 yield problem("embedding.no-script", f"{resource.exchange.address} is not there, which <bokeh-app> "
@@ -26,12 +27,17 @@ def check_embedding(seen: Examination) -> Iterator[Finding]:
                               "server_document of bokeh.embed.", **facts_of(mount.app))
 
 
-def _of_mount(mount: Mount, autoload: Autoload) -> Iterator[Finding]:
+def _of_mount(asked: Address, mount: Mount, autoload: Autoload) -> Iterator[Finding]:
     facts = facts_of(mount.app, page_host=mount.page.netloc, page_origin=mount.page.origin)
     if mount.is_embedded and mount.page.is_secure and not mount.app.is_secure:
         yield problem("embedding.mixed-content", f"{mount.page.origin} is https and embeds {mount.app}, which is http: "
                                                  "browsers block it.",
                       "Embed it by https, or by a path if it is on the same host.", **facts)
+        return
+    if mount.is_embedded and is_inner(mount.app.host) and not is_inner(asked.host):
+        yield problem("embedding.inner", f"{mount.page.origin} embeds {mount.app}, an address that visitors can't "
+                                         "reach.",
+                      "Embed it by the address that visitors have, or by a path if it is on the same host.", **facts)
         return
     answer = autoload.answer
     make = problem if mount.is_embedded else info

@@ -67,7 +67,7 @@ def _of_mount(mount: Mount) -> Iterator[Finding]:
     came = [_Kept(resource, resource.exchange) for resource in mount.resources
             if isinstance(resource.exchange, Reply) and resource.exchange.status < 400]
     bad = [resource for resource in mount.resources if not came_through(resource) and not is_loader(resource)]
-    findings = [*_missing(bad, facts), *_unreachable(bad, facts), *_mistyped(came, facts), *_large(came, facts)]
+    findings = [*_missing(mount, bad, facts), *_unreachable(bad, facts), *_mistyped(came, facts), *_large(came, facts)]
     yield from findings
     if came and not bad and not any(finding.id == "resources.type" for finding in findings):
         total = sum(_length(kept.reply) or 0 for kept in came)
@@ -85,7 +85,7 @@ def is_loader(resource: Resource) -> bool:
     return resource.exchange.address.path.endswith("/embed.js")
 
 
-def _missing(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
+def _missing(mount: Mount, bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
     own = [(resource, resource.exchange) for resource in bad if resource.is_own]
     moved = [(resource, reply) for resource, reply in own if resource.works_at]
     if moved:
@@ -97,12 +97,22 @@ def _missing(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding
                       "Have the proxy pass paths on as they are, and start the server with the prefix that visitors "
                       "see: --prefix.", **facts)
     lost = [reply for resource, reply in own if not resource.works_at]
-    if lost:
-        names = [reply.address.path for reply in lost]
-        statuses = sorted({_status(reply) for reply in lost})
-        yield problem("resources.missing", f"{_some(names)}: {', '.join(statuses)}. Without it the page stays empty.",
-                      "Have the proxy pass /static/ below the app's prefix to the server, or serve bokeh's files "
-                      "there (hotshoe info --static names the folder).", **facts)
+    for folder in dict.fromkeys(_folder(reply.address.path) for reply in lost):
+        inside = [reply for reply in lost if _folder(reply.address.path) == folder]
+        statuses = sorted({_status(reply) for reply in inside})
+        instead = ", or serve bokeh's files there (hotshoe info --static names the folder)" \
+            if folder == f"{facts['bare_prefix']}/static/" else ""
+        yield problem("resources.missing", f"{_some([reply.address.path for reply in inside])}: "
+                                           f"{', '.join(statuses)}. Without it the page stays empty.",
+                      f"Have the proxy pass {folder} to the server{instead}.", **facts_of(mount.app, folder=folder))
+
+
+def _folder(path: str) -> str:
+    """What a proxy has to pass on as a whole, for a file in it to be there."""
+    for name in ("/_hotshoe/", "/static/"):
+        if name in path:
+            return path[:path.index(name)] + name
+    return path.rpartition("/")[0] + "/"
 
 
 def _unreachable(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:

@@ -70,13 +70,14 @@ APACHE = {
     "page.mixed-content": (_HOST, _PRESERVE),
     "page.cached": (_HOST, "CacheDisable {prefix}"),
     "resources.wrong-prefix": (_BEFORE, _WHOLE),
-    "resources.missing": (_BEFORE, "ProxyPass {prefix}static/ http://{upstream}{prefix}static/"),
+    "resources.missing": (_BEFORE, "ProxyPass {folder} http://{upstream}{folder}"),
     "resources.type": (_HOST, "AddType text/javascript .js\nAddType text/css .css"),
     "resources.uncompressed": (_HOST, """
 # a2enmod deflate filter
 AddOutputFilterByType DEFLATE text/css text/javascript application/javascript application/json image/svg+xml
 """),
-    "embedding.cors": (_HOST, "# a2enmod headers\nHeader always set Access-Control-Allow-Origin *"),
+    "embedding.cors": (_HOST, "# a2enmod headers\nHeader unset Access-Control-Allow-Origin\n"
+                               "Header always set Access-Control-Allow-Origin {page_origin}"),
     "embedding.preflight": (_HOST, "# OPTIONS has to reach the server: no <LimitExcept>, no Require for it"),
     "embedding.missing": (_BEFORE, _WHOLE),
     "embedding.type": (_BEFORE, _WHOLE),

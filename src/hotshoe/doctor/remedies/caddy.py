@@ -16,6 +16,7 @@ _UPGRADE = """
 # take out header_up -Upgrade, header_up -Connection and transport http {{ versions … }} if they are there
 reverse_proxy {upstream}
 """
+_CORS = "header {{\n    Access-Control-Allow-Origin {page_origin}\n    defer\n}}"
 _WHOLE = "# handle, not handle_path: that cuts the path off\nhandle {prefix}* {{\n    reverse_proxy {upstream}\n}}"
 
 CADDY = {
@@ -37,7 +38,7 @@ CADDY = {
     "resources.wrong-prefix": (_SITE, _WHOLE),
     "resources.missing": (_SITE, _WHOLE),
     "resources.uncompressed": (_SITE, "encode gzip zstd"),
-    "embedding.cors": (_SITE, "header Access-Control-Allow-Origin *"),
+    "embedding.cors": (_SITE, _CORS),
     "embedding.missing": (_SITE, _WHOLE),
     "headers.too-large": ("the global options", "servers {{\n    max_header_size 64KB\n}}"),
     "websocket.no-upgrade": (_SITE, _UPGRADE),

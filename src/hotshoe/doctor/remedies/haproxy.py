@@ -21,7 +21,7 @@ option http-keep-alive
 _HOST = """
 # take out http-request set-header Host
 http-request set-header X-Forwarded-Host %[req.hdr(Host)]
-http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
+http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
 """
 _REDIRECT = "http-request redirect scheme https code 301 unless {{ ssl_fc }}"
 _SIZE = """

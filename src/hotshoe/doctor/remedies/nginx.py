@@ -61,8 +61,7 @@ proxy_pass http://{upstream};
 """
 _CORS = """
 proxy_hide_header Access-Control-Allow-Origin;
-add_header Access-Control-Allow-Origin $http_origin always;
-add_header Vary Origin always;
+add_header Access-Control-Allow-Origin {page_origin} always;
 """
 
 NGINX = {
@@ -91,7 +90,7 @@ NGINX = {
     "page.cached": (_LOCATION, _NO_CACHE),
     "page.cut": (_LOCATION, "proxy_max_temp_file_size 0;\nproxy_read_timeout 300s;"),
     "resources.wrong-prefix": ("location {prefix}", _WHOLE),
-    "resources.missing": (_SERVER, "location {prefix}static/ {{\n    proxy_pass http://{upstream};\n}}"),
+    "resources.missing": (_SERVER, "location {folder} {{\n    proxy_pass http://{upstream};\n}}"),
     "resources.type": ("the http block", "include /etc/nginx/mime.types;"),
     "resources.uncompressed": ("the http block", """
 gzip on;
@@ -107,7 +106,7 @@ gzip_types text/css text/javascript application/javascript application/json imag
     "cookies.path": (_LOCATION, "proxy_cookie_path {cookie_path} {prefix};"),
     "cookies.domain": (_LOCATION, "proxy_cookie_domain {cookie_domain} $host;"),
     "cookies.insecure": ("the http block", _HTTP),
-    "cookies.samesite": (_LOCATION, "proxy_cookie_flags ~ secure samesite=none;"),
+    "cookies.samesite": (_LOCATION, "proxy_cookie_flags ~ secure;"),
     "headers.too-large": ("the http block", _HEADERS),
     "headers.small": ("the http block", _HEADERS),
     "websocket.no-upgrade": (_LOCATION, _UPGRADE),
