@@ -66,7 +66,7 @@ def _of_mount(asked: Address, mount: Mount, autoload: Autoload) -> Iterator[Find
 def _cors(mount: Mount, autoload: Autoload, answer: Reply, facts: dict[str, str]) -> Iterator[Finding]:
     origin = autoload.origin
     if not origin:
-        told = "from the page's own origin" if mount.is_embedded else "other pages can load it"
+        told = "from the page's own origin" if mount.is_embedded else "--from ORIGIN says which sites may show it"
         yield ok("embedding.ok", f"autoload.js of {mount.app.path} comes; {told}.")
         return
     allowed = list(answer.all("access-control-allow-origin"))
