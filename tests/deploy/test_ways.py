@@ -189,6 +189,3 @@ def by_hand(apps: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
 def test_apache_by_hand(name: str, preserve: str, by_hand: Mapping[tuple[str, str], int], tab: Tab) -> None:
     below = "/below" if name == "upgrade" else ""
     assert_works(tab, f"http://localhost:{by_hand[name, preserve]}{below}/dial")
-    if name == "to a slash":
-        # Such a host does not know hotshoe's own script: the page works, without its signs.
-        tab.problems[:] = [problem for problem in tab.problems if "_hotshoe/page.js" not in problem]

@@ -19,7 +19,7 @@ HARNESS = Path(__file__).with_name("harness.js")
 SCRIPTS = Path(scripting.__file__).parent / "scripts"
 
 BASIC = """
-install({base: "http://h/p/", nonce: "NN", loaded: ["bokeh", "js:static/a.js http://cdn/b.js"],
+install({base: "http://h/p/", own: "http://h/p/app/", nonce: "NN", loaded: ["bokeh", "js:static/a.js http://cdn/b.js"],
          components: {"bokeh": "static/js/bokeh.js", "bokeh-tables": "static/js/tables.js?v=1"}});
 const socket = new WebSocket("ws://h/p/app/ws", ["bokeh", "token"]);
 const seen = [];
@@ -73,6 +73,16 @@ def written(address: str, depth: int, js: list[str], nonce: str = "") -> str:
 ])
 def test_the_base_is_where_the_browser_is(address: str, depth: int, base: str) -> None:
     assert written(address, depth, ["static/a.js"]) == f'<script src="{base}static/a.js"></script>'
+
+
+@pytest.mark.parametrize(("address", "own"), [
+    ("http://h/", "http://h/"), ("http://h/p/app//?a=1", "http://h/p/app/"), ("about:srcdoc", "http://outer/x/app/"),
+])
+def test_what_is_ours_is_below_the_app(address: str, own: str) -> None:
+    html = written(address, 1, ["_hotshoe/page.js?v=1", "_hotshoe/static/js/a.js"])
+    base = "http://outer/x/" if "about:" in address else "http://h/p/" if "app" in address else "http://h/"
+    assert html.splitlines() == [f'<script src="{own}_hotshoe/page.js?v=1"></script>',
+                                 f'<script src="{base}_hotshoe/static/js/a.js"></script>']
 
 
 def test_addresses_of_others_stay_and_text_is_quoted() -> None:
@@ -140,7 +150,7 @@ def test_several_waiting_messages_wait_for_different_bundles() -> None:
     show(seen.length);
     await answer("x.js");
     show(seen.at(-1));
-    """) == [["http://h/p/_hotshoe/models/abc.js"], ["1"],
+    """) == [["http://h/p/app/_hotshoe/models/abc.js"], ["1"],
              ["http://h/p/c.css", "http://h/p/static/extensions/x/x.js?v=1"], 4, "2"]
 
 
@@ -148,7 +158,7 @@ def test_what_a_class_asks_for_comes_in_its_order_and_once() -> None:
     assert run(BASIC + """
     socket.deliver(...message(["model:m", "js:http://cdn/b.js z.js y.js"], "1"));
     show(inserted.map((one) => one.src));
-    """) == [["http://h/p/z.js", "http://h/p/y.js", "http://h/p/_hotshoe/models/m.js"]]
+    """) == [["http://h/p/z.js", "http://h/p/y.js", "http://h/p/app/_hotshoe/models/m.js"]]
 
 
 def test_an_unknown_name_is_told_and_not_waited_for() -> None:

@@ -291,13 +291,13 @@ async def test_a_login_leads_back_to_the_page(guarded: tuple[Guarded, Asgi]) -> 
 
 async def test_an_open_page_asks_why_it_gets_no_socket(guarded: tuple[Guarded, Asgi]) -> None:
     site, both = guarded
-    asked = "/_hotshoe/refusal?origin=http://testserver&app="
+    asked = "/_hotshoe/refusal?origin=http://testserver"
     words: dict[str, str | None] = {
-        "/app": "You are not logged in any more. Load this page again to log in.", "/none": None, "": None}
-    assert {app: (await ask(both, asked + app)).json()["refusal"] for app in words} == words
-    assert (await ask(both, asked + "/app", **ALICE)).json()["refusal"] is None
+        "/app": "You are not logged in any more. Load this page again to log in.", "": None}
+    assert {app: (await ask(both, app + asked)).json()["refusal"] for app in words} == words
+    assert (await ask(both, "/app" + asked, **ALICE)).json()["refusal"] is None
     site.answers["/app"] = Response(status_code=403)
-    assert (await ask(both, asked + "/app")).json()["refusal"] == "The site does not let you open this app."
+    assert (await ask(both, "/app" + asked)).json()["refusal"] == "The site does not let you open this app."
 
 
 async def test_a_site_that_does_not_answer(guarded: tuple[Guarded, Asgi], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ async def test_a_broken_app_shows_its_report(site: Site) -> None:
     assert answer.status_code == 500
     assert "KeyError" in answer.text
     assert "deadbeef" in answer.text
-    assert '"app":"/a","version":"v-1","depth":1' in answer.text
+    assert '"app":"/a","version":"v-1"' in answer.text
     script = await site.get("/a/autoload.js?bokeh-autoload-element=x")
     assert "alert(1)" in script.text
     assert "<script>" not in script.text

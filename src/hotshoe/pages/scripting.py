@@ -49,7 +49,7 @@ def embed_script(items: Sequence[Any], *, app_path: str | None = None, absolute_
 
 def dev_script(app_url: str, version: str, *, nonce: str) -> str:
     """What makes a page in dev mode follow the changes of the app at ``app_url``, of which it shows ``version``."""
-    plan = {"app": app_url, "version": version, "depth": len([name for name in app_url.split("/") if name])}
+    plan = {"app": app_url, "version": version}
     data = f'<script type="application/json" id="hotshoe-dev">{script_json(plan)}</script>'
     return f'\n{data}\n<script nonce="{nonce}">{dev_code()}</script>'
 

@@ -228,14 +228,13 @@ class Front:
 
     async def _asset(self, scope: Scope, route: Route) -> Answer:
         if route.rest == "refusal":
-            return await self._refusal(scope)
+            return await self._refusal(scope, route)
         return await Assets(self._static).answer(scope, route)
 
-    async def _refusal(self, scope: Scope) -> Answer:
+    async def _refusal(self, scope: Scope, route: Route) -> Answer:
         """Why a page's websocket is refused, which no script can read from the handshake itself."""
-        asked = arguments_of(scope.get("query_string", b""))
-        app = self._host.apps.get(last(asked, "app") or "")
-        words = self._origins.explain(scope, last(asked, "origin") or "") or await self._gate.refusal(scope, app)
+        origin = last(arguments_of(scope.get("query_string", b"")), "origin") or ""
+        words = self._origins.explain(scope, origin) or await self._gate.refusal(scope, route.app)
         return json({"refusal": words}, NO_STORE)
 
     def _log_out(self, user: User) -> None:

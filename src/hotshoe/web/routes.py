@@ -110,27 +110,37 @@ class Routes:
 
     def _own(self, rest: str) -> Route | None:
         if not rest.startswith(_OWN):
-            return None
+            return self._own_of_app(rest)
         for base, kind in _OF_APPS.items():
             if (url := below(rest, base)) is not None:
                 return Route(kind, self._apps.get(url.rstrip("/") or "/"), up=climb(rest))
         if (file := self._static(rest.removeprefix("/_hotshoe"), rest)) is not None:
             return file
-        return Route(Kind.ASSET, rest=rest.removeprefix(_OWN), up=climb(rest))
+        return Route(Kind.ASSET, self._apps.get("/"), rest=rest.removeprefix(_OWN), up=climb(rest))
+
+    def _own_of_app(self, rest: str) -> Route | None:
+        """Pages ask for what is ours below their own address: a proxy may pass nothing on but an app and ``/static``."""
+        head, mark, name = rest.partition(_OWN)
+        app = self._at(head) if mark else None
+        return None if app is None else Route(Kind.ASSET, app, rest=name, up=climb(rest))
 
     def _app(self, rest: str) -> Route | None:
         trimmed = rest.rstrip("/") or "/"
         if app := self._apps.get(trimmed):
             return Route(Kind.PAGE, app, up=climb(rest))
         head, _, tail = trimmed.rpartition("/")
-        if (kind := _ENDPOINTS.get(tail)) and (app := self._apps.get(head or "/")):
+        if (kind := _ENDPOINTS.get(tail)) and (app := self._at(head)):
             return Route(kind, app, up=climb(rest))
         file = self._app_static(rest)
         return self._of_no_app(rest, tail) if file is None and not rest.startswith("/static/") else file
 
+    def _at(self, path: str) -> AppInfo | None:
+        """The app whose URL is followed by more. A proxy that passes ``/app`` on as ``/app/`` puts in a second slash."""
+        return self._apps.get(path.rstrip("/") or "/")
+
     def _of_no_app(self, rest: str, tail: str) -> Route | None:
         """What embedding pages ask for below any path: where there is no app, they have to hear that."""
-        if self._has_site and (rest.removesuffix(f"/{tail}") or "/") not in self._apps:
+        if self._has_site and self._at(rest.removesuffix(f"/{tail}")) is None:
             return None
         if tail == COMPONENT:
             return Route(Kind.ASSET, rest=COMPONENT, up=climb(rest))
@@ -138,8 +148,8 @@ class Routes:
 
     def _app_static(self, rest: str) -> Route | None:
         at = rest.find("/static/")
-        while 0 <= at <= self._longest:
-            app = self._apps.get(rest[:at] or "/")
+        while 0 <= at <= self._longest + 1:
+            app = self._at(rest[:at])
             if app is not None and not (at == 0 and self._has_site and app.static_dir is None):  # that is the site's
                 return Route(Kind.APP_STATIC, app, rest[at + len("/static/"):], up=climb(rest))
             at = rest.find("/static/", at + 1)

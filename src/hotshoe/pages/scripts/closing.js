@@ -29,15 +29,15 @@ function show_closed(reason) {
   closed_sign.show(reason);
 }
 
-// The URL of a socket's app, below `base`.
-function app_of(socket, base) {
-  const root = new URL(base, document.baseURI).pathname;
-  const path = new URL(socket.url).pathname;
-  return path.startsWith(root) ? decodeURIComponent("/" + path.slice(root.length).replace(/\/?ws$/, "")) : "";
+// Where the server says why it refuses a socket.
+function reasons_of(socket) {
+  const url = new URL(socket.url.replace(/^ws/, "http"));
+  const query = new URLSearchParams({ origin: location.origin });
+  return `${url.origin}${url.pathname.replace(/\/?ws$/, "/")}_hotshoe/refusal?${query}`;
 }
 
-// Looks after one socket of BokehJS. `base` is where the server is.
-function follow_closing(socket, base) {
+// Looks after one socket of BokehJS.
+function follow_closing(socket) {
   let has_opened = false;
   socket.addEventListener("open", () => {
     has_opened = true;
@@ -48,7 +48,7 @@ function follow_closing(socket, base) {
       if (TELLING.has(event.code) && event.reason) show_closed(event.reason);
       return;
     }
-    fetch(`${base}_hotshoe/refusal?${new URLSearchParams({ origin: location.origin, app: app_of(socket, base) })}`)
+    fetch(reasons_of(socket))
       .then((answer) => answer.ok ? answer.json() : {})
       .then(({ refusal }) => { if (refusal) show_closed(refusal); })
       .catch(() => undefined); // the server is not to be reached: it has nothing to say

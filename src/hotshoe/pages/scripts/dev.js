@@ -1,6 +1,5 @@
 // Dev mode's part in a page, of an app or of its error: loads the page again when the server says that the app has
-// changed, and keeps what was entered in its widgets. The element `hotshoe-dev` says what: app (its URL), version,
-// depth (the number of names in the app's URL).
+// changed, and keeps what was entered in its widgets. The element `hotshoe-dev` says what: app (its URL), version.
 (function () {
   "use strict";
 
@@ -11,7 +10,7 @@
   const TRIES = 600;
   const SECRET = new Set(["PasswordInput", "FileInput"]);
 
-  const { app, version, depth } = JSON.parse(document.getElementById("hotshoe-dev").textContent);
+  const { app, version } = JSON.parse(document.getElementById("hotshoe-dev").textContent);
   const key = `hotshoe:inputs:${location.pathname}`;
   let initial = null; // what the server had in the widgets, by name
 
@@ -109,16 +108,13 @@
 
   // -- the server ---------------------------------------------------------------------------------------------------
 
-  function base() {
-    let path = location.pathname.replace(/\/+$/, "");
-    for (let i = 0; i < depth; i++) path = path.slice(0, Math.max(path.lastIndexOf("/"), 0)).replace(/\/+$/, "");
-    return location.origin.replace(/^http/, "ws") + path + "/";
-  }
+  // Below the app itself, as a proxy may pass nothing else on.
+  const own = location.origin.replace(/^http/, "ws") + location.pathname.replace(/\/+$/, "") + "/";
 
   // A server that is gone for good is asked less and less often.
   function follow(wait_ms) {
     const query = new URLSearchParams({ app, version });
-    const socket = new WebSocket(`${base()}_hotshoe/dev?${query}`);
+    const socket = new WebSocket(`${own}_hotshoe/dev?${query}`);
     const began_ms = performance.now();
     socket.onmessage = (event) => {
       if (event.data !== "changed") return;

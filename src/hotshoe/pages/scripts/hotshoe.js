@@ -2,8 +2,8 @@
 //
 // It stands between the socket and BokehJS: a message whose metadata names bundles that the page has not loaded
 // waits, and what follows it waits behind it, until they are. Other metadata is for the signs. Pages pass
-// `window._hotshoe`: base (URL that ends in a slash), nonce, loaded (names), components (name -> URL below base),
-// busy_sign (whether there is one).
+// `window._hotshoe`: base and own (URLs of the server and of the app, with a slash at their end), nonce, loaded (names),
+// components (name -> URL below base), busy_sign (whether there is one).
 (function () {
   "use strict";
 
@@ -20,18 +20,18 @@
 
   const LOCAL = /^(?![a-z][a-z0-9+.-]*:|\/)/i; // neither a scheme nor a slash first
 
-  const config = () => window._hotshoe || { base: "", nonce: "", loaded: [], components: {} };
+  const config = () => window._hotshoe || { base: "", own: "", nonce: "", loaded: [], components: {} };
   const loads = new Map(); // URL -> {promise, done}; resolved when it is there or has failed
 
   // The URLs behind a name; null for one that nobody knows.
   function urls_of(need) {
-    const { base, components } = config();
+    const { base, own, components } = config();
     const rest = need.slice(need.indexOf(":") + 1);
     if (need.startsWith("js:") || need.startsWith("css:")) {
       return rest.split(" ").map((url) => (LOCAL.test(url) ? base + url : url));
     }
     if (need.startsWith("ext:")) return [base + "static/extensions/" + rest];
-    if (need.startsWith("model:")) return [base + "_hotshoe/models/" + rest + ".js"];
+    if (need.startsWith("model:")) return [own + "_hotshoe/models/" + rest + ".js"];
     return need in components ? [base + components[need]] : null;
   }
 
@@ -215,7 +215,7 @@
       const socket = Reflect.construct(native, args, new_target);
       if (speaks_bokeh(args[1])) {
         new Gate(socket);
-        follow_closing(socket, config().base);
+        follow_closing(socket);
       }
       return socket;
     },
