@@ -119,7 +119,7 @@ class Routes:
         return Route(Kind.ASSET, self._apps.get("/"), rest=rest.removeprefix(_OWN), up=climb(rest))
 
     def _own_of_app(self, rest: str) -> Route | None:
-        """Pages ask for what is ours below their own address: a proxy may pass nothing on but an app and ``/static``."""
+        """Pages ask for what is ours below their own address: a proxy may pass on no more than that."""
         head, mark, name = rest.partition(_OWN)
         app = self._at(head) if mark else None
         return None if app is None else Route(Kind.ASSET, app, rest=name, up=climb(rest))
@@ -135,7 +135,7 @@ class Routes:
         return self._of_no_app(rest, tail) if file is None and not rest.startswith("/static/") else file
 
     def _at(self, path: str) -> AppInfo | None:
-        """The app whose URL is followed by more. A proxy that passes ``/app`` on as ``/app/`` puts in a second slash."""
+        """The app whose URL is followed by more. A proxy that passes ``/app`` on as ``/app/`` adds a slash."""
         return self._apps.get(path.rstrip("/") or "/")
 
     def _of_no_app(self, rest: str, tail: str) -> Route | None:
