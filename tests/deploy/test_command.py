@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from hotshoe.cli import main
 from hotshoe.deploy import TARGETS
@@ -50,6 +51,24 @@ def test_options_of_serve_go_into_its_command(capsys: pytest.CaptureFixture[str]
             "--allow-websocket-origin '*.example.org' --session-ids signed --exclude-headers A --exclude-headers B\n"
             ) in out
     assert "client_max_body_size 5;" in out
+
+
+@pytest.mark.parametrize(("target", "says"), [
+    ("nginx", "client_max_body_size {};"), ("apache", "-gt {}\""), ("caddy", "> {}`"), ("haproxy", "gt {} }}"),
+    ("kubernetes", "proxy-body-size: \"{}\""),
+])
+def test_a_site_takes_larger_bodies(target: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, size in (((), 1 << 20), (("--flask", "shop:app"), 100 << 20),
+                        (("--flask", "shop:app", "--max-body-size", "5000"), 5000)):
+        _, out, _ = ended(capsys, target, "a.py", "--domain", "apps.example.org", *words)
+        assert says.format(size) in out
+
+
+def test_a_service_sets_no_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kubernetes would set HOTSHOE_PORT=tcp://..., if the Service is called hotshoe."""
+    _, out, _ = ended(capsys, "kubernetes", "a.py", "--domain", "apps.example.org")
+    (pod,) = [each["spec"]["template"]["spec"] for each in yaml.safe_load_all(out) if each["kind"] == "Deployment"]
+    assert pod["enableServiceLinks"] is False
 
 
 @pytest.mark.parametrize(("words", "status", "says"), [

@@ -16,6 +16,8 @@ HEALTH = "/_hotshoe/page.js"
 """Answers 200 without a session and without a login, as long as the server takes requests."""
 IDLE_S = 300
 """How long proxies wait for a silent app or websocket."""
+UPLOAD_BYTES = 100 << 20
+"""What is let through to a site, which has limits of its own."""
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 """Where the proxies of containers are."""
 _AUTO = "auto"
@@ -125,6 +127,12 @@ class Plan:
     def keep_alive_s(self) -> str:
         """The time between pings, in seconds."""
         return f"{self.settings.keep_alive_milliseconds / 1000:g}"
+
+    @property
+    def body_bytes(self) -> int:
+        """Largest body that is passed on; 0 is no limit."""
+        is_given = self.settings.max_body_size != Settings().max_body_size
+        return self.settings.max_body_size if is_given or self.site is None else UPLOAD_BYTES
 
     @property
     def static_path(self) -> str:
