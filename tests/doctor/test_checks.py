@@ -28,6 +28,7 @@ from hotshoe.doctor.observations import (
     Trouble,
     Visit,
 )
+from hotshoe.doctor.paths import app_of, base_of
 from hotshoe.doctor.tokens import Ticket
 
 NOW = 1_800_000_000.0
@@ -169,6 +170,17 @@ def test_a_missing_file_is_asked_for_where_it_is() -> None:
 def test_mixed_content() -> None:
     markup = replace(MARKUP, scripts=("http://example.org/a.js", "//example.org/b.js"))
     assert bad(examination(visited=Visit(APP, (reply(),), markup))) == {"page.mixed-content": "problem"}
+
+
+@pytest.mark.parametrize("text", [
+    '<script src="http://[bad/autoload.js?a=1"></script>', '<bokeh-app src="//[bad"></bokeh-app>',
+    '<base href="//[bad"><script src="a.js"></script>', '<script src="//[bad/a.js"></script>',
+])
+def test_addresses_that_are_none(text: str) -> None:
+    page = Visit(APP, (reply(),), read_markup(text))
+    assert bad(examination(visited=page)) == {}
+    assert base_of(APP, page.markup) == str(APP)
+    assert all(app_of(embed, page) is None for embed in page.markup.embeds)
 
 
 @pytest.mark.parametrize(("headers", "finding"), [

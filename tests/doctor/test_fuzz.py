@@ -24,7 +24,7 @@ REPLIES = st.builds(Reply, st.just(HERE), st.integers(100, 999), st.text(max_siz
                     st.lists(st.tuples(NAMES, st.text(max_size=60)), max_size=6).map(tuple),
                     st.binary(max_size=200), st.floats(0, 100), st.booleans())
 PIECES = st.sampled_from(['<a href="', "<bokeh-app src=", '"token":"', '{"depth":1,"js":[', "autoload.js?", '">', "'",
-                          "<", "http://", "\\u0026", "]}", '"', "<script src=", "&#x", "//[", "%"])
+                          "<", "http://", "\\u0026", "]}", '"', "<script src=", "<base href=", "&#x", "//[", "%"])
 
 
 @settings(max_examples=300, deadline=None)
@@ -36,6 +36,8 @@ def test_pages(text: str) -> None:
             assert Address.of(str(HERE.join(reference)))
     for embed in markup.embeds:
         assert isinstance(embed.arguments, dict)
+    page = Visit(HERE, (Reply(HERE, 200, "", ()),), markup)
+    assert check(Examination(HERE, 1e9, front=page, visited=page, mounts=(Mount(HERE, HERE, visit=page),)))
 
 
 @settings(max_examples=300, deadline=None)

@@ -38,7 +38,11 @@ class Embed:
     @property
     def arguments(self) -> dict[str, str]:
         """The query of ``autoload.js``, the last value of each."""
-        return {name: values[-1] for name, values in parse_qs(urlsplit(self.source).query).items()}
+        try:
+            query = urlsplit(self.source).query
+        except ValueError:  # it can be no address
+            return {}
+        return {name: values[-1] for name, values in parse_qs(query).items()}
 
 
 @dataclass(frozen=True, slots=True)

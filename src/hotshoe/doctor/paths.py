@@ -74,7 +74,7 @@ def base_of(page: Address, markup: Markup) -> str:
         parts = [part for part in page.path.split("/") if part]
         kept = parts[:len(parts) - markup.depth] if markup.depth else parts
         return f"{page.origin}/" + "".join(f"{part}/" for part in kept)
-    return urljoin(str(page), markup.base) if markup.base else str(page)
+    return _joined(str(page), markup.base) or str(page)
 
 
 # -- files
