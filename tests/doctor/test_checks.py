@@ -167,6 +167,19 @@ def test_a_missing_file_is_asked_for_where_it_is() -> None:
     assert ["bokeh's files" in each.change for each in lost] == [False, True, False, False]
 
 
+@pytest.mark.parametrize(("host", "finding", "words"), [
+    ("cdn.bokeh.org", "resources.cdn", "BOKEH_RESOURCES=server"),
+    ("inner.example", "resources.foreign", "bokeh-absolute-url"),
+])
+def test_files_of_other_hosts(host: str, finding: str, words: str) -> None:
+    there = replace(APP, host=host, path="/static/js/bokeh.js")
+    gone, away = (Resource("script", exchange, False) for exchange in (reply(there, 404), Failure(there, Trouble.NAME)))
+    assert "404" in found(examination(app(resources=(gone,))), finding).seen
+    lost = found(examination(app(resources=(away,))), finding)
+    assert "the name is not known" in lost.seen
+    assert words in lost.change
+
+
 def test_mixed_content() -> None:
     markup = replace(MARKUP, scripts=("http://example.org/a.js", "//example.org/b.js"))
     assert bad(examination(visited=Visit(APP, (reply(),), markup))) == {"page.mixed-content": "problem"}

@@ -117,13 +117,18 @@ def _folder(path: str) -> str:
 
 def _unreachable(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
     for kind, make in (("script", problem), ("style", warning)):
-        urls = [str(resource.exchange.address) for resource in bad if not resource.is_own and resource.kind == kind]
-        if urls:
-            hosts = ", ".join(sorted({url.split("/")[2] for url in urls}))
-            name = "cdn" if any(cdn in hosts for cdn in _CDNS) else "foreign"
-            yield make(f"resources.{name}", f"{_some(urls)} can't be loaded from here: {hosts} does not answer.",
-                       "Start the server with BOKEH_RESOURCES=server, so that it serves BokehJS itself; or open "
-                       f"{hosts} in the firewall of those who visit.", **facts)
+        lost = [resource.exchange for resource in bad if not resource.is_own and resource.kind == kind]
+        if not lost:
+            continue
+        hosts = ", ".join(sorted({exchange.address.netloc for exchange in lost}))
+        said = f"{_some([str(exchange.address) for exchange in lost])} can't be loaded from here: {_status(lost[0])}."
+        if any(cdn in hosts for cdn in _CDNS):
+            yield make("resources.cdn", said, "Start the server with BOKEH_RESOURCES=server, so that it serves BokehJS "
+                                              f"itself; or open {hosts} in the firewall of those who visit.", **facts)
+        else:
+            yield make("resources.foreign", said,
+                       f"See who names {hosts}: the page, BOKEH_RESOURCES of the server, or the script that embeds the "
+                       "app, whose bokeh-absolute-url has to be the address that visitors have.", **facts)
 
 
 def _mistyped(came: Iterable[_Kept], facts: dict[str, str]) -> Iterator[Finding]:
