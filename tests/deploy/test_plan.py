@@ -93,6 +93,7 @@ def test_pings_come_often_enough() -> None:
     ({"given": [("--log-format", "%(message)s")]}, {}, "hotshoe.toml"),
     ({"apps": ["a b.py"]}, {}, "apps"),
     ({"health": "x"}, {}, "--health"),
+    ({}, {"use_xheaders": True, "auth": "header", "auth_header_user": "X|User"}, "--auth-header-user"),
 ])
 def test_what_can_not_be(wishes: dict[str, Any], settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -92,6 +92,48 @@ def test_what_a_target_can_not_do(name: str, wishes: Wishes, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+HEADERS = Settings(use_xheaders=True, auth="header", auth_header_user="X-Remote-User", auth_header_groups="X-Groups")
+JWT = Settings(use_xheaders=True, auth="header", auth_header_jwt="X-Jwt", auth_header_keys="/k", auth_header_audience="a")
+PASSING = ("nginx", "apache", "caddy", "haproxy")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_who_may_say_who_the_user_is(name: str) -> None:
+    """A proxy that logs nobody in passes on such headers of nobody, and says which option names the one that does."""
+    for settings, behind in product((HEADERS, JWT), ([], ["10.0.0.1"])):
+        refused = (name == "ssh-tunnel" or settings is HEADERS
+                   and (name in ("traefik", "compose", "kubernetes", "heroku") or not behind and name != "systemd"))
+        plan = plan_of(replace(ALL, behind=behind, given=[]), settings)
+        if not refused:
+            render(TARGETS[name], plan, "1.2")
+            continue
+        with pytest.raises(ConfigError) as caught:
+            render(TARGETS[name], plan, "1.2")
+        says = str(caught.value)
+        assert "\n" not in says
+        if name in PASSING:
+            assert says == ("anybody could send X-Remote-User, as this proxy logs nobody in: name the one that does by "
+                            "--behind ADDRESS, or use --auth-header-jwt")
+        else:
+            assert "--auth-header-jwt" in says or name == "ssh-tunnel"
+
+
+def test_a_container_believes_no_network_who_the_user_is() -> None:
+    plan = plan_of(replace(ALL, given=[]), HEADERS)
+    text = render(TARGETS["docker"], plan, "1.2")[0].text
+    assert commands(text)[0].count("--trusted-proxies") == 1
+    assert "172.16" not in text
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_headers_of_users_are_named(name: str) -> None:
+    (file,) = render(TARGETS[name], plan_of(replace(ALL, given=[]), HEADERS), "1.2")
+    for header in ("X-Remote-User", "X-Groups"):
+        lines = [line for line in file.text.splitlines() if header in line and line[0] != "#"]
+        (line,) = lines
+        assert any(word in line for word in ("$hotshoe_user", "10.0.0.1", "@stranger", "unless known")), line
+
+
 def test_systemd_knows_only_its_own_machine() -> None:
     settings = Settings(use_xheaders=True, trusted_proxies=("10.0.0.1",))
     with pytest.raises(ConfigError, match="its own machine"):

@@ -102,6 +102,20 @@ def test_prefixes(text: str, prefix: str) -> None:
     assert values.prefix(text) == prefix
 
 
+def test_headers() -> None:
+    assert values.header("--x", "X-Remote_User") == "X-Remote_User"
+    for text in (*HOSTILE, "X$user", "-X", "1X", "X.Y"):
+        with pytest.raises(ConfigError, match="name of a header"):
+            values.header("--x", text)
+
+
+def test_spellings() -> None:
+    assert values.spellings("User") == ("User",)
+    assert values.spellings("A-b-C") == ("A-b-C", "A-b_C", "A_b-C", "A_b_C")
+    assert values.spellings("A_b") == ("A_b", "A-b")
+    assert values.spellings("A-b-c-d-e-f-g") == ("A-b-c-d-e-f-g", "A_b_c_d_e_f_g")
+
+
 def test_modules() -> None:
     assert values.module("--wsgi", "shop.web:make_app()") == "shop.web:make_app()"
     for text in ("shop", "shop:", ":app", "shop:app()x", "shop:a.b()()", "1:a"):

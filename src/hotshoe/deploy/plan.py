@@ -85,6 +85,8 @@ class Plan:
     """Proxies in front of this one, whose ``X-Forwarded-`` headers it passes on."""
     trusted: tuple[str, ...]
     """Whose ``X-Forwarded-`` headers hotshoe believes beside those of its own machine."""
+    user_headers: tuple[str, ...]
+    """Headers that hotshoe believes of a trusted proxy, without a signature: who the user is."""
     listen: Place
     listen_tls: Place
     idle_s: int
@@ -192,6 +194,7 @@ def make_plan(wishes: Wishes, settings: Settings, bokehjs: str | None = None) ->
         upstreams=_upstreams(wishes, settings),
         behind=behind,
         trusted=tuple(dict.fromkeys((*settings.trusted_proxies, *behind))),
+        user_headers=_user_headers(settings),
         listen=values.listen("--listen", wishes.listen or "80"),
         listen_tls=values.listen("--listen-tls", wishes.listen_tls or "443"),
         idle_s=_idle(wishes, settings),
@@ -263,6 +266,15 @@ def _place_of(settings: Settings) -> Place:
     everywhere = address in ("0.0.0.0", "::")  # noqa: S104 - the proxy reaches it here
     host = "127.0.0.1" if everywhere else address
     return values.upstream(f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}")
+
+
+def _user_headers(settings: Settings) -> tuple[str, ...]:
+    if settings.auth != "header" or settings.auth_header_jwt:
+        return ()
+    named = {name: value for name in ("auth_header_user", "auth_header_email", "auth_header_groups")
+             if (value := getattr(settings, name))}
+    headers = [values.header(f"--{name.replace('_', '-')}", value) for name, value in named.items()]
+    return tuple({header.lower(): header for header in headers}.values())
 
 
 def _idle(wishes: Wishes, settings: Settings) -> int:

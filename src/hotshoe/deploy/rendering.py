@@ -15,7 +15,7 @@ from ..config import Settings
 from .commands import serve_lines, serve_words, shell_line
 from .plan import PRIVATE_NETWORKS, Plan
 from .targets import Target
-from .values import Place
+from .values import Place, spellings
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -52,6 +52,7 @@ def _environment() -> Environment:
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), trim_blocks=True, lstrip_blocks=True,  # noqa: S701
                               keep_trailing_newline=True, undefined=StrictUndefined)
     environment.filters["quoted"] = _quoted
+    environment.filters["spellings"] = spellings
     environment.filters["shell"] = shell_line
     return environment
 
@@ -79,7 +80,9 @@ def _port(plan: Plan) -> int:
 
 
 def _with_private(plan: Plan) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*plan.trusted, *(() if plan.settings.trusted_proxies else PRIVATE_NETWORKS))))
+    # Whoever is believed to say who the user is has a name of its own.
+    is_named = plan.settings.trusted_proxies or plan.user_headers
+    return tuple(dict.fromkeys((*plan.trusted, *(() if is_named else PRIVATE_NETWORKS))))
 
 
 def _unit(plan: Plan) -> str:

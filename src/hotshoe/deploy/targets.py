@@ -4,12 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from ..errors import ConfigError
 from .plan import Plan, Tls
 
 _HEROKU_IDLE_S = 55
 """Its router cuts a connection that is silent for so long."""
+
+
+class Logins(Enum):
+    """What becomes of ``--auth header``, where a proxy says who the user is, and a stranger could say so as well."""
+
+    PASSED = "passed"
+    """Headers of the proxies in front are passed on; those of others are not."""
+    NOT_HERE = "not here"
+    """It is no proxy; hotshoe itself knows whom to believe."""
+    NAMED = "named"
+    """No proxy either, but hotshoe believes whole networks, unless a proxy is named."""
+    REFUSED = "refused"
+    """It can't tell one sender from another, and so would pass on what anybody says."""
+    NOBODY = "nobody"
+    """No proxy is there that could log anybody in."""
+
+    def problem(self, target: str, plan: Plan) -> str | None:
+        """Why users could not be told from strangers, in one line, or ``None``."""
+        if self is Logins.NOBODY and plan.settings.auth == "header":
+            return f"no proxy is before hotshoe with {target}, so --auth header lets nobody in: use --auth basic or oidc"
+        if not plan.user_headers:
+            return None
+        header = plan.user_headers[0]
+        match self:
+            case Logins.PASSED if not plan.behind:
+                return (f"anybody could send {header}, as this proxy logs nobody in: name the one that does by --behind "
+                        "ADDRESS, or use --auth-header-jwt")
+            case Logins.NAMED if not plan.trusted:
+                return (f"anybody in a private network could send {header}: name the proxy that logs in by "
+                        "--trusted-proxies ADDRESS, or use --auth-header-jwt")
+            case Logins.REFUSED:
+                return (f"{target} passes on a {header} that a visitor has made up: use --auth-header-jwt, which is "
+                        "verified, or another proxy with --behind ADDRESS")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +60,13 @@ class Target:
     """What of the plan it can't do, or ``None``."""
     runs: bool = False
     """Whether it starts hotshoe itself, so that it has to know the apps."""
+    logins: Logins = Logins.PASSED
 
     def refuse(self, plan: Plan) -> None:
         """Raises ``ConfigError`` if the plan asks for what it can't do."""
         if self.runs and not plan.apps:
             raise ConfigError(f"hotshoe deploy {self.name} needs the apps to serve: hotshoe deploy {self.name} app.py")
-        if problem := self.check(plan):
+        if problem := self.logins.problem(self.name, plan) or self.check(plan):
             raise ConfigError(problem)
 
 
@@ -118,16 +154,19 @@ TABLE = (
     Target("caddy", "a Caddyfile", {"Caddyfile": "caddy.j2"}, _anything),
     Target("haproxy", "a whole haproxy.cfg", {"haproxy.cfg": "haproxy.j2"}, _haproxy),
     Target("traefik", "static and dynamic configuration", {"traefik.yml": "traefik.j2", "NAME.yml": "traefik-site.j2"},
-           _traefik),
-    Target("systemd", "a unit, or a template of units", {"UNIT": "systemd.j2"}, _systemd, runs=True),
+           _traefik, logins=Logins.REFUSED),
+    Target("systemd", "a unit, or a template of units", {"UNIT": "systemd.j2"}, _systemd, runs=True,
+           logins=Logins.NOT_HERE),
     Target("docker", "an image", {"Dockerfile": "dockerfile.j2", ".dockerignore": "dockerignore.j2"}, _container,
-           runs=True),
+           runs=True, logins=Logins.NAMED),
     Target("compose", "containers behind Caddy", {"compose.yaml": "compose.j2", "Caddyfile": "caddy.j2"}, _container,
-           runs=True),
-    Target("kubernetes", "Deployment, Service, Ingress", {"NAME.yaml": "kubernetes.j2"}, _kubernetes, runs=True),
+           runs=True, logins=Logins.REFUSED),
+    Target("kubernetes", "Deployment, Service, Ingress", {"NAME.yaml": "kubernetes.j2"}, _kubernetes, runs=True,
+           logins=Logins.REFUSED),
     Target("heroku", "an app of Heroku's", {"Procfile": "procfile.j2", "app.json": "appjson.j2",
-                                            "requirements.txt": "requirements.j2"}, _heroku, runs=True),
-    Target("ssh-tunnel", "commands for a laptop", {"tunnel.sh": "tunnel.j2"}, _tunnel),
+                                            "requirements.txt": "requirements.j2"}, _heroku, runs=True,
+           logins=Logins.REFUSED),
+    Target("ssh-tunnel", "commands for a laptop", {"tunnel.sh": "tunnel.j2"}, _tunnel, logins=Logins.NOBODY),
 )
 TARGETS: Mapping[str, Target] = {target.name: target for target in TABLE}
 """By name, in the order of the help."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import chain, product, zip_longest
 from typing import NoReturn
 
 from ..errors import ConfigError
@@ -22,7 +23,10 @@ _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(?::[0-9]{1,5})?(?:/[a-z0-9._-]+)*"
                     r"(?::[A-Za-z0-9_.-]{1,128})?(?:@sha256:[0-9a-f]{64})?")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _PLAIN = re.compile(r"[A-Za-z0-9_./+@:=,*-]+")
+_MOST_PARTS = 5
+"""Of a header's name whose spellings are all written down; of longer ones, those with one kind of joint."""
 _LONGEST = 60
 """Of what is shown of a wrong value; it may be a whole file."""
 
@@ -121,6 +125,21 @@ def network(option: str, text: str) -> str:
         return str(ip_network(text.strip()))
     except ValueError:
         _refuse(option, text, "an address or a network like 10.0.0.0/8")
+
+
+def header(option: str, text: str) -> str:
+    """The name of an HTTP header."""
+    if not _HEADER.fullmatch(text):
+        _refuse(option, text, "the name of a header, of letters, digits, hyphens and underscores only")
+    return text
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Names of headers that a site may take for this one: WSGI does not tell hyphens from underscores."""
+    parts = re.split("[-_]", name)
+    joints = product("-_", repeat=len(parts) - 1) if len(parts) <= _MOST_PARTS else ("-" * len(parts), "_" * len(parts))
+    made = ["".join(chain.from_iterable(zip_longest(parts, marks[:len(parts) - 1], fillvalue=""))) for marks in joints]
+    return tuple(dict.fromkeys((name, *made)))
 
 
 def plain(option: str, text: str) -> str:
