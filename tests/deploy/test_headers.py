@@ -34,7 +34,7 @@ class Mirror(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
@@ -86,6 +86,34 @@ def test_only_the_named_proxy_says_who_the_user_is(target: str, mirror: int, tmp
         assert not {"admin", "staff"} & set(headers.values()), headers
         headers = arrived(port, KNOWN, **said)
         assert (headers["x-remote-user"], headers["x-groups"]) == ("admin", "staff")
+
+
+OURS = {"x-forwarded-proto": "http", "x-real-ip": STRANGER, "x-forwarded-for": STRANGER}
+
+
+@pytest.mark.parametrize("behind", [(), ("--behind", KNOWN)])
+@pytest.mark.parametrize("target", PROXIES)
+def test_visitors_say_nothing_of_themselves(target: str, behind: tuple[str, ...], mirror: int, tmp_path: Path) -> None:
+    said = dict.fromkeys(
+        ("X-Scheme", "X-Forwarded-Port", "X-Forwarded-Ssl", "Forwarded", "X-Forwarded-For", "X-Real-IP",
+         "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix"), "evil")
+    with before(mirror, target, tmp_path, *behind) as port:
+        headers = arrived(port, STRANGER, **said)
+        assert "evil" not in str(headers)
+        assert headers.items() >= {**OURS, "x-forwarded-host": f"127.0.0.1:{port}"}.items()
+
+
+NAMING = ["close, X-Forwarded-Proto, X-Real-IP, X-Forwarded-For, X-Forwarded-Host", "X-Forwarded-Proto",
+          "x-forwarded-proto,X-Real-IP , keep-alive", "keep-alive, X-Forwarded-Proto, Upgrade, X-Forwarded-Proto", ","]
+
+
+@pytest.mark.parametrize("target", PROXIES)
+def test_no_visitor_has_a_header_of_the_proxy_dropped(target: str, mirror: int, tmp_path: Path) -> None:
+    """What Connection names is for the next hop only, and ends there."""
+    with before(mirror, target, tmp_path) as port:
+        for naming in NAMING:
+            headers = arrived(port, STRANGER, Connection=naming)
+            assert headers.items() >= {**OURS, "x-forwarded-host": f"127.0.0.1:{port}"}.items(), naming
 
 
 @pytest.mark.parametrize("target", ["nginx", "haproxy"])

@@ -93,7 +93,8 @@ def test_what_a_target_can_not_do(name: str, wishes: Wishes, says: str) -> None:
 
 
 HEADERS = Settings(use_xheaders=True, auth="header", auth_header_user="X-Remote-User", auth_header_groups="X-Groups")
-JWT = Settings(use_xheaders=True, auth="header", auth_header_jwt="X-Jwt", auth_header_keys="/k", auth_header_audience="a")
+JWT = Settings(use_xheaders=True, auth="header", auth_header_jwt="X-Jwt", auth_header_keys="/k",
+               auth_header_audience="a")
 PASSING = ("nginx", "apache", "caddy", "haproxy")
 
 
@@ -101,8 +102,9 @@ PASSING = ("nginx", "apache", "caddy", "haproxy")
 def test_who_may_say_who_the_user_is(name: str) -> None:
     """A proxy that logs nobody in passes on such headers of nobody, and says which option names the one that does."""
     for settings, behind in product((HEADERS, JWT), ([], ["10.0.0.1"])):
-        refused = (name == "ssh-tunnel" or settings is HEADERS
-                   and (name in ("traefik", "compose", "kubernetes", "heroku") or not behind and name != "systemd"))
+        needy = name in (*PASSING, "docker") and not behind
+        refused = name == "ssh-tunnel" or (
+            settings is HEADERS and (needy or name in ("traefik", "compose", "kubernetes", "heroku")))
         plan = plan_of(replace(ALL, behind=behind, given=[]), settings)
         if not refused:
             render(TARGETS[name], plan, "1.2")
@@ -204,7 +206,8 @@ def test_traefik(tls: str | None, strip: bool, several: bool) -> None:
     assert (site.get("tls") == {"certificates": [{"certFile": "/c.pem", "keyFile": "/c.pem"}]}) is (tls == "/c.pem")
     assert router["middlewares"] == ["hotshoe-clean", *["hotshoe-prefix"] * strip]
     assert set(router["middlewares"]) == set(site["http"]["middlewares"])
-    assert site["http"]["middlewares"]["hotshoe-clean"]["headers"]["customRequestHeaders"] == {"Forwarded": ""}
+    assert site["http"]["middlewares"]["hotshoe-clean"]["headers"]["customRequestHeaders"] == {
+        "Forwarded": "", "X-Scheme": "", "X-Forwarded-Ssl": ""}
     balancer = site["http"]["services"][router["service"]]["loadBalancer"]
     assert len(balancer["servers"]) == 1 + several
     assert ("sticky" in balancer) is several

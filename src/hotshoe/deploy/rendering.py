@@ -17,6 +17,8 @@ from .plan import PRIVATE_NETWORKS, Plan
 from .targets import Target
 from .values import Place, spellings
 
+_DROPPED = ("Forwarded", "X-Scheme", "X-Forwarded-Port", "X-Forwarded-Ssl")
+"""Headers that no proxy here sets, and that hotshoe or a site may believe."""
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -37,6 +39,7 @@ def render(target: Target, plan: Plan, version: str) -> tuple[File, ...]:
     plan = _adapted(target, plan)
     names = {"NAME": plan.name, "UNIT": _unit(plan)}
     context = {"plan": plan, "target": target, "version": version, "unit": _unit(plan), "serves": (),
+               "dropped": _DROPPED,
                **_commands(target, plan)}
     files = []
     for name, template in target.files.items():

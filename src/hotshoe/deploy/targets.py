@@ -30,14 +30,14 @@ class Logins(Enum):
     def problem(self, target: str, plan: Plan) -> str | None:
         """Why users could not be told from strangers, in one line, or ``None``."""
         if self is Logins.NOBODY and plan.settings.auth == "header":
-            return f"no proxy is before hotshoe with {target}, so --auth header lets nobody in: use --auth basic or oidc"
+            return f"with {target} no proxy is there that logs users in: leave --auth header out, or use --auth basic"
         if not plan.user_headers:
             return None
         header = plan.user_headers[0]
         match self:
             case Logins.PASSED if not plan.behind:
-                return (f"anybody could send {header}, as this proxy logs nobody in: name the one that does by --behind "
-                        "ADDRESS, or use --auth-header-jwt")
+                return (f"anybody could send {header}, as this proxy logs nobody in: name the one that does by "
+                        "--behind ADDRESS, or use --auth-header-jwt")
             case Logins.NAMED if not plan.trusted:
                 return (f"anybody in a private network could send {header}: name the proxy that logs in by "
                         "--trusted-proxies ADDRESS, or use --auth-header-jwt")
