@@ -116,6 +116,23 @@ def test_no_visitor_has_a_header_of_the_proxy_dropped(target: str, mirror: int, 
             assert headers.items() >= {**OURS, "x-forwarded-host": f"127.0.0.1:{port}"}.items(), naming
 
 
+def test_apache_takes_long_headers_where_another_host_comes_first(mirror: int, tmp_path: Path) -> None:
+    """Apache's limits of headers are those of the first host of an address, so the lines are put before it."""
+    (port,) = ports(1)
+    ((name, text),) = generate("apache", tmp_path, "dial.py", "--no-tls", "--domain", "ours.example", "--listen",
+                               f"127.0.0.1:{port}", "--port", str(mirror)).items()
+    first = f"<VirtualHost 127.0.0.1:{port}>\nServerName first.example\nRedirect 404 /\n</VirtualHost>\n"
+    limits = "".join(f"{line}\n" for line in text.splitlines() if line.startswith("LimitRequest"))
+    assert 0 < text.index("\nLimitRequestLine") < text.index("<VirtualHost")
+    (tmp_path / name).write_text(limits + first + text)
+    with running("apache", tmp_path / name, port):
+        assert asked(port, STRANGER, Host="first.example")[0] == 404
+        headers = arrived(port, STRANGER, Host="ours.example", **{"Sec-WebSocket-Protocol": "t" * 20000})
+        assert len(headers["sec-websocket-protocol"]) == 20000
+        assert asked(port, STRANGER, f"/{'p' * 20000}", Host="ours.example")[0] == 200
+        assert asked(port, STRANGER, Host="ours.example", X_Long="t" * 70000)[0] == 400
+
+
 @pytest.mark.parametrize("target", ["nginx", "haproxy"])
 def test_hotshoe_behind_it_knows_no_stranger(target: str, apps: Path, tmp_path: Path) -> None:
     (port,) = ports(1)
