@@ -44,11 +44,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="session")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an app, ``dial.py``, and two sites with it: ``site.py`` and ``wrapped.py``."""
+    """A folder with an app, ``dial.py``, and a site for it, ``shop.py``."""
     folder = tmp_path_factory.mktemp("apps")
     (folder / "dial.py").write_text(DIAL)
     (folder / "shop.py").write_text(SHOP)
-    (folder / "wrapped.py").write_text(WRAPPED)
     return folder
 
 
@@ -93,11 +92,4 @@ def icon():
 @app.get("/where")
 def where():
     return {"url": url_for("home", _external=True), "address": request.remote_addr}
-"""
-
-WRAPPED = """
-import hotshoe
-from shop import app
-
-application = hotshoe.wrap(app, {"/dial": "dial.py"}, settings=hotshoe.Settings(use_xheaders=True))
 """

@@ -81,6 +81,13 @@ def serve_lines(text: str) -> list[str]:
     return [line[4:] for line in text.splitlines() if line.startswith("#   ") and " serve " in line]
 
 
+def wrapped(text: str) -> tuple[str, str]:
+    """The Python and the command for gunicorn that stand in a generated file's comments."""
+    lines = [line[4:] for line in text.splitlines() if line.startswith("#   ")]
+    first = lines.index("import hotshoe")
+    return "".join(f"{line}\n" for line in lines[first:first + 3]), lines[first + 3]
+
+
 # -- proxies
 
 def checked(target: str, file: Path, folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from hotshoe.cli.serve import parse
 from hotshoe.config import Settings
 from hotshoe.deploy import Wishes, make_plan
-from hotshoe.deploy.commands import serve_lines, serve_words, shell_line
+from hotshoe.deploy.commands import serve_lines, serve_words, shell_line, wrap_lines
 
 
 def test_a_command_for_each_process() -> None:
@@ -28,6 +28,27 @@ def test_a_command_for_each_process() -> None:
 def test_the_prefix_is_known_by_one_of_both(strip: bool) -> None:
     (line,) = serve_lines(make_plan(Wishes(strip_prefix=strip), Settings(prefix="/p")))
     assert ("--prefix /p" in line) is not strip
+
+
+@pytest.mark.parametrize(("wishes", "settings", "expected"), [
+    (Wishes(site="shop:app", apps=["dial.py"]), Settings(),
+     ["import shop", 'application = hotshoe.wrap(shop.app, {"/dial": "dial.py"}, use_xheaders=True)']),
+    (Wishes(site="a.b:make()", apps=["x/y.ipynb", "z/"], behind=["10.0.0.1"]),
+     Settings(prefix="p", max_sessions=5, port=1, secret_key="of-nobody-else-0123456789-0123456789", log_level="debug"),
+     ["import a.b", 'application = hotshoe.wrap(a.b.make(), {"/y": "x/y.ipynb", "/z": "z/"}, use_xheaders=True, '
+      "trusted_proxies=('10.0.0.1/32',), prefix='/p', max_sessions=5)"]),
+    (Wishes(site="shop:app", strip_prefix=True), Settings(prefix="p", auth="basic", users_file="b\u00fc\nc"),
+     ["import shop", 'application = hotshoe.wrap(shop.app, {"/app": "app.py"}, settings=hotshoe.Settings('
+      "use_xheaders=True, auth='basic', users_file='b\\xfc\\nc'))"]),
+])
+def test_the_same_in_python(wishes: Wishes, settings: Settings, expected: list[str]) -> None:
+    lines = wrap_lines(make_plan(wishes, settings))
+    assert lines == ("import hotshoe", *expected)
+    compile("\n".join(lines), "wsgi.py", "exec")
+
+
+def test_no_python_without_a_site() -> None:
+    assert wrap_lines(make_plan(Wishes(), Settings())) == ()
 
 
 def test_without_a_proxy() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,6 +24,7 @@ from tests.deploy.programs import (
     processes,
     running,
     serve_lines,
+    wrapped,
 )
 
 pytestmark = pytest.mark.real
@@ -36,7 +35,6 @@ CASES = {
     "caddy": ("--static", "SOCKET"),
     "haproxy": ("SOCKET",),
 }
-GUNICORN = [sys.executable, "-m", "gunicorn", "-k", "uvicorn_worker.UvicornWorker", "wrapped:application", "--bind"]
 
 
 class Servers:
@@ -80,7 +78,9 @@ def site(target: str, certificate: Certificate, servers: Servers, folder: Path, 
     ((name, text),) = files.items()
     (command,) = serve_lines(text)
     if gunicorn:
-        command = shlex.join([*GUNICORN, f"127.0.0.1:{port}"])
+        python, command = wrapped(text)
+        (folder / "wsgi.py").write_text(python)
+        command += f" --pythonpath {folder}"
     servers.start(command, servers.socket_answers if "SOCKET" in words else partial(listens, port))
     with running(target, folder / name, tls):
         yield f"https://localhost:{tls}/"
@@ -119,10 +119,20 @@ def test_a_flask_site_at_the_root(target: str, certificate: Certificate, servers
 
 
 def test_flask_on_gunicorn_behind_nginx(certificate: Certificate, servers: Servers, tmp_path: Path, tab: Tab) -> None:
+    """With the very lines that stand in nginx's file."""
     with site("nginx", certificate, servers, tmp_path, gunicorn=True) as address:
         assert_one_origin(tab, address)
         assert json.loads(ask(f"{address}where", certificate.trusting).body) == {
             "url": address, "address": "127.0.0.1"}
+
+
+def test_flask_on_gunicorn_behind_two_proxies(certificate: Certificate, servers: Servers, tmp_path: Path) -> None:
+    """What the first one says arrives, as gunicorn itself leaves it alone."""
+    with site("nginx", certificate, servers, tmp_path, "--behind", "127.0.0.1", "--prefix", "/shop", "--strip-prefix",
+              gunicorn=True) as root:
+        said = ask(f"{root}shop/where", certificate.trusting, X_Forwarded_For="203.0.113.7", X_Forwarded_Proto="https",
+                   X_Forwarded_Host="shop.example", X_Forwarded_Prefix="/outer")
+        assert json.loads(said.body) == {"url": "https://shop.example/outer/shop/", "address": "203.0.113.7"}
 
 
 def test_a_flask_site_below_a_prefix(certificate: Certificate, servers: Servers, tmp_path: Path, tab: Tab) -> None:

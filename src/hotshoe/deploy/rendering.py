@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..config import Settings
-from .commands import serve_lines, serve_words, shell_line
+from .commands import serve_lines, serve_words, shell_line, wrap_lines
 from .plan import PRIVATE_NETWORKS, Plan
 from .targets import Target
 from .values import Place, spellings
@@ -108,7 +108,7 @@ def _commands(target: Target, plan: Plan) -> Mapping[str, Any]:
             where = ("--unix-socket", place.socket) if place.socket else ("--address", "127.0.0.1", "--port",
                                                                           str(place.port))
             return {"serve": serve_words(plan, *where, behind_proxy=False), "place": place}
-    return {"serves": serve_lines(plan)}
+    return {"serves": serve_lines(plan), "wrap": wrap_lines(plan)}
 
 
 def _of_unit(plan: Plan) -> tuple[str, ...]:
