@@ -41,6 +41,17 @@ def test_it_writes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert ended(capsys, "heroku", "a.py", "-o", str(tmp_path / "new"), "--force")[0] == 0
 
 
+def test_requirements_stay(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    for words in ((), ("--force",)):
+        status, out, err = ended(capsys, "heroku", "a.py", "--flask", "shop:app", "-o", str(tmp_path), *words)
+        assert (status, out) == (0, "")
+        assert err.splitlines() == [
+            f"{tmp_path}/Procfile", f"{tmp_path}/app.json",
+            f"{tmp_path}/requirements.txt stays as it is; add this line to it: hotshoe[wsgi]"]
+    assert (tmp_path / "requirements.txt").read_text() == "flask\n"
+
+
 def test_options_of_serve_go_into_its_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
                                               tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)

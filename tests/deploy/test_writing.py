@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hotshoe.deploy import File, as_text, write
+from hotshoe.deploy import File, as_text, lacking, write
 from hotshoe.errors import ConfigError
 
 TWO = (File("a", "1\n"), File("b", "2\n"))
@@ -46,3 +46,34 @@ def test_what_is_no_folder(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match="--output"):
             write(TWO, folder)
+
+
+YOURS = (File("b", "2\n"), File("requirements.txt", "# More.\nhotshoe[wsgi]\n", is_yours=True))
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_what_is_yours_stays_in_any_case(tmp_path: Path, force: bool) -> None:
+    assert lacking(YOURS, tmp_path) == ()
+    (tmp_path / "requirements.txt").write_text("flask")
+    says = f"{tmp_path}/requirements.txt stays as it is; add this line to it: hotshoe[wsgi]"
+    assert lacking(YOURS, tmp_path) == (says,)
+    assert write(YOURS, tmp_path, force=force) == (tmp_path / "b",)
+    assert (tmp_path / "requirements.txt").read_text() == "flask"
+
+
+@pytest.mark.parametrize(("text", "has"), [
+    ("flask\nhotshoe[wsgi]\n", True), ("HotShoe [redis, WSGI]>=1 ; python_version > '3'", True),
+    ("hotshoe[wsgi] @ x", True),
+    ("hotshoe", False), ("hotshoe-more[wsgi]", False), ("# hotshoe[wsgi]", False), ("", False), ("\0\xff[", False),
+])
+def test_requirements_that_are_there(text: str, has: bool, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes(text.encode("latin-1"))
+    assert (lacking(YOURS, tmp_path) == ()) is has
+
+
+def test_a_link_to_nowhere_is_yours_too(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="can't be read"):
+        lacking(YOURS, tmp_path)
+    assert write(YOURS, tmp_path) == (tmp_path / "b",)
+    assert not (tmp_path / "elsewhere").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..config import TABLE, Setting
-from ..deploy import TARGETS, Wishes, as_text, make_plan, render, write
+from ..deploy import TARGETS, Wishes, as_text, lacking, make_plan, render, write
 from ..deploy.plan import IDLE_S
 from .loading import Sources
 from .options import Parser, add_settings, given
@@ -38,8 +38,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             parser.error("--force needs --output FOLDER")
         print(as_text(files), end="")
     else:
-        for path in write(files, values.output, force=values.force):
-            print(path, file=sys.stderr)
+        missing = lacking(files, values.output)
+        for line in (*write(files, values.output, force=values.force), *missing):
+            print(line, file=sys.stderr)
     return 0
 
 

@@ -3,6 +3,6 @@
 from .plan import Plan, Tls, Wishes, make_plan
 from .rendering import File, render
 from .targets import TARGETS, Target
-from .writing import as_text, write
+from .writing import as_text, lacking, write
 
-__all__ = ["TARGETS", "File", "Plan", "Target", "Tls", "Wishes", "as_text", "make_plan", "render", "write"]
+__all__ = ["TARGETS", "File", "Plan", "Target", "Tls", "Wishes", "as_text", "lacking", "make_plan", "render", "write"]

@@ -46,7 +46,7 @@ def wrap_lines(plan: Plan) -> tuple[str, ...]:
         return ()
     module, _, attribute = plan.site.partition(":")
     apps = ", ".join(f'"/{name}": "{app}"' for name, app in zip(plan.names, plan.apps, strict=True))
-    said = ", ".join(f"{name}={ascii(value)}" for name, value in _settings(plan).items())
+    said = ", ".join(f"{name}={value!a}" for name, value in _settings(plan).items())
     # wrap's own auth= is more than the setting.
     said = f"settings=hotshoe.Settings({said})" if plan.settings.auth != "none" else said
     return ("import hotshoe", f"import {module}",

@@ -28,6 +28,8 @@ class File:
 
     name: str
     text: str
+    is_yours: bool = False
+    """Whether one that is there already is the user's own: it is never replaced, but needs ``text``'s requirements."""
 
 
 def render(target: Target, plan: Plan, version: str) -> tuple[File, ...]:
@@ -45,7 +47,8 @@ def render(target: Target, plan: Plan, version: str) -> tuple[File, ...]:
     for name, template in target.files.items():
         for word, meant in names.items():
             name = name.replace(word, meant)
-        files.append(File(name, _environment().get_template(template).render(context)))
+        text = _environment().get_template(template).render(context)
+        files.append(File(name, text, is_yours=name == "requirements.txt"))
     return tuple(files)
 
 
