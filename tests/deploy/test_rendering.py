@@ -181,7 +181,18 @@ def test_docker() -> None:
     check = json.loads(next(line for line in lines if line.startswith("HEALTHCHECK")).partition("CMD ")[2])
     assert "/apps/_hotshoe/page.js" in check[-1]
     compile(check[-1], "healthcheck", "exec")
-    assert {".env", "*.pem"} <= set(files[".dockerignore"].splitlines())
+    assert {"**/.git", "**/.env", "**/*.env", "**/*.pem", "**/*.key", "**/hotshoe.users", "**/secret-key"} <= set(
+        files[".dockerignore"].splitlines())
+
+
+def test_secret_files_do_not_get_into_an_image() -> None:
+    settings = Settings(auth="oidc", oidc_issuer="github", oidc_client_id="a", oidc_client_secret_file="x/client",
+                        users_file="/srv/people", secret_file="own-key")
+    (text,) = [file.text for file in render(TARGETS["docker"], plan_of(ALL, settings), "1.2")
+               if file.name == ".dockerignore"]
+    assert {"**/client", "**/people", "**/own-key", "**/hotshoe.users"} <= set(text.splitlines())
+    with pytest.raises(ConfigError, match="--users-file"):
+        render(TARGETS["docker"], plan_of(ALL, replace(settings, users_file="a\n!b")), "1.2")
 
 
 @pytest.mark.parametrize(("tls", "strip", "several"), [

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,7 +15,7 @@ from ..config import Settings
 from .commands import serve_lines, serve_words, shell_line, wrap_lines
 from .plan import PRIVATE_NETWORKS, Plan
 from .targets import Target
-from .values import Place, spellings
+from .values import Place, plain, spellings
 
 _DROPPED = ("Forwarded", "X-Scheme", "X-Forwarded-Port", "X-Forwarded-Ssl")
 """Headers that no proxy here sets, and that hotshoe or a site may believe."""
@@ -103,7 +103,7 @@ def _commands(target: Target, plan: Plan) -> Mapping[str, Any]:
             return {"serve": serve_words(plan, *_of_unit(plan), *own)}
         case "docker" | "compose" | "kubernetes":
             return {"serve": serve_words(replace(plan, program="hotshoe"), "--port", str(_port(plan))),
-                    "port": _port(plan)}
+                    "port": _port(plan), "secret_files": _secret_files(plan.settings)}
         case "heroku":
             return {"serve": serve_words(replace(plan, program="hotshoe"))}
         case "ssh-tunnel":
@@ -112,6 +112,14 @@ def _commands(target: Target, plan: Plan) -> Mapping[str, Any]:
                                                                           str(place.port))
             return {"serve": serve_words(plan, *where, behind_proxy=False), "place": place}
     return {"serves": serve_lines(plan), "wrap": wrap_lines(plan)}
+
+
+def _secret_files(settings: Settings) -> tuple[str, ...]:
+    """Names of files of hotshoe's that must not get into an image: those of its settings, and their usual ones."""
+    named = {"--users-file": settings.users_file, "--secret-file": settings.secret_file,
+             "--oidc-client-secret-file": settings.oidc_client_secret_file, "--ssl-keyfile": settings.ssl_keyfile}
+    names = [plain(option, PurePath(path).name) for option, path in named.items() if path]
+    return tuple(dict.fromkeys((Settings().users_file, "secret-key", *names)))
 
 
 def _of_unit(plan: Plan) -> tuple[str, ...]:
