@@ -32,6 +32,8 @@ def test_a_domain_has_tls() -> None:
     (Wishes(tls="/c.pem"), Tls.FILES, "/c.pem"),
     (Wishes(tls="/c.pem", tls_key="/k.pem"), Tls.FILES, "/k.pem"),
     (Wishes(domains=["a.b"], no_tls=True), Tls.NONE, ""),
+    (Wishes(domains=["10.0.0.5"]), Tls.NONE, ""),
+    (Wishes(domains=["10.0.0.5", "a.b"], tls="/c.pem"), Tls.FILES, "/c.pem"),
 ])
 def test_tls(wishes: Wishes, tls: Tls, key: str) -> None:
     plan = make_plan(wishes, Settings())
@@ -80,6 +82,8 @@ def test_pings_come_often_enough() -> None:
     ({"tls": "/c", "no_tls": True}, {}, "--no-tls"),
     ({"tls_key": "/k"}, {}, "--tls-key needs --tls FILE"),
     ({"tls": "auto"}, {}, "--tls auto needs a --domain"),
+    ({"tls": "auto", "domains": ["10.0.0.5"]}, {}, "for names, not for addresses"),
+    ({"domains": ["a.b", "10.0.0.5"]}, {}, "--domain 10.0.0.5: certificates"),
     ({"tls": "c.pem"}, {}, "absolute path"),
     ({"strip_prefix": True}, {}, "--strip-prefix needs"),
     ({"upstreams": ["a:1"]}, {}, "--trusted-proxies ADDRESS"),

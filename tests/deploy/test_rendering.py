@@ -136,6 +136,13 @@ def test_headers_of_users_are_named(name: str) -> None:
         assert any(word in line for word in ("$hotshoe_user", "10.0.0.1", "@stranger", "unless known")), line
 
 
+def test_versions_that_files_need() -> None:
+    (haproxy,) = render(TARGETS["haproxy"], plan_of(), "1.2")
+    assert "# It needs HAProxy 2.6 or later.\n" in haproxy.text.partition("global")[0]
+    (nginx,) = render(TARGETS["nginx"], plan_of(), "1.2")
+    assert nginx.text.count("add: http2 on;") == 1
+
+
 def test_systemd_knows_only_its_own_machine() -> None:
     settings = Settings(use_xheaders=True, trusted_proxies=("10.0.0.1",))
     with pytest.raises(ConfigError, match="its own machine"):

@@ -102,6 +102,12 @@ def test_prefixes(text: str, prefix: str) -> None:
     assert values.prefix(text) == prefix
 
 
+@pytest.mark.parametrize("text", ["/a/./b", "/.", "/a/../b", "..", "/a/."])
+def test_prefixes_that_browsers_shorten(text: str) -> None:
+    with pytest.raises(ConfigError, match="--prefix"):
+        values.prefix(text)
+
+
 def test_headers() -> None:
     assert values.header("--x", "X-Remote_User") == "X-Remote_User"
     for text in (*HOSTILE, "X$user", "-X", "1X", "X.Y"):

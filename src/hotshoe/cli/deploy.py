@@ -67,7 +67,7 @@ def _add_outside(parser: Parser) -> None:
     group.add_argument("--domain", metavar="NAME", action="append", default=[], dest="domains",
                        help="Name of the site, the first is the main one; can be given several times")
     group.add_argument("--tls", metavar="FILE", default=None,
-                       help="Certificate with its chain; auto gets one, which is the default if there is a --domain")
+                       help="Certificate with its chain; auto gets one, which is the default if --domain is a name")
     group.add_argument("--tls-key", metavar="FILE", default=None, help="Its key, if it is in another file")
     group.add_argument("--no-tls", action="store_true", help="Plain http, behind another proxy")
     group.add_argument("--strip-prefix", action="store_true",

@@ -221,11 +221,16 @@ def _tls(wishes: Wishes) -> tuple[Tls, str, str]:
     if wishes.tls in (None, _AUTO):
         if wishes.tls_key:
             raise ConfigError("--tls-key needs --tls FILE, the certificate that it belongs to")
-        if wishes.tls is None and not wishes.domains:
+        domains = [values.domain(each) for each in wishes.domains]
+        addresses = [each for each in domains if values.is_address(each)]
+        if wishes.tls is None and addresses == domains:
             return Tls.NONE, "", ""
-        if not wishes.domains:
+        if not domains:
             raise ConfigError("--tls auto needs a --domain to get a certificate for")
-        return _letsencrypt(values.domain(wishes.domains[0]))
+        if addresses:
+            raise ConfigError(f"--domain {addresses[0]}: certificates are got for names, not for addresses; leave it "
+                              "out, or give a certificate with --tls FILE")
+        return _letsencrypt(domains[0])
     certificate = values.absolute("--tls", wishes.tls or "")
     return Tls.FILES, certificate, values.absolute("--tls-key", wishes.tls_key or certificate)
 

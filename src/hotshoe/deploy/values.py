@@ -69,6 +69,15 @@ def domain(text: str) -> str:
     return name
 
 
+def is_address(text: str) -> bool:
+    """Whether what stands for a domain is an address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def path(option: str, text: str) -> str:
     """The path of a file or folder, absolute or not."""
     if not _PATH.fullmatch(text) or text.startswith("-"):
@@ -86,7 +95,7 @@ def absolute(option: str, text: str) -> str:
 def prefix(text: str) -> str:
     """``apps/`` → ``/apps``; nothing → the empty string."""
     stripped = text.strip("/")
-    if stripped and (not _PREFIX.fullmatch(f"/{stripped}") or ".." in stripped.split("/")):
+    if stripped and (not _PREFIX.fullmatch(f"/{stripped}") or {".", ".."} & set(stripped.split("/"))):
         _refuse("--prefix", text, "a path like /apps, of letters, digits and _ . - ~ only")
     return f"/{stripped}" if stripped else ""
 
