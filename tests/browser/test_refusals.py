@@ -38,6 +38,28 @@ def refusals_are_problems(tab: Tab) -> Iterator[None]:
     tab.problems.clear()
 
 
+def test_a_proxy_that_knows_no_websockets(server: Server, tab: Tab) -> None:
+    with nginx(server.root, "", says="location ~ /ws$ { return 502; }") as root:
+        tab.page.goto(f"{root}app")
+        card = tab.page.locator(CARD)
+        expect(card).to_contain_text("The connection to its server could not be opened", timeout=20_000)
+        expect(card).to_contain_text("hotshoe doctor")
+
+
+def test_a_proxy_that_hides_the_name_by_https(server: Server, tab: Tab) -> None:
+    """The request for the reason says that it is of the same origin, which the socket's handshake had not said."""
+    says = f"""
+      location ~ /ws$ {{
+        proxy_pass http://127.0.0.1:{server.port}; proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+        proxy_set_header Sec-Fetch-Site "";
+      }}"""
+    with nginx(server.root, "", host_header="X-Elsewhere", says=says) as root:
+        tab.page.goto(f"{root}app")
+        card = tab.page.locator(CARD)
+        expect(card).to_contain_text("--allow-websocket-origin=", timeout=20_000)
+
+
 def test_a_proxy_that_hides_the_name(server: Server, tab: Tab) -> None:
     # As of a browser that does not send Sec-Fetch-Site: plain http to another machine.
     with nginx(server.root, "", host_header="X-Elsewhere", says='proxy_set_header Sec-Fetch-Site "";') as root:

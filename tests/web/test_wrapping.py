@@ -301,6 +301,14 @@ def test_which_language_a_site_speaks(site: Any, speaks_asgi: bool) -> None:
     assert is_asgi(site) is speaks_asgi
 
 
+def test_a_factory_without_its_parentheses() -> None:
+    with pytest.raises(ConfigError, match=r"named with parentheses, as in site:make_app\(\)"):
+        hotshoe.wrap(flask_site, {})
+    with pytest.raises(ConfigError, match="neither the arguments of a WSGI app") as caught:
+        hotshoe.wrap(lambda environ: [], {})
+    assert "with parentheses" not in str(caught.value)
+
+
 def test_wrong_settings_and_apps() -> None:
     with pytest.raises(ConfigError, match="prefx"):
         hotshoe.wrap(flask_site(), {}, prefx="p")

@@ -61,7 +61,7 @@ def test_a_site_that_is_named_as_a_module_of_python(folder: Path) -> None:
     ("a_wsgi_site:site.application", "", "a_wsgi_site has no site.application"),
     ("broken_site:app", "import no_such_thing", "broken_site can't be imported: ModuleNotFoundError: No module named"),
     ("broken_site:app", "def (", "broken_site can't be imported: SyntaxError"),
-    ("broken_site:app", "1 / 0", "broken_site can't be imported: ZeroDivisionError: division by zero"),
+    ("broken_site:app", "1 / 0", r"can't be imported: ZeroDivisionError: division by zero \(broken_site.py, line 1\)"),
     ("broken_site:make()", "def make(): raise OSError('no\\ndata')", "of broken_site failed: OSError: no data"),
 ])
 def test_what_can_not_be_loaded_is_one_line(folder: Path, name: str, text: str, words: str) -> None:

@@ -234,7 +234,7 @@ class Front:
     async def _refusal(self, scope: Scope, route: Route) -> Answer:
         """Why a page's websocket is refused, which no script can read from the handshake itself."""
         origin = last(arguments_of(scope.get("query_string", b"")), "origin") or ""
-        words = self._origins.explain(scope, origin) or await self._gate.refusal(scope, route.app)
+        words = self._origins.explain(scope, origin, was_refused=True) or await self._gate.refusal(scope, route.app)
         return json({"refusal": words}, NO_STORE)
 
     def _log_out(self, user: User) -> None:

@@ -43,7 +43,7 @@ class Origins:
         origin = header(scope, b"origin")
         if origin is None:
             return True  # no browser: Python clients send none
-        if self._is_admitted(scope, origin):
+        if self._is_admitted(scope, origin, fetch_site=header(scope, b"sec-fetch-site")):
             return True
         origin = origin[:_LONGEST]
         name = host_of(origin) or origin
@@ -52,20 +52,23 @@ class Origins:
                    origin, name, name, (header(scope, b"host") or "")[:_LONGEST])
         return False
 
-    def explain(self, scope: Scope, origin: str) -> str | None:
-        """Why a page of ``origin`` gets no websocket when it asks as ``scope`` did; ``None`` if it gets one."""
-        if self._is_admitted(scope, origin):
+    def explain(self, scope: Scope, origin: str, *, was_refused: bool = False) -> str | None:
+        """Why a page of ``origin`` gets no websocket when it asks as ``scope`` did; ``None`` if it gets one.
+
+        One that ``was_refused`` has not said what this request may say: not all browsers send ``Sec-Fetch-Site`` then.
+        """
+        if self._is_admitted(scope, origin, fetch_site=None if was_refused else header(scope, b"sec-fetch-site")):
             return None
         name = host_of(origin) or origin
         return (f"This server does not let pages of {name} connect. Whoever runs it can allow them with "
                 f"--allow-websocket-origin={name}.")
 
-    def _is_admitted(self, scope: Scope, origin: str) -> bool:
+    def _is_admitted(self, scope: Scope, origin: str, *, fetch_site: str | None) -> bool:
         own = same_origin_socket(
             origin,
             host=header(scope, b"host"),
             forwarded_host=header(scope, b"x-forwarded-host"),
-            fetch_site=header(scope, b"sec-fetch-site"),
+            fetch_site=fetch_site,
         )
         return own or allowed(origin, self._patterns)
 
@@ -81,8 +84,9 @@ def misnamed(scope: Scope) -> str:
     """What to say, and to log, of a request that ``Origins.is_misnamed``."""
     host = (header(scope, b"host") or "")[:_LONGEST]
     name = host if host and host.isascii() else "HOST"
-    text = (f"The server listens on this machine only, and was asked for as {host!r}. If a proxy brings you here, "
-            f"start it with --use-xheaders; else allow the name with --allow-websocket-origin={name}.")
+    text = (f"The server listens on this machine only, and was asked for as {host!r}. If a proxy brings you here, have "
+            "it pass Host on, or start the server with --use-xheaders; else allow the name with "
+            f"--allow-websocket-origin={name}.")
     _log.warning("Refusing a request: %s", text)
     return text
 

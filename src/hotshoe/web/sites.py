@@ -98,6 +98,9 @@ def is_asgi(app: Any) -> bool:
     if not callable(app) or inspect.isclass(app):
         raise ConfigError(f"the site around the apps can't be {app!r}: give a WSGI app such as a Flask object, or an "
                           "ASGI app")
+    if not _takes(app, 2) and not _takes(app, 3):
+        hint = "; what makes one is named with parentheses, as in site:make_app()" if _takes(app, 0) else ""
+        raise ConfigError(f"{app!r} takes neither the arguments of a WSGI app nor those of an ASGI app{hint}")
     plain = app.func if isinstance(app, partial) else app
     call = plain if inspect.isroutine(plain) else type(plain).__call__
     return inspect.iscoroutinefunction(call) or (_takes(app, 3) and not _takes(app, 2))
@@ -106,8 +109,10 @@ def is_asgi(app: Any) -> bool:
 def _takes(app: Callable[..., Any], count: int) -> bool:
     try:
         inspect.signature(app).bind(*range(count))
-    except (TypeError, ValueError):
+    except TypeError:
         return False
+    except ValueError:  # what is written in C may not say
+        return True
     return True
 
 

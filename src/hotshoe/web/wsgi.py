@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,7 +80,7 @@ def load_app(name: str) -> Any:
             raise SiteError(f"--wsgi: there is no module {error.name} {place}") from None
         raise SiteError(f"--wsgi: {module_name} can't be imported: {in_one_line(error)}") from error
     except Exception as error:
-        raise SiteError(f"--wsgi: {module_name} can't be imported: {in_one_line(error)}") from error
+        raise SiteError(f"--wsgi: {module_name} can't be imported: {in_one_line(error)}{_place_of(error)}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise SiteError(f"--wsgi: {module_name} has no {attribute}")
@@ -87,7 +88,16 @@ def load_app(name: str) -> Any:
     try:
         return found() if is_made else found
     except Exception as error:
-        raise SiteError(f"--wsgi: {attribute}() of {module_name} failed: {in_one_line(error)}") from error
+        said = f"{in_one_line(error)}{_place_of(error)}"
+        raise SiteError(f"--wsgi: {attribute}() of {module_name} failed: {said}") from error
+
+
+def _place_of(error: Exception) -> str:
+    """The file and line that raised it; a ``SyntaxError`` says its own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) or not frames:
+        return ""
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
 
 
 def _import(name: str) -> ModuleType:

@@ -2,6 +2,8 @@
 // asked why it refuses one, which no script can read from the handshake.
 
 const TELLING = new Set([1008, 1011, 1013]); // RFC 6455: policy, error, try again later
+const UNKNOWN_REASON = "The connection to its server could not be opened, though the page itself came. A proxy between "
+  + "them may not pass websockets on: whoever runs the server finds out by hotshoe doctor and this page's address.";
 
 class ClosedSign extends Sign {
   constructor() {
@@ -23,6 +25,7 @@ class ClosedSign extends Sign {
 }
 
 let closed_sign = null;
+let was_connected = false; // later the server may just be away, and comes back
 
 function show_closed(reason) {
   if (closed_sign === null) closed_sign = new ClosedSign();
@@ -40,7 +43,7 @@ function reasons_of(socket) {
 function follow_closing(socket) {
   let has_opened = false;
   socket.addEventListener("open", () => {
-    has_opened = true;
+    has_opened = was_connected = true;
     if (closed_sign !== null) closed_sign.hide();
   });
   socket.addEventListener("close", (event) => {
@@ -50,7 +53,9 @@ function follow_closing(socket) {
     }
     fetch(reasons_of(socket))
       .then((answer) => answer.ok ? answer.json() : {})
-      .then(({ refusal }) => { if (refusal) show_closed(refusal); })
-      .catch(() => undefined); // the server is not to be reached: it has nothing to say
+      .catch(() => ({})) // it has nothing to say
+      .then(({ refusal }) => {
+        if (refusal || !was_connected) show_closed(refusal || UNKNOWN_REASON);
+      });
   });
 }
