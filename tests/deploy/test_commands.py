@@ -30,6 +30,13 @@ def test_the_prefix_is_known_by_one_of_both(strip: bool) -> None:
     assert ("--prefix /p" in line) is not strip
 
 
+def test_a_site_may_bring_its_apps() -> None:
+    (line,) = serve_lines(make_plan(Wishes(site="project.asgi:application"), Settings()))
+    assert line.startswith("hotshoe serve --address ")
+    (line,) = serve_lines(make_plan(Wishes(), Settings()))
+    assert line.startswith("hotshoe serve app.py --address ")
+
+
 @pytest.mark.parametrize(("wishes", "settings", "expected"), [
     (Wishes(site="shop:app", apps=["dial.py"]), Settings(),
      ["import shop", 'application = hotshoe.wrap(shop.app, {"/dial": "dial.py"}, use_xheaders=True)']),
@@ -38,7 +45,7 @@ def test_the_prefix_is_known_by_one_of_both(strip: bool) -> None:
      ["import a.b", 'application = hotshoe.wrap(a.b.make(), {"/y": "x/y.ipynb", "/z": "z/"}, use_xheaders=True, '
       "trusted_proxies=('10.0.0.1/32',), prefix='/p', max_sessions=5)"]),
     (Wishes(site="shop:app", strip_prefix=True), Settings(prefix="p", auth="basic", users_file="b\u00fc\nc"),
-     ["import shop", 'application = hotshoe.wrap(shop.app, {"/app": "app.py"}, settings=hotshoe.Settings('
+     ["import shop", 'application = hotshoe.wrap(shop.app, settings=hotshoe.Settings('
       "use_xheaders=True, auth='basic', users_file='b\\xfc\\nc'))"]),
 ])
 def test_the_same_in_python(wishes: Wishes, settings: Settings, expected: list[str]) -> None:

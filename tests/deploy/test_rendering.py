@@ -75,7 +75,7 @@ def test_texts_are_tidy(name: str) -> None:
     ("systemd", replace(ALL, program="hotshoe"), "--program"),
     ("systemd", replace(ALL, upstreams=["127.0.0.1:1", "unix:/a"]), "in one way"),
     ("systemd", replace(ALL, upstreams=["unix:/a", "unix:/b"]), "/run/hotshoe/NAME.sock"),
-    ("systemd", replace(ALL, apps=[]), "needs the apps"),
+    ("systemd", replace(ALL, apps=[], site=None), "needs the apps"),
     ("docker", replace(ALL, apps=["/srv/a.py"]), "relative"),
     ("docker", replace(ALL, apps=["../a.py"]), "relative"),
     ("compose", replace(ALL, upstreams=["unix:/a"]), "--unix-socket"),

@@ -10,7 +10,6 @@ from ..config import TABLE, Group
 from .plan import Plan
 from .values import Place
 
-_ANY = '"/app": "app.py"'
 _OF_THE_COMMAND = frozenset({"args", "dev", "glob", "num_procs", "show", "watch", "wsgi"})
 """Settings that make no sense where another server runs the apps."""
 
@@ -20,7 +19,8 @@ def serve_words(plan: Plan, *place: str, trusted: tuple[str, ...] = (), behind_p
 
     ``trusted`` are more proxies to believe; those of its own machine always are.
     """
-    words = [plan.program, "serve", *(plan.apps or ("app.py",)), *place]
+    apps = plan.apps or (("app.py",) if plan.site is None else ())  # a site may bring its own
+    words = [plan.program, "serve", *apps, *place]
     if plan.site is not None:
         words += ["--wsgi", plan.site]
     if plan.inner_prefix:
@@ -46,11 +46,12 @@ def wrap_lines(plan: Plan) -> tuple[str, ...]:
         return ()
     module, _, attribute = plan.site.partition(":")
     apps = ", ".join(f'"/{name}": "{app}"' for name, app in zip(plan.names, plan.apps, strict=True))
+    served = f"{module}.{attribute}, {{{apps}}}" if apps else f"{module}.{attribute}"
     said = ", ".join(f"{name}={value!a}" for name, value in _settings(plan).items())
     # wrap's own auth= is more than the setting.
     said = f"settings=hotshoe.Settings({said})" if plan.settings.auth != "none" else said
     return ("import hotshoe", f"import {module}",
-            f"application = hotshoe.wrap({module}.{attribute}, {{{apps or _ANY}}}, {said})")
+            f"application = hotshoe.wrap({served}, {said})")
 
 
 def _settings(plan: Plan) -> Mapping[str, Any]:

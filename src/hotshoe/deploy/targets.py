@@ -64,7 +64,7 @@ class Target:
 
     def refuse(self, plan: Plan) -> None:
         """Raises ``ConfigError`` if the plan asks for what it can't do."""
-        if self.runs and not plan.apps:
+        if self.runs and not plan.apps and plan.site is None:
             raise ConfigError(f"hotshoe deploy {self.name} needs the apps to serve: hotshoe deploy {self.name} app.py")
         if problem := self.logins.problem(self.name, plan) or self.check(plan):
             raise ConfigError(problem)
