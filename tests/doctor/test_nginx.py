@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from tests.browser.server import Server
@@ -13,7 +17,8 @@ from tests.doctor.conftest import served
 from tests.doctor.mending import examined, lines_for, severities
 from tests.doctor.programs import Running, Site, nginx
 
-from hotshoe.doctor import Options
+from hotshoe.doctor import Kind, Options
+from hotshoe.doctor.remedies import remedy
 from hotshoe.tokens import mint
 
 pytestmark = pytest.mark.real
@@ -226,6 +231,49 @@ def test_the_lines_mend_it(running: Running, sites: dict[str, Site], options: Op
             report = examined(after.url(name, "/amounts"), replace(options, idle_s=idle_s))
             assert finding not in severities(report), name
             assert report.status == 0, (name, severities(report))
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the request's headers."""
+
+    def do_GET(self) -> None:
+        body = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Not into the tests' output."""
+
+
+@pytest.mark.parametrize("finding", ["websocket.no-upgrade", "websocket.origin", "resources.missing"])
+def test_the_lines_let_no_visitor_say_who_he_is(finding: str) -> None:
+    """A location with lines of its own has none of the server's."""
+    claims = {"X-Forwarded-For": "6.6.6.6", "X-Real-IP": "6.6.6.6", "X-Forwarded-Host": "evil.example",
+              "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/evil", "Forwarded": "for=6.6.6.6",
+              "X-Scheme": "https", "X-Forwarded-Port": "666", "X-Forwarded-Ssl": "on"}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as upstream:
+        thread = threading.Thread(target=upstream.serve_forever)
+        thread.start()
+        try:
+            facts = {"upstream": f"127.0.0.1:{upstream.server_port}", "folder": "/"}
+            found = remedy(finding, Kind.NGINX, facts)
+            assert found is not None
+            text = "\n".join(found.lines)
+            inside = text if text.startswith("location") else \
+                at("/", f"proxy_pass http://127.0.0.1:{upstream.server_port}; {text}\n")
+            with nginx({"a": Site(f"proxy_set_header X-Real-IP $remote_addr;\n{inside}")}) as running:
+                request = Request(running.url("a"), headers=claims)
+                with urlopen(request, timeout=20) as answer:
+                    told = dict(json.load(answer))
+        finally:
+            upstream.shutdown()
+            thread.join()
+    host = f"127.0.0.1:{running.ports['a']}"
+    assert {name: told[name] for name in told if name.startswith("x-") or name in ("forwarded", "host")} == {
+        "host": host, "x-real-ip": "127.0.0.1", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http",
+        "x-forwarded-host": host}
 
 
 def put_in(site: Site, lines: list[str]) -> Site:

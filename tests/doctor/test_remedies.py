@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hotshoe.deploy import rendering
 from hotshoe.doctor import Kind
 from hotshoe.doctor.addresses import Address
 from hotshoe.doctor.checks import cookies, page
@@ -15,6 +16,7 @@ from hotshoe.doctor.checks.places import facts_of, is_inner
 from hotshoe.doctor.findings import Hop, ok, problem
 from hotshoe.doctor.observations import Fault
 from hotshoe.doctor.remedies import TABLES, advise, remedy
+from hotshoe.doctor.remedies.nginx import NGINX
 
 CHECKS = Path(page.__file__).parent
 HOPS = "|".join(hop.value for hop in Hop)
@@ -58,8 +60,45 @@ def test_lines_can_be_made(kind: Kind, finding: str) -> None:
     assert found.lines[0]
     text = "\n".join(found.lines)
     assert "{{" not in text or kind is Kind.INGRESS_NGINX
-    assert not re.search(r"(?<![$%{])\{[a-z_]+\}", text.replace("{host}", ""))
+    assert not re.search(r"(?<![$%{])\{[a-z_]+\}", text.replace("{host}", "").replace("{remote_host}", ""))
     assert "YOUR-" not in text
+
+
+def lines_of(kind: Kind, finding: str, url: str = "https://example.org/apps/sliders") -> list[str]:
+    found = remedy(finding, kind, facts_of(Address.typed(url), folder="/static/", upstream="127.0.0.1:5006"))
+    assert found is not None
+    return [line.strip() for line in found.lines]
+
+
+@pytest.mark.parametrize("finding", NGINX)
+def test_a_location_of_nginx_says_all_that_deploy_says(finding: str) -> None:
+    template = (Path(rendering.__file__).parent / "templates/nginx.j2").read_text()
+    wanted = {*re.findall(r"proxy_set_header ([\w-]+)", template), *rendering._DROPPED}
+    lines = lines_of(Kind.NGINX, finding)
+    told = {line.split()[1] for line in lines if line.startswith("proxy_set_header ")}
+    is_location = any(line.startswith("location ") for line in lines)
+    assert wanted <= told if told or is_location else True
+    assert {"X-Forwarded-For", "Forwarded", "Connection"} <= wanted
+
+
+def test_a_prefix_that_is_cut() -> None:
+    [line] = [line for line in lines_of(Kind.NGINX, "websocket.no-upgrade") if "X-Forwarded-Prefix" in line]
+    assert line == 'proxy_set_header X-Forwarded-Prefix "";   # /apps instead, if the proxy cuts that off'
+    at_root = lines_of(Kind.NGINX, "websocket.no-upgrade", "https://example.org/sliders")
+    assert 'proxy_set_header X-Forwarded-Prefix "";' in at_root
+
+
+@pytest.mark.parametrize(("kind", "finding", "line"), [
+    (Kind.APACHE, "websocket.no-upgrade", "RequestHeader unset Forwarded"),
+    (Kind.APACHE, "page.not-found", "RequestHeader unset X-Forwarded-Host"),
+    (Kind.APACHE, "websocket.origin", "RequestHeader unset X-Forwarded-For"),
+    (Kind.HAPROXY, "websocket.origin", "http-request del-header X-Forwarded-For"),
+    (Kind.CADDY, "websocket.not-found", "header_up X-Real-IP {remote_host}"),
+    (Kind.CADDY, "tls.self-signed", "header_up -X-Forwarded-Prefix"),
+    (Kind.CADDY, "backends.refused", "header_up -Forwarded"),
+])
+def test_what_visitors_say_of_themselves(kind: Kind, finding: str, line: str) -> None:
+    assert line in lines_of(kind, finding)
 
 
 @pytest.mark.parametrize("kind", [Kind.NGINX, Kind.APACHE])

@@ -33,9 +33,15 @@ def remedy(finding: str, kind: Kind, facts: Mapping[str, str]) -> Remedy | None:
     if entry is None:
         return None
     place, lines = entry
-    known = _Facts(facts)
+    known = _Facts(facts, cut_prefix=_cut_prefix(facts))
     text = lines.strip("\n").format_map(known)
     return Remedy(kind.label, place.format_map(known), tuple(text.split("\n")))
+
+
+def _cut_prefix(facts: Mapping[str, str]) -> str:
+    """What stands behind a line that says that there is no prefix: whether the proxy cuts one off is not seen."""
+    prefix = facts.get("bare_prefix", "")
+    return f"   # {prefix} instead, if the proxy cuts that off" if prefix else ""
 
 
 def advise(findings: Iterable[Finding], kinds: Iterable[Kind], upstream: str) -> Iterator[Advice]:

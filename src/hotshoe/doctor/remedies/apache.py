@@ -5,15 +5,23 @@ from __future__ import annotations
 _HOST = "<VirtualHost> of {name}"
 _BEFORE = "<VirtualHost> of {name}, before other ProxyPass lines"
 
-_UPGRADE = """
-# a2enmod proxy proxy_http proxy_wstunnel
-ProxyPass {prefix} http://{upstream}{prefix} upgrade=websocket
-ProxyPreserveHost On
-"""
-_PRESERVE = """
-# a2enmod headers
-ProxyPreserveHost On
+_TOLD = """
+# a2enmod headers: what visitors say of themselves must not get through. Apache adds X-Forwarded-For and -Host.
+RequestHeader unset X-Forwarded-For
+RequestHeader unset X-Forwarded-Host
+RequestHeader unset X-Forwarded-Prefix
+RequestHeader unset Forwarded
+RequestHeader unset X-Scheme
+RequestHeader unset X-Forwarded-Port
+RequestHeader unset X-Forwarded-Ssl
 RequestHeader set X-Forwarded-Proto expr=%{{REQUEST_SCHEME}}
+RequestHeader set X-Real-IP expr=%{{REMOTE_ADDR}}
+ProxyPreserveHost On
+""".strip()
+_UPGRADE = f"""
+# a2enmod proxy proxy_http proxy_wstunnel
+ProxyPass {{prefix}} http://{{upstream}}{{prefix}} upgrade=websocket
+{_TOLD}
 """
 _CHAIN = """
 SSLCertificateFile    /etc/letsencrypt/live/{name}/fullchain.pem
@@ -39,9 +47,10 @@ Header add Set-Cookie "ROUTEID=.%{{BALANCER_WORKER_ROUTE}}e; path=/" env=BALANCE
 </Proxy>
 ProxyPass {prefix} balancer://apps{prefix}
 """
-_WHOLE = """
-ProxyPass        {prefix} http://{upstream}{prefix} upgrade=websocket
-ProxyPassReverse {prefix} http://{upstream}{prefix}
+_WHOLE = f"""
+ProxyPass        {{prefix}} http://{{upstream}}{{prefix}} upgrade=websocket
+ProxyPassReverse {{prefix}} http://{{upstream}}{{prefix}}
+{_TOLD}
 """
 
 APACHE = {
@@ -63,11 +72,11 @@ APACHE = {
     "page.timeout": (_HOST, "ProxyTimeout 300"),
     "page.not-found": (_BEFORE, _WHOLE),
     "page.no-app": (_BEFORE, _WHOLE),
-    "page.redirect-loop": (_HOST, _PRESERVE),
-    "page.redirect-insecure": (_HOST, _PRESERVE),
-    "page.redirect-inner": (_HOST, _WHOLE.strip() + "\nProxyPreserveHost On"),
+    "page.redirect-loop": (_HOST, _TOLD),
+    "page.redirect-insecure": (_HOST, _TOLD),
+    "page.redirect-inner": (_HOST, _WHOLE),
     "page.redirect-lost-prefix": (_BEFORE, _WHOLE),
-    "page.mixed-content": (_HOST, _PRESERVE),
+    "page.mixed-content": (_HOST, _TOLD),
     "page.cached": (_HOST, "CacheDisable {prefix}"),
     "resources.wrong-prefix": (_BEFORE, _WHOLE),
     "resources.missing": (_BEFORE, "ProxyPass {folder} http://{upstream}{folder}"),
@@ -93,7 +102,7 @@ AddOutputFilterByType DEFLATE text/css text/javascript application/javascript ap
     "websocket.swallowed": (_BEFORE, _UPGRADE),
     "websocket.not-found": (_BEFORE, _UPGRADE),
     "websocket.bad-gateway": (_BEFORE, _UPGRADE),
-    "websocket.origin": (_HOST, _PRESERVE),
+    "websocket.origin": (_HOST, _TOLD),
     "websocket.subprotocol": (_HOST, "# take out: RequestHeader unset Sec-WebSocket-Protocol\n"
                                      "# take out: Header unset Sec-WebSocket-Protocol"),
     "websocket.token-refused": (_HOST, _STICKY),

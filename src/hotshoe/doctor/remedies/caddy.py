@@ -3,21 +3,36 @@ that tells it not to."""
 
 from __future__ import annotations
 
+from textwrap import indent
+
 _SITE = "the site block of {name}"
-_PROXY = "reverse_proxy {upstream}"
-_SECURE = "{name} {{\n    reverse_proxy {upstream}\n}}"
-_STICKY = """
-reverse_proxy 127.0.0.1:5006 127.0.0.1:5007 {{
-    lb_policy cookie hotshoe
-}}
-"""
-_HOST = "reverse_proxy {upstream} {{\n    header_up Host {{host}}\n}}"
-_UPGRADE = """
-# take out header_up -Upgrade, header_up -Connection and transport http {{ versions … }} if they are there
-reverse_proxy {upstream}
+_TOLD = """
+# Caddy replaces X-Forwarded-For, -Host and -Proto; what else visitors say of themselves must not get through.
+header_up X-Real-IP {{remote_host}}
+header_up -X-Forwarded-Prefix
+header_up -Forwarded
+header_up -X-Scheme
+header_up -X-Forwarded-Port
+header_up -X-Forwarded-Ssl
+""".strip()
+
+
+def _passed(upstreams: str = "{upstream}", more: str = "") -> str:
+    """``reverse_proxy``, whole: one has nothing of what is set in another."""
+    inside = indent(more + _TOLD, "    ")
+    return f"reverse_proxy {upstreams} {{{{\n{inside}\n}}}}"
+
+
+_PROXY = _passed()
+_SECURE = f"{{name}} {{{{\n{indent(_PROXY, '    ')}\n}}}}"
+_STICKY = _passed("127.0.0.1:5006 127.0.0.1:5007", "lb_policy cookie hotshoe\n")
+_HOST = _passed(more="header_up Host {{host}}\n")
+_UPGRADE = f"""
+# take out header_up -Upgrade, header_up -Connection and transport http {{{{ versions … }}}} if they are there
+{_PROXY}
 """
 _CORS = "header {{\n    Access-Control-Allow-Origin {page_origin}\n    defer\n}}"
-_WHOLE = "# handle, not handle_path: that cuts the path off\nhandle {prefix}* {{\n    reverse_proxy {upstream}\n}}"
+_WHOLE = f"# handle, not handle_path: that cuts the path off\nhandle {{prefix}}* {{{{\n{indent(_PROXY, '    ')}\n}}}}"
 
 CADDY = {
     "tls.expired": ("the Caddyfile: with a name, Caddy gets and renews the certificate", _SECURE),

@@ -19,9 +19,17 @@ option http-keep-alive
 # take out option httpclose, http-request del-header Upgrade and http-request del-header Connection
 """
 _HOST = """
-# take out http-request set-header Host
+# take out http-request set-header Host; what visitors say of themselves must not get through
+http-request del-header X-Forwarded-For
+http-request del-header X-Forwarded-Prefix
+http-request del-header Forwarded
+http-request del-header X-Scheme
+http-request del-header X-Forwarded-Port
+http-request del-header X-Forwarded-Ssl
 http-request set-header X-Forwarded-Host %[req.hdr(Host)]
 http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+http-request set-header X-Real-IP %[src]
+option forwardfor
 """
 _REDIRECT = "http-request redirect scheme https code 301 unless {{ ssl_fc }}"
 _SIZE = """

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 _LOCATION = "the location with proxy_pass"
 _SERVER = "the server block of {name}"
 
-_UPGRADE = """
+_SET = """
+# All of these, in place of those there: with one of its own a location inherits none, and visitors' own get through.
 proxy_http_version 1.1;
 proxy_set_header Upgrade $http_upgrade;
 proxy_set_header Connection "upgrade";
 proxy_set_header Host $http_host;
-"""
-_PROXY = """
-location {prefix} {{
-    proxy_pass http://{upstream};
-    proxy_http_version 1.1;
-    proxy_set_header Upgrade $http_upgrade;
-    proxy_set_header Connection "upgrade";
-    proxy_set_header Host $http_host;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-}}
-"""
-_HOST = """
-proxy_set_header Host $http_host;
-proxy_set_header X-Forwarded-Host $http_host;
+proxy_set_header X-Real-IP $remote_addr;
+proxy_set_header X-Forwarded-For $remote_addr;
 proxy_set_header X-Forwarded-Proto $scheme;
-"""
+proxy_set_header X-Forwarded-Host $http_host;
+proxy_set_header X-Forwarded-Prefix "";{cut_prefix}
+proxy_set_header Forwarded "";
+proxy_set_header X-Scheme "";
+proxy_set_header X-Forwarded-Port "";
+proxy_set_header X-Forwarded-Ssl "";
+""".strip()
+"""As ``hotshoe deploy nginx`` has them."""
+
+
+def _location(path: str) -> str:
+    inside = indent(f"proxy_pass http://{{upstream}};\n{_SET}", "    ")
+    return f"location {path} {{{{\n{inside}\n}}}}"
+
+
+_PROXY = _location("{prefix}")
 _CHAIN = """
 ssl_certificate     /etc/letsencrypt/live/{name}/fullchain.pem;
 ssl_certificate_key /etc/letsencrypt/live/{name}/privkey.pem;
@@ -82,15 +87,15 @@ NGINX = {
     "page.timeout": (_LOCATION, "proxy_read_timeout 300s;"),
     "page.not-found": (_SERVER, _PROXY),
     "page.no-app": (_SERVER, _PROXY),
-    "page.redirect-loop": (_LOCATION, _HOST),
-    "page.redirect-insecure": (_LOCATION, _HOST),
-    "page.redirect-inner": (_LOCATION, _HOST),
+    "page.redirect-loop": (_LOCATION, _SET),
+    "page.redirect-insecure": (_LOCATION, _SET),
+    "page.redirect-inner": (_LOCATION, _SET),
     "page.redirect-lost-prefix": ("location {prefix}", _WHOLE),
-    "page.mixed-content": (_LOCATION, _HOST),
+    "page.mixed-content": (_LOCATION, _SET),
     "page.cached": (_LOCATION, _NO_CACHE),
     "page.cut": (_LOCATION, "proxy_max_temp_file_size 0;\nproxy_read_timeout 300s;"),
     "resources.wrong-prefix": ("location {prefix}", _WHOLE),
-    "resources.missing": (_SERVER, "location {folder} {{\n    proxy_pass http://{upstream};\n}}"),
+    "resources.missing": (_SERVER, _location("{folder}")),
     "resources.type": ("the http block", "include /etc/nginx/mime.types;"),
     "resources.uncompressed": ("the http block", """
 gzip on;
@@ -109,19 +114,20 @@ gzip_types text/css text/javascript application/javascript application/json imag
     "cookies.samesite": (_LOCATION, "proxy_cookie_flags ~ secure;"),
     "headers.too-large": ("the http block", _HEADERS),
     "headers.small": ("the http block", _HEADERS),
-    "websocket.no-upgrade": (_LOCATION, _UPGRADE),
-    "websocket.upgrade-required": (_LOCATION, _UPGRADE),
-    "websocket.held": (_LOCATION, _UPGRADE),
+    "websocket.no-upgrade": (_LOCATION, _SET),
+    "websocket.upgrade-required": (_LOCATION, _SET),
+    "websocket.held": (_LOCATION, _SET),
     "websocket.swallowed": (_SERVER, _PROXY),
     "websocket.not-found": (_SERVER, _PROXY),
     "websocket.bad-gateway": (_SERVER, _PROXY),
-    "websocket.origin": (_LOCATION, _HOST),
-    "websocket.subprotocol": (_LOCATION, "proxy_set_header Sec-WebSocket-Protocol $http_sec_websocket_protocol;\n"
-                                         "# and take out proxy_hide_header Sec-WebSocket-Protocol"),
+    "websocket.origin": (_LOCATION, _SET),
+    "websocket.subprotocol": (_LOCATION, _SET + "\nproxy_set_header Sec-WebSocket-Protocol "
+                                                "$http_sec_websocket_protocol;\n"
+                                                "# and take out proxy_hide_header Sec-WebSocket-Protocol"),
     "websocket.token-refused": ("the http block, as proxy_pass http://apps", _STICKY),
     "idle.cut": (_LOCATION, _IDLE),
-    "buffering.held": (_LOCATION, _UPGRADE.strip() + "\nproxy_buffering off;"),
-    "websocket.silent": (_LOCATION, _UPGRADE.strip() + "\nproxy_buffering off;"),
+    "buffering.held": (_LOCATION, _SET + "\nproxy_buffering off;"),
+    "websocket.silent": (_LOCATION, _SET + "\nproxy_buffering off;"),
     "backends.refused": ("the http block, as proxy_pass http://apps", _STICKY),
     "backends.no-affinity": ("the http block, as proxy_pass http://apps", _STICKY),
 }
