@@ -55,7 +55,7 @@ def place(targets: Target | Iterable[Target] | Mapping[str, Target] | None = Non
         if _RESERVED & set(url.split("/")):
             raise AppError(f"{_label(target)}: an app can't have the URL {url}")
         if url in placed:
-            raise AppError(f"{_label(placed[url])} and {_label(target)} have the same URL {url}")
+            raise AppError(f"{_label(placed[url])} and {_label(target)} have the same URL {url}: rename one of them")
         placed[url] = target
     return placed if placed or targets is NO_APPS else {"/": App(_leave_empty, "Empty app")}
 
