@@ -21,7 +21,7 @@ from hotshoe.tokens import mint
 pytestmark = pytest.mark.real
 
 Handler = Callable[[socket.socket, bytes], None]
-QUICK = Options(timeout_s=1.5)
+QUICK = Options(timeout_s=1.5, page_s=1.5, start_s=3)
 
 
 @contextmanager
@@ -125,6 +125,33 @@ def test_what_is_no_http(head: bytes) -> None:
     found = bounded(lambda connection, _: connection.sendall(head))
     assert set(found) <= {"page.malformed", "page.no-answer", "page.no-app", "page.type", "page.cut"}
     assert found
+
+
+@pytest.mark.parametrize(("again", "findings"), [
+    (b"?hotshoe-starting=new", {"page.not-started": "problem"}),
+    (b"", {"page.no-app": "problem"}),
+    (b"//[bad", {"page.no-app": "problem"}),
+    (b"http://127.0.0.2:1/app", {"page.no-app": "problem"}),
+    (b"/elsewhere", {"page.no-app": "problem"}),
+])
+def test_what_never_starts(again: bytes, findings: dict[str, str]) -> None:
+    body = b'<html><main id="starting" data-again="%s"></main></html>' % again
+    handle: Handler = lambda connection, _: connection.sendall(answer(body, status=b"202 Accepted"))  # noqa: E731
+    assert bounded(handle) == findings
+
+
+def test_who_asks_again_brings_the_cookies() -> None:
+    def handle(connection: socket.socket, head: bytes) -> None:
+        if b"hotshoe-starting=new" in head and b"Cookie: route=a" not in head:
+            connection.sendall(answer(b"", status=b"403 Forbidden"))
+        elif b"hotshoe-starting=new" in head:
+            connection.sendall(app_page())
+        else:
+            connection.sendall(answer(b'<main id="starting" data-again="?hotshoe-starting=new"></main>',
+                                      b"Set-Cookie: route=a", status=b"202 Accepted"))
+
+    with server(handle) as url:
+        assert "page.starting" in severities(examine(url, QUICK))
 
 
 def test_redirects_without_end() -> None:

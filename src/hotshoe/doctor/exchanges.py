@@ -14,7 +14,7 @@ from .. import __version__
 from .addresses import Address
 from .certificates import trusting, unverified
 from .channel import Channel, failure_of
-from .cookies import Cookie, sent
+from .cookies import Cookie, parse_cookie, sent
 from .observations import Exchange, Failure, Reply, Trouble
 from .options import MAX_BODY, MAX_HEAD, Options
 
@@ -93,6 +93,12 @@ class Browser:
             return {"Cookie": cookies}
         given = self.options.cookies
         return {**dict(self.options.headers), "Cookie": "; ".join(filter(None, (given, cookies)))}
+
+    def keep_from(self, exchange: Exchange) -> None:
+        """Put the cookies that an answer sets into the jar."""
+        if isinstance(exchange, Reply):
+            self.keep([(cookie, exchange.address) for header in exchange.all("set-cookie")
+                       if (cookie := parse_cookie(header))])
 
     def keep(self, cookies: list[tuple[Cookie, Address]]) -> None:
         """Put cookies into the jar."""

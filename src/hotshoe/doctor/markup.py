@@ -19,6 +19,7 @@ _SCRIPTS = re.compile(r'(?:"scripts"\s*:|\bconst js_urls\s*=)\s*(?=\[)')
 _STYLES = re.compile(r'(?:"styles"\s*:|\bconst css_urls\s*=)\s*(?=\[)')
 """What ``autoload.js`` loads, of hotshoe and of bokeh."""
 _PLAN = re.compile(r'\{\s*"depth"\s*:')
+_STARTING = re.compile(r'"starting"\s*:\s*(?=")')
 _RUN = re.compile(r"<+(?=<)")
 """Of no use, and Python's parser takes the square of their number of steps for them."""
 _MOST_CHARACTERS = 600_000
@@ -67,6 +68,8 @@ class Markup:
     """Whether it asks for a password."""
     depth: int | None = None
     """Of a page of hotshoe: how many steps its base is above it. Scripts are then relative to that."""
+    again: str = ""
+    """Of what hotshoe says of an app that is starting: the reference with which to ask again."""
     is_hotshoe: bool = False
     is_panel: bool = False
     is_cut: bool = False
@@ -88,6 +91,7 @@ class _Reader(HTMLParser):
         self.title = ""
         self.base = ""
         self.has_password = False
+        self.again = ""
         self._inside = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -105,6 +109,8 @@ class _Reader(HTMLParser):
                 self.apps.append(source)
             case "base" if found.get("href") and not self.base:
                 self.base = found["href"]
+            case "main" if found.get("id") == "starting":
+                self.again = found.get("data-again", "")
             case "input":
                 self.has_password |= found.get("type", "").lower() == "password"
             case "a" if found.get("href"):
@@ -144,6 +150,7 @@ def read_markup(text: str) -> Markup:
         is_index='data-path="/' in text or reader.title in _INDEXES,
         has_password=reader.has_password,
         depth=depth,
+        again=reader.again or _asked_again(text),
         is_hotshoe="_hotshoe" in text or 'data-path="/' in text,
         is_panel="/panel.min.js" in text or "<title>Panel Applications" in text,
         is_cut="<html" in text.lower() and "</html>" not in text.lower(),
@@ -172,6 +179,16 @@ def _plan(text: str) -> tuple[int | None, list[str], list[str]]:
     if not isinstance(depth, int) or not 0 <= depth <= 50:
         return None, [], []
     return depth, _texts(scripts), _texts(styles)
+
+
+def _asked_again(text: str) -> str:
+    """The query with which the script asks for the plan of an app that is starting."""
+    found = _STARTING.search(text)
+    try:
+        query = None if found is None else json.JSONDecoder().raw_decode(text, found.end())[0]
+    except (ValueError, RecursionError):
+        return ""
+    return f"?{query}" if query and isinstance(query, str) else ""
 
 
 def _listed(where: re.Pattern[str], text: str) -> list[str]:

@@ -45,6 +45,8 @@ class Reply:
     body: bytes = b""
     elapsed_s: float = 0.0
     """From the request to the end of what was read."""
+    starting_s: float = 0.0
+    """For how long it was said before that the app is starting; 0: it was not."""
     is_cut: bool = False
     """Whether the body ended before it was whole: the connection broke."""
 

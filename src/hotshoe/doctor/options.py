@@ -29,6 +29,10 @@ class Options:
 
     timeout_s: float = 10.0
     """For each answer."""
+    page_s: float = 15.0
+    """For a page, or the script that embeds an app, if that is more: after 10 s hotshoe says that the app starts."""
+    start_s: float = 60.0
+    """How long such an app is waited for; ``timeout_s``, if that is more."""
     idle_s: float = 0.0
     """How long an idle websocket is watched; 0: not at all."""
     headers: tuple[tuple[str, str], ...] = ()
@@ -47,3 +51,8 @@ class Options:
     """Whose lines are printed; ``None``: of those that are recognised."""
     upstream: str = "127.0.0.1:5006"
     """Where the proxy reaches the server; only for the lines."""
+
+    @property
+    def patience_s(self) -> float:
+        """For an answer that may take as long as an app takes to start."""
+        return max(self.timeout_s, self.page_s)

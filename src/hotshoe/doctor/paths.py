@@ -15,6 +15,7 @@ from .markup import NOTHING, Embed, Markup, read_markup
 from .observations import Autoload, Exchange, Mount, Reply, Resource, Sizes, Talk, Visit
 from .options import MAX_RESOURCES, OTHER_SOCKETS, SIZES
 from .sockets import Conversation
+from .starting import until_there
 from .tokens import Ticket
 
 _SCRIPT_BYTES = 1024
@@ -31,7 +32,9 @@ def own_page(browser: Browser, visit: Visit) -> Mount:
     mount = replace(mount, resources=_resources(browser, page, files), autoload=_autoload(browser, mount.app, ""),
                     sizes=_sizes(browser, mount.app))
     # Only now: a cache takes a moment until it has what it was passed.
-    again = browser.ask(page, headers={"Accept": "text/html", "Accept-Encoding": "gzip"})
+    # Who took long to start has no second one started.
+    again = None if isinstance(visit.last, Reply) and visit.last.starting_s else browser.ask(
+        page, headers={"Accept": "text/html", "Accept-Encoding": "gzip"}, timeout_s=browser.options.patience_s)
     second = next(iter(read_markup(again.text).tickets), None) if isinstance(again, Reply) else None
     mount = replace(mount, again=again, second=second)
     return _talks(browser, mount, page.below("ws", page.query), page.origin, second or visit.ticket)
@@ -138,7 +141,7 @@ def _autoload(browser: Browser, app: Address, origin: str, *, source: Embed | No
     address = app.below("autoload.js", "&".join(filter(None, (urlencode(arguments, quote_via=quote), app.query))))
     if source is not None and page is not None:
         address = page.join(source.source)
-    answer = browser.ask(address, headers={"Origin": origin})
+    answer = until_there(browser, address, {"Origin": origin})
     preflight = None
     if preflights:
         preflight = browser.ask(address, method="OPTIONS", headers={

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .addresses import Address
-from .cookies import parse_cookie
 from .exchanges import Browser
 from .markup import NOTHING, Markup, read_markup
 from .observations import Exchange, Failure, Reply, Visit
 from .options import MAX_REDIRECTS
+from .starting import until_there
 
 _PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Encoding": "gzip",
          "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}
@@ -18,11 +18,10 @@ def visit(browser: Browser, address: Address) -> Visit:
     exchanges: list[Exchange] = []
     asked, seen = address, set[str]()
     while True:
-        exchange = browser.ask(address, headers=_PAGE)
+        exchange = until_there(browser, address, _PAGE, keeps=True)
         exchanges.append(exchange)
         if isinstance(exchange, Failure):
             return Visit(asked, tuple(exchanges))
-        browser.keep([(cookie, address) for header in exchange.all("set-cookie") if (cookie := parse_cookie(header))])
         if not exchange.is_redirect:
             return Visit(asked, tuple(exchanges), _read(exchange))
         seen.add(str(address))

@@ -10,13 +10,13 @@ from .connection import check_name, check_redirect, check_tls
 from .cookies import check_cookies, check_sizes
 from .duration import check_backends, check_buffering, check_idle
 from .embedding import check_embedding
-from .page import check_page
+from .page import check_page, check_starts
 from .resources import check_mixed_content, check_resources
 from .websocket import check_websocket
 
 CHECKS: tuple[Callable[[Examination], Iterator[Finding]], ...] = (
-    check_name, check_tls, check_redirect, check_page, check_mixed_content, check_resources, check_embedding,
-    check_cookies, check_sizes, check_websocket, check_idle, check_buffering, check_backends,
+    check_name, check_tls, check_redirect, check_starts, check_page, check_mixed_content, check_resources,
+    check_embedding, check_cookies, check_sizes, check_websocket, check_idle, check_buffering, check_backends,
 )
 _ORDER = {hop: number for number, hop in enumerate(Hop)}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..addresses import Address
 from ..findings import Finding, info, ok, problem
 from ..observations import Autoload, Examination, Failure, Mount, Reply
+from ..starting import again_of
 from .places import facts_of, is_inner
 from .resources import came_through, is_loader
 
@@ -52,6 +53,8 @@ def _of_mount(asked: Address, mount: Mount, autoload: Autoload) -> Iterator[Find
         yield make("embedding.login", f"{where} answers with {answer.status}: it asks for a login, which a script "
                                       "can't do.",
                    "Let pages that embed the app send its cookies (with-credentials), or log in first.", **facts)
+    elif again_of(answer) is not None:
+        return  # is said of the page
     elif answer.status >= 400:
         said = "" if notice is None else f" It says: {notice['error']}"
         yield make("embedding.missing", f"{where} answers with {answer.status} {answer.reason}.{said}",

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from ..findings import Finding, info, ok, problem, warning
 from ..observations import Examination, Exchange, Failure, Mount, Reply, Trouble, Visit
+from ..starting import again_of
 from ..words import duration, size
 from .places import facts_of, is_inner
 
@@ -48,8 +49,29 @@ def check_page(seen: Examination) -> Iterator[Finding]:
         yield login
     elif visit.last.status >= 400:
         yield _refused(seen, visit.last)
-    else:
+    elif again_of(visit.last) is None:
         yield from _content(seen, visit, visit.last)
+
+
+def check_starts(seen: Examination) -> Iterator[Finding]:
+    """Apps of which hotshoe says that they are starting: visitors see that, and wait."""
+    visit = seen.visited or seen.front
+    answers = [] if visit is None else [visit.last]
+    answers += [mount.autoload.answer for mount in seen.mounts if mount.is_embedded and mount.autoload is not None]
+    for answer in answers:
+        if not isinstance(answer, Reply) or not answer.starting_s:
+            continue
+        where, took = answer.address.path, duration(answer.starting_s)
+        if again_of(answer) is not None:
+            yield problem("page.not-started", f"The app takes more than 10 s to start, and was still starting after "
+                                              f"{took}: {where} says no more than that.",
+                          "See what the app does before it has a document, and the server's log: it may wait for "
+                          "something that does not answer. --timeout 300 waits for longer.", **facts_of(answer.address))
+        else:
+            yield warning("page.starting", f"The app takes more than 10 s to start: {where} said so, and the app was "
+                                           f"there after {took}.",
+                          "See what the app does before it has a document; move what is slow out of the way of the "
+                          "page.", **facts_of(answer.address))
 
 
 def _redirects(seen: Examination, visit: Visit) -> Iterator[Finding]:
@@ -145,7 +167,7 @@ def _content(seen: Examination, visit: Visit, page: Reply) -> Iterator[Finding]:
     for mount in seen.mounts:
         yield from _freshness(seen, mount)
     yield ok("page.ok", f"{page.status}, {_described(visit)}, {size(len(page.body))} in {duration(page.elapsed_s)}.")
-    if page.elapsed_s > _SLOW_S:
+    if page.elapsed_s > _SLOW_S and not page.starting_s:
         yield warning("page.slow", f"The page took {duration(page.elapsed_s)}.",
                       "See what the app does before it has a document; move it out of the way of the page.", **facts)
 
