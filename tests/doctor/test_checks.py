@@ -310,6 +310,36 @@ def test_how_often_servers_ping(is_hotshoe: bool, pings: str) -> None:
     assert bad(google) == {"idle.short": "warning"}
 
 
+@pytest.mark.parametrize(("after_s", "pull_s", "keep_alive"), [
+    (0.5, 0.1, "1000"), (2.0, 0.1, "1000"), (5.0, 0.1, "2000"), (20.0, 0.5, "9000"), (30.0, 0.1, "10000"),
+    (60.0, 0.1, "25000"), (60.0, 30.0, "15000"), (100.5, 0.1, "50000"),
+])
+def test_how_often_to_ping(after_s: float, pull_s: float, keep_alive: str) -> None:
+    cut = found(examination(app(talk=talk(pull_s=pull_s, close=Close(None, after_s=after_s)))), "idle.cut")
+    assert cut.facts["keep_alive"] == keep_alive
+    assert f"--keep-alive {keep_alive} " in cut.change
+    assert "every 37 s by default" in cut.change
+
+
+@pytest.mark.parametrize(("pings_s", "words"), [((25.0,), "a ping came before"), ((25.0, 50.0), "pings came every 25")])
+def test_cut_though_pings_came(pings_s: tuple[float, ...], words: str) -> None:
+    cut = found(examination(app(talk=talk(pings_s=pings_s, close=Close(None, after_s=60.0)))), "idle.cut")
+    assert words in cut.seen
+    assert "keep-alive" not in cut.change
+    assert "by default" not in cut.change
+    assert "keep_alive" not in cut.facts
+
+
+def test_platforms_that_cut_early() -> None:
+    azure, google, heroku = (reply(headers=(*HTML, header)) for header in (
+        ("Server", "Microsoft-Azure-Application-Gateway/v2"), ("Via", "1.1 google"), ("Via", "1.1 vegur")))
+    often, seldom = talk(pings_s=(25.0, 50.0), watched_s=60.0), talk(pings_s=(60.0, 120.0), watched_s=130.0)
+    assert bad(examination(app(again=azure, talk=seldom))) == {}
+    assert bad(examination(app(again=heroku, talk=often))) == {}
+    assert found(examination(app(again=heroku, talk=seldom)), "idle.short").facts["keep_alive"] == "25000"
+    assert "keep_alive" not in found(examination(app(again=google, talk=often)), "idle.short").facts
+
+
 def test_what_is_held_back() -> None:
     assert bad(examination(app(talk=talk(was_held=True)))) == {"buffering.held": "problem"}
 

@@ -168,7 +168,7 @@ def test_an_idle_websocket_that_is_cut(running: Running, options: Options) -> No
     report = examined(running.url("idle", "/amounts"), replace(options, idle_s=30))
     assert severities(report) == {"idle.cut": "problem"}
     assert lines_for(report, "idle.cut", "nginx") == ["proxy_read_timeout 3600s;", "proxy_send_timeout 3600s;"]
-    assert lines_for(report, "idle.cut", "hotshoe") == ["--keep-alive 10000"]
+    assert lines_for(report, "idle.cut", "hotshoe") == ["--keep-alive 1000"]
 
 
 def test_plain_http_beside_https(running: Running, options: Options) -> None:

@@ -53,7 +53,7 @@ def test_the_docs_name_every_finding(finding: str) -> None:
 def test_lines_can_be_made(kind: Kind, finding: str) -> None:
     facts = facts_of(Address.typed("https://example.org/apps/sliders"), page_host="www.org",
                      page_origin="https://www.org", folder="/apps/static/", cookie_path="/x",
-                     cookie_domain="y.org", upstream="127.0.0.1:5006")
+                     cookie_domain="y.org", upstream="127.0.0.1:5006", keep_alive="5000")
     found = remedy(finding, kind, facts)
     assert found is not None
     assert found.lines
@@ -117,10 +117,14 @@ def test_what_a_page_says_does_not_get_into_lines() -> None:
 
 
 def test_advice() -> None:
-    findings = [ok("page.ok", "well"), problem("idle.cut", "cut", "raise it"), problem("page.login", "who?", "say")]
+    findings = [ok("page.ok", "well"), problem("idle.cut", "cut", "raise it", keep_alive="5000"),
+                problem("page.login", "who?", "say")]
     well, cut, login = advise(findings, (Kind.NGINX, Kind.HOTSHOE), "127.0.0.1:5006")
     assert well.remedies == login.remedies == ()
     assert [remedy.kind for remedy in cut.remedies] == ["nginx", "hotshoe"]
+    assert cut.remedies[1].lines == ("--keep-alive 5000",)
+    [cut] = advise([problem("idle.cut", "cut", "raise it")], (Kind.NGINX, Kind.HOTSHOE, Kind.HEROKU), "127.0.0.1:5006")
+    assert [remedy.kind for remedy in cut.remedies] == ["nginx"], "pings came, and did not help"
 
 
 @pytest.mark.parametrize(("host", "inner"), [

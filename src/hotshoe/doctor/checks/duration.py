@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ..findings import Finding, info, ok, problem, warning
 from ..kinds import Kind, recognise
-from ..observations import Examination, Mount, Talk
+from ..observations import Close, Examination, Mount, Talk
 from ..words import duration
 from .places import facts_of
 
@@ -28,16 +28,11 @@ def check_idle(seen: Examination) -> Iterator[Finding]:
 
 def _idle(seen: Examination, mount: Mount, talk: Talk) -> Iterator[Finding]:
     facts = facts_of(mount.app)
-    sightings = recognise(seen.replies())
     pings_s = _PINGS_S[mount.markup.is_hotshoe]
     if talk.close is not None:
-        said = "the server" if talk.close.code is not None else "somebody on the way"
-        pings = f"pings came every {duration(_every(talk))}" if len(talk.pings_s) > 1 else "no ping came before"
-        yield problem("idle.cut", f"An idle websocket is closed after {duration(talk.close.after_s)} by {said}; "
-                                  f"{pings}.",
-                      f"Raise the proxy's idle timeout above the server's pings (every {pings_s:g} s), or have the "
-                      "server ping more often: --keep-alive 10000 (milliseconds).", **facts)
-    elif talk.watched_s and talk.pings_s:
+        yield _cut(talk, talk.close, pings_s, facts)
+        return
+    if talk.watched_s and talk.pings_s:
         every = f"every {duration(_every(talk))}" if len(talk.pings_s) > 1 else f"after {duration(talk.pings_s[0])}"
         yield ok("idle.ok", f"The server pings {every}, and nobody cut the websocket in {duration(talk.watched_s)}.")
     elif talk.watched_s:
@@ -45,16 +40,45 @@ def _idle(seen: Examination, mount: Mount, talk: Talk) -> Iterator[Finding]:
                    f"The server pings every {pings_s:g} s by default; watch for longer to see one: --idle 80.")
     else:
         yield info("idle.unwatched", "Not watched. Proxies cut idle websockets after 30 to 100 s; the server pings "
-                                     f"every {pings_s:g} s.",
+                                     f"every {pings_s:g} s by default.",
                    "To see for yourself: --idle 80.")
-    for sighting in sightings:
+    yield from _short(seen, _every(talk) or pings_s, facts)
+
+
+def _cut(talk: Talk, close: Close, pings_s: float, facts: dict[str, str]) -> Finding:
+    said = "the server" if close.code is not None else "somebody on the way"
+    words = f"An idle websocket is closed after {duration(close.after_s)} by {said}"
+    if talk.pings_s:
+        pings = f"pings came every {duration(_every(talk))}" if len(talk.pings_s) > 1 else "a ping came before"
+        return problem("idle.cut", f"{words}; {pings}.",
+                       "More pings would not help: raise the limit for how long a connection may last, or for how long "
+                       "a visitor may send nothing.", **facts)
+    keep_alive = _often_ms(max(close.after_s - talk.pull_s, talk.watched_s))
+    return problem("idle.cut", f"{words}; no ping came before.",
+                   f"Raise the proxy's idle timeout above the server's pings (every {pings_s:g} s by default), or have "
+                   f"the server ping more often: --keep-alive {keep_alive} (milliseconds).",
+                   **facts, keep_alive=str(keep_alive))
+
+
+def _short(seen: Examination, pings_s: float, facts: dict[str, str]) -> Iterator[Finding]:
+    for sighting in recognise(seen.replies()):
         limit = _PLATFORM_IDLE_S.get(sighting.kind)
-        # Google's backend timeout ends websockets that are not idle, too.
-        is_short = limit is not None and (limit < pings_s or sighting.kind is Kind.GOOGLE)
-        if is_short and talk.close is None:
-            yield warning("idle.short", f"{sighting.kind.label} cuts websockets after {limit} s unless told "
-                                        "otherwise.",
-                          "Raise it, or have the server ping more often: --keep-alive 10000.", **facts)
+        if limit is None:
+            continue
+        words = f"{sighting.kind.label} cuts websockets after {limit} s unless told otherwise."
+        if sighting.kind is Kind.GOOGLE:
+            yield warning("idle.short", words, "Raise it: it ends websockets that are not idle, too.", **facts)
+        elif limit < pings_s:
+            keep_alive = _often_ms(limit)
+            yield warning("idle.short", words,
+                          f"Raise it, or have the server ping more often: --keep-alive {keep_alive}.",
+                          **facts, keep_alive=str(keep_alive))
+
+
+def _often_ms(idle_s: float) -> int:
+    """How often to ping so that an idle time is not reached: half of it, in whole seconds, or in fives of them."""
+    half_s = int(idle_s / 2)
+    return 1000 * max(half_s - half_s % 5 if half_s >= 10 else half_s, 1)
 
 
 def _every(talk: Talk) -> float:

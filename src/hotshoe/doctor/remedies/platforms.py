@@ -16,7 +16,7 @@ _HEROKU = {
     "page.unavailable": ("Procfile", "web: hotshoe serve app.py --use-xheaders"),
     "page.bad-gateway": ("Procfile", "web: hotshoe serve app.py --use-xheaders"),
     "idle.cut": ("Procfile (the router cuts after 55 s)",
-                 "web: hotshoe serve app.py --use-xheaders --keep-alive 10000"),
+                 "web: hotshoe serve app.py --use-xheaders --keep-alive {keep_alive}"),
 }
 _CLOUDFLARE = {
     "websocket.no-upgrade": ("the dashboard", "Network → WebSockets: on"),

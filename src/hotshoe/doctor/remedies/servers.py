@@ -23,8 +23,8 @@ _SAME: Mapping[str, tuple[str, str]] = {
     "websocket.token-refused": (_ENVIRONMENT, _KEYS),
     "websocket.token-expired": (_OPTIONS, "--session-token-expiration 3600"),
     "backends.refused": (_ENVIRONMENT, _KEYS),
-    "idle.cut": (_OPTIONS, "--keep-alive 10000"),
-    "idle.short": (_OPTIONS, "--keep-alive 10000"),
+    "idle.cut": (_OPTIONS, "--keep-alive {keep_alive}"),
+    "idle.short": (_OPTIONS, "--keep-alive {keep_alive}"),
 }
 _TRUST = "--use-xheaders --trusted-proxies ADDRESS-OF-THE-PROXY"
 _HOTSHOE: Mapping[str, tuple[str, str]] = {
