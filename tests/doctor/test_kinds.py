@@ -66,5 +66,13 @@ def test_the_nearest_comes_first() -> None:
     assert found[1].evidence == "Server: nginx"
 
 
+def test_heroku_by_its_name() -> None:
+    there = Address.typed("https://sales.herokuapp.com/")
+    [heroku] = recognise([Reply(there, 200, "", (("Server", "Cowboy"),))])
+    assert (heroku.kind, heroku.evidence) == (Kind.HEROKU, "host: sales.herokuapp.com")
+    assert recognise([Reply(Address.typed("https://herokuapp.com.example.org/"), 200, "", ())]) == ()
+
+
 def test_nobody() -> None:
+    assert recognise([reply(("Server", "Cowboy"))]) == (), "of Erlang, as RabbitMQ's"
     assert recognise([reply(("Server", "uvicorn"))]) == ()

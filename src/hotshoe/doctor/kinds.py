@@ -62,7 +62,8 @@ class Sign:
 
     kind: Kind
     header: str
-    """A header; ``body`` for the page's text, ``cookie`` for the names of its cookies."""
+    """A header; ``body`` for the page's text, ``cookie`` for the names of its cookies, ``name`` for
+    the host's own."""
     pattern: str
     """Found in it, in any case."""
 
@@ -74,7 +75,8 @@ SIGNS = (
     Sign(Kind.CLOUDFRONT, "via", r"\(CloudFront\)"),
     Sign(Kind.FASTLY, "x-served-by", r"^cache-"),
     Sign(Kind.HEROKU, "via", r"\bvegur\b|heroku-router"),
-    Sign(Kind.HEROKU, "server", r"^(Cowboy|Heroku)$"),
+    Sign(Kind.HEROKU, "server", r"^Heroku$"),  # not Cowboy: any server in Erlang may say that
+    Sign(Kind.HEROKU, "name", r"\.herokuapp\.com$"),
     Sign(Kind.HEROKU, "nel", "heroku"),
     Sign(Kind.HEROKU, "body", r"//www\.herokucdn\.com/error-pages"),
     Sign(Kind.AWS_ALB, "server", r"^awselb/"),
@@ -151,6 +153,8 @@ def _signs_in(reply: Reply) -> Iterator[tuple[Kind, str]]:
                 values, name = [body], "its error page"
             case "cookie":
                 values, name = cookies, "cookie"
+            case "name":
+                values, name = [reply.address.host], "host"
             case header:
                 values, name = list(reply.all(header)), header.title()
         value = next((value for value in values if re.search(sign.pattern, value, re.IGNORECASE)), None)
