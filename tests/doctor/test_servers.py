@@ -95,6 +95,16 @@ def test_a_page_that_embeds_with_the_script_of_bokeh(program: str, app: Path, op
         assert [sighting.kind.label for sighting in report.sightings] == [program.replace("hotshoe serve", "hotshoe")]
 
 
+def test_a_page_with_a_base(hotshoe_server: Server, options: Options) -> None:
+    """What the page refers to is below its base, ``autoload.js`` too."""
+    script = str(server_document(hotshoe_server.urls["amounts"])).replace(hotshoe_server.root, "")
+    assert "//" not in script.partition("autoload.js")[0].rpartition('"')[2]
+    with site(f'<html><head><base href="{hotshoe_server.root}"></head><body>{script}</body></html>') as url:
+        report = examined(url, options)
+    [embedding] = [each.finding for each in report.advice if each.finding.id == "embedding.refused"]
+    assert f":{hotshoe_server.port} says" in embedding.seen
+
+
 def test_a_page_that_may_not_embed(hotshoe_server: Server, options: Options) -> None:
     element = f'<bokeh-app src="{hotshoe_server.urls["amounts"]}"></bokeh-app>'
     for inside in (element, str(server_document(hotshoe_server.urls["amounts"]))):

@@ -40,29 +40,35 @@ def own_page(browser: Browser, visit: Visit) -> Mount:
     return _talks(browser, mount, page.below("ws", page.query), page.origin, second or visit.ticket)
 
 
-def from_elsewhere(browser: Browser, app: Address, page: Address, embed: Embed | None = None) -> Mount:
-    """Look at an app as another page shows it."""
+def from_elsewhere(browser: Browser, app: Address, page: Address, *, source: Address | None = None,
+                   is_element: bool = False) -> Mount:
+    """Look at an app as another page shows it: by the script at ``source``, or by an element."""
     is_foreign = app.origin != page.origin
     origin = page.origin if is_foreign else ""
-    source = None if embed is None or embed.is_element else embed
-    autoload = _autoload(browser, app, origin, source=source, page=page, preflights=is_foreign)
+    autoload = _autoload(browser, app, origin, source=None if is_element else source, preflights=is_foreign)
     markup = read_markup(autoload.answer.text) if isinstance(autoload.answer, Reply) else NOTHING
     ticket = next(iter(markup.tickets), None)
     mount = Mount(replace(app, query=""), page, autoload=autoload, ticket=ticket)
     if is_foreign and page.is_secure and not app.is_secure:
         return mount  # a browser asks for nothing of it
-    loader = [("script", str(app.below("embed.js")))] if embed is not None and embed.is_element else []
+    loader = [("script", str(app.below("embed.js")))] if is_element else []
     files = [*loader, *_files(markup, str(autoload.answer.address))]
     mount = replace(mount, resources=_resources(browser, mount.app, files), sizes=_sizes(browser, mount.app))
     return _talks(browser, mount, app.below("ws", app.query), page.origin, ticket)
 
 
+def source_of(embed: Embed, page: Visit) -> Address | None:
+    """Where the reference of an embed leads, by the page's base; ``None`` if nowhere."""
+    try:
+        return Address.of(_joined(base_of(page.last.address, page.markup), embed.source))
+    except ValueError:
+        return None
+
+
 def app_of(embed: Embed, page: Visit) -> Address | None:
     """The address of an app that a page embeds; ``None`` if it leads nowhere."""
-    base = base_of(page.last.address, page.markup)
-    try:
-        source = Address.of(urljoin(base, embed.source).partition("#")[0])
-    except ValueError:
+    source = source_of(embed, page)
+    if source is None:
         return None
     if embed.is_element:
         return source
@@ -134,13 +140,12 @@ def _moved(browser: Browser, page: Address, url: Address, exchange: Exchange) ->
 
 # -- autoload and headers
 
-def _autoload(browser: Browser, app: Address, origin: str, *, source: Embed | None = None,
-              page: Address | None = None, preflights: bool = False) -> Autoload:
+def _autoload(browser: Browser, app: Address, origin: str, *, source: Address | None = None,
+              preflights: bool = False) -> Autoload:
     arguments = {"bokeh-autoload-element": "hotshoe-doctor", "bokeh-app-path": app.app_path or "/",
                  "bokeh-absolute-url": str(replace(app, query=""))}
-    address = app.below("autoload.js", "&".join(filter(None, (urlencode(arguments, quote_via=quote), app.query))))
-    if source is not None and page is not None:
-        address = page.join(source.source)
+    query = "&".join(filter(None, (urlencode(arguments, quote_via=quote), app.query)))
+    address = source or app.below("autoload.js", query)
     answer = until_there(browser, address, {"Origin": origin})
     preflight = None
     if preflights:

@@ -12,7 +12,7 @@ from .channel import NoAnswer, look_up
 from .exchanges import Browser
 from .observations import Examination, Exchange, Failure, Mount, Reply, Tls, Trouble, Visit
 from .options import MAX_EMBEDS, Options
-from .paths import app_of, from_elsewhere, own_page
+from .paths import app_of, from_elsewhere, own_page, source_of
 from .visits import visit
 
 _NO_REQUEST = b"hotshoe-doctor\r\n\r\n"
@@ -125,7 +125,8 @@ def _mounts(browser: Browser, page: Visit) -> Iterator[Mount]:
         for embed in page.markup.embeds[:MAX_EMBEDS]:
             app = app_of(embed, page)
             if app is not None:
-                yield from_elsewhere(browser, app, page.last.address, embed=embed)
+                yield from_elsewhere(browser, app, page.last.address, source=source_of(embed, page),
+                                     is_element=embed.is_element)
 
 
 def _behind_prefix(browser: Browser, front: Visit) -> Visit | None:
