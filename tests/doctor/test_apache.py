@@ -248,7 +248,7 @@ def test_several_backends(pair_of_servers: tuple[Server, Server, Server], option
         lines = lines_for(again, "backends.no-affinity", "Apache")
         refused = severities(examined(running.url("other-key", "/amounts"), options))
         assert set(refused) & {"backends.refused", "websocket.token-refused"}
-    text = "\n".join(lines).replace("http://127.0.0.1:5006", one).replace("http://127.0.0.1:5007", three)
+    text = "\n".join(lines).replace(f"http://{options.upstream}", one).replace("http://127.0.0.1:5007", three)
     with apache({"sticky": Site(f"{text}\n{HOST}")}) as running:
         report = examined(running.url("sticky", "/amounts"), options)
         assert severities(report) == {}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hotshoe.doctor import Kind
 from hotshoe.doctor.addresses import Address
 from hotshoe.doctor.checks import check
 from hotshoe.doctor.findings import Finding, Severity
@@ -29,6 +30,7 @@ from hotshoe.doctor.observations import (
     Visit,
 )
 from hotshoe.doctor.paths import app_of, base_of
+from hotshoe.doctor.remedies import remedy
 from hotshoe.doctor.tokens import Ticket
 
 NOW = 1_800_000_000.0
@@ -178,6 +180,44 @@ def test_files_of_other_hosts(host: str, finding: str, words: str) -> None:
     lost = found(examination(app(resources=(away,))), finding)
     assert "the name is not known" in lost.seen
     assert words in lost.change
+
+
+def test_how_many_files() -> None:
+    js, css = (("Content-Type", "text/javascript"),), (("Content-Type", "text/css"),)
+    one, two = Resource("script", reply(headers=js), True), Resource("style", reply(headers=css), True)
+
+    def said(*resources: Resource) -> str:
+        return found(examination(app(resources=resources)), "resources.ok").seen
+
+    assert said(one) == "The one script comes."
+    assert said(two) == "The one style sheet comes."
+    assert said(one, two) == "All 2 scripts and style sheets come."
+    large = Resource("script", reply(headers=(*js, ("Content-Length", "90000"))), True)
+    assert "/apps/sliders, 90 KB, is not" in found(examination(app(resources=(large,))), "resources.uncompressed").seen
+
+
+def test_the_prefix_that_is_meant() -> None:
+    def missing(url: str) -> Finding:
+        visit = Visit(Address.typed(url), (reply(Address.typed(url), 404),))
+        return found(examination(front=visit, visited=visit, mounts=()), "page.not-found")
+
+    assert missing("https://example.org/apps/sliders").change.endswith("--prefix /apps.")
+    assert "--prefix" not in missing("https://example.org/sliders").change
+    moved = Resource("script", reply(status=404), True, "https://example.org/x")
+    assert found(examination(app(resources=(moved,))), "resources.wrong-prefix").change.endswith("--prefix /apps.")
+    at_root = found(examination(app(app=Address.typed("https://example.org/sliders"), resources=(moved,))),
+                    "resources.wrong-prefix")
+    assert "without --prefix" in at_root.change
+    assert remedy(at_root.id, Kind.HOTSHOE, at_root.facts) is None
+
+
+@pytest.mark.parametrize(("origin", "has_credentials"), [("", False), ("https://www.org", True)])
+def test_an_embed_that_needs_a_login(origin: str, has_credentials: bool) -> None:
+    page = Address.typed(origin or f"{APP.origin}/shop")
+    mount = Mount(APP, page, autoload=Autoload(origin, reply(status=401)))
+    change = found(examination(mounts=(mount,)), "embedding.login").change
+    assert ("with-credentials" in change) is has_credentials
+    assert "--cookie" in change
 
 
 def test_mixed_content() -> None:

@@ -31,6 +31,14 @@ def test_plain() -> None:
     assert text.count("page  ") == 1, "a hop is named once"
 
 
+@pytest.mark.parametrize(("upstream", "count"), [("127.0.0.1:5006", 1), ("10.0.0.7:80", 0)])
+def test_a_port_that_is_guessed(upstream: str, count: int) -> None:
+    remedy = Remedy("nginx", "a location", (f"proxy_pass http://{upstream};",))
+    report = Report("u", (), (Advice(problem("page.bad-gateway", "a", "b"), (remedy,)),
+                              Advice(problem("page.not-found", "a", "b"), (remedy,))))
+    assert render(report).count("--upstream") == count
+
+
 def test_colour() -> None:
     assert "\x1b[31m✗\x1b[0m" in render(REPORT, colour=True)
 

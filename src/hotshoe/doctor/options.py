@@ -21,6 +21,8 @@ OTHER_SOCKETS = 4
 """More sockets of one page, to meet other backends."""
 SIZES = (4_000, 7_500, 15_000)
 """Bytes of one header: what some proxies refuse, nearly all take, and few take."""
+GUESSED = "127.0.0.1:5006"
+"""Where the server is said to be in lines, for want of better knowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Options:
     """The origin of a page that will embed the app."""
     proxy: Kind | None = None
     """Whose lines are printed; ``None``: of those that are recognised."""
-    upstream: str = "127.0.0.1:5006"
+    upstream: str = GUESSED
     """Where the proxy reaches the server; only for the lines."""
 
     @property

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 
 from .findings import Advice, Severity
+from .options import GUESSED
 from .report import Report
 from .words import clean, visible
 
@@ -40,6 +41,8 @@ def render(report: Report, *, colour: bool = False, width: int = 100) -> str:
         hop = name
     if lines[-1]:
         lines.append("")
+    if any(GUESSED in line for advice in report.advice for remedy in advice.remedies for line in remedy.lines):
+        lines.extend([style("2", f"Lines name {GUESSED}; --upstream HOST:PORT sets that."), ""])
     return "\n".join([*lines, *_summary(report, style)]) + "\n"
 
 

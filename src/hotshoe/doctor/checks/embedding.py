@@ -51,8 +51,7 @@ def _of_mount(asked: Address, mount: Mount, autoload: Autoload) -> Iterator[Find
                       f"Start the server with --allow-websocket-origin {facts['page_host']}.", **facts)
     elif answer.status in (401, 407) or answer.is_redirect:
         yield make("embedding.login", f"{where} answers with {answer.status}: it asks for a login, which a script "
-                                      "can't do.",
-                   "Let pages that embed the app send its cookies (with-credentials), or log in first.", **facts)
+                                      "can't do.", _login(autoload), **facts)
     elif again_of(answer) is not None:
         return  # is said of the page
     elif answer.status >= 400:
@@ -64,6 +63,13 @@ def _of_mount(asked: Address, mount: Mount, autoload: Autoload) -> Iterator[Find
                    "Something else answers for this path: have the proxy pass it to the server.", **facts)
     else:
         yield from _cors(mount, autoload, answer, facts)
+
+
+def _login(autoload: Autoload) -> str:
+    own = "For the doctor, give the login's cookie with --cookie 'NAME=VALUE'."
+    if not autoload.origin:  # a page of the same origin sends its cookies anyway
+        return f"A visitor has to be logged in before the page shows the app. {own}"
+    return f"Let pages that embed the app send its cookies (with-credentials), and log in first. {own}"
 
 
 def _cors(mount: Mount, autoload: Autoload, answer: Reply, facts: dict[str, str]) -> Iterator[Finding]:

@@ -21,8 +21,7 @@ _STATUSES = {
                                                                 "header that it does not accept."),
     403: ("forbidden", "access is refused", "Allow it in the proxy or the server; see their logs for the reason."),
     404: ("not-found", "there is nothing at this path",
-          "Check the path; if a proxy cuts off or adds a prefix, pass the path on as it is and start the server with "
-          "--prefix."),
+          "Check the path; if a proxy cuts off or adds a prefix, have it pass the path on as it is"),
     429: ("limited", "there are too many requests", "Raise the limit of whoever answers."),
     500: ("app-error", "the app or the site fails", "See the server's log; the error's id is on the page."),
     502: ("bad-gateway", "the proxy does not reach the server",
@@ -140,6 +139,9 @@ def _refused(seen: Examination, page: Reply) -> Finding:
                        "Raise the limit for request headers.", **facts)
     fallback = "client-error" if page.status < 500 else "server-error"
     name, words, change = _STATUSES.get(page.status, (fallback, "the request fails", "See the log of whoever answers."))
+    if page.status == 404:
+        prefix = facts["bare_prefix"]
+        change += f", and start the server with --prefix {prefix}." if prefix else "."
     if page.status == 404 and seen.choices:
         change = "The index leads to a path that is not there: " + change
     return problem(f"page.{name}", f"{page.status} {page.reason} at {page.address.path}: {words}.", change, **facts)

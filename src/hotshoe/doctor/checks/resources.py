@@ -72,7 +72,9 @@ def _of_mount(mount: Mount) -> Iterator[Finding]:
     if came and not bad and not any(finding.id == "resources.type" for finding in findings):
         total = sum(_length(kept.reply) or 0 for kept in came)
         much = f", {size(total)}" if total else ""
-        yield ok("resources.ok", f"All {len(came)} scripts and style sheets come{much}.")
+        what = f"All {len(came)} scripts and style sheets come" if len(came) > 1 else \
+            f"The one {'script' if came[0].resource.kind == 'script' else 'style sheet'} comes"
+        yield ok("resources.ok", f"{what}{much}.")
 
 
 def came_through(resource: Resource) -> bool:
@@ -94,8 +96,7 @@ def _missing(mount: Mount, bad: Iterable[Resource], facts: dict[str, str]) -> It
         yield problem("resources.wrong-prefix",
                       f"{reply.address.path} is not there ({_status(reply)}); it is at {there}: a prefix is missing, "
                       "or too much.",
-                      "Have the proxy pass paths on as they are, and start the server with the prefix that visitors "
-                      "see: --prefix.", **facts)
+                      f"Have the proxy pass paths on as they are, and start the server {_prefix(facts)}.", **facts)
     lost = [reply for resource, reply in own if not resource.works_at]
     for folder in dict.fromkeys(_folder(reply.address.path) for reply in lost):
         inside = [reply for reply in lost if _folder(reply.address.path) == folder]
@@ -105,6 +106,12 @@ def _missing(mount: Mount, bad: Iterable[Resource], facts: dict[str, str]) -> It
         yield problem("resources.missing", f"{_some([reply.address.path for reply in inside])}: "
                                            f"{', '.join(statuses)}. Without it the page stays empty.",
                       f"Have the proxy pass {folder} to the server{instead}.", **facts_of(mount.app, folder=folder))
+
+
+def _prefix(facts: dict[str, str]) -> str:
+    prefix = facts["bare_prefix"]
+    return f"with the prefix that visitors see: --prefix {prefix}" if prefix else \
+        "without --prefix, for visitors see none"
 
 
 def _folder(path: str) -> str:
@@ -153,8 +160,10 @@ def _large(came: Iterable[_Kept], facts: dict[str, str]) -> Iterator[Finding]:
              and (_length(kept.reply) or 0) >= _WORTH_BYTES]
     if plain:
         total = sum(_length(reply) or 0 for reply in plain)
-        yield warning("resources.uncompressed", f"{len(plain)} files, {size(total)}, are not compressed.",
-                      "Compress them: they shrink to a third, and the page is there so much sooner.", **facts)
+        what = f"{len(plain)} files, {size(total)}, are" if len(plain) > 1 else \
+            f"{plain[0].address.path}, {size(total)}, is"
+        yield warning("resources.uncompressed", f"{what} not compressed.",
+                      "Compress: a third of the bytes is left, and the page is there so much sooner.", **facts)
 
 
 def _length(reply: Reply) -> int | None:

@@ -33,8 +33,8 @@ def remedy(finding: str, kind: Kind, facts: Mapping[str, str]) -> Remedy | None:
     if entry is None:
         return None
     place, lines = entry
-    if "{keep_alive}" in lines and "keep_alive" not in facts:  # more pings would not help
-        return None
+    if any(f"{{{name}}}" in lines and not facts.get(name) for name in ("keep_alive", "bare_prefix")):
+        return None  # more pings would not help, or there is no prefix
     known = _Facts(facts, cut_prefix=_cut_prefix(facts))
     text = lines.strip("\n").format_map(known)
     return Remedy(kind.label, place.format_map(known), tuple(text.split("\n")))

@@ -41,7 +41,7 @@ _STICKY = """
 # a2enmod proxy_balancer lbmethod_byrequests headers
 Header add Set-Cookie "ROUTEID=.%{{BALANCER_WORKER_ROUTE}}e; path=/" env=BALANCER_ROUTE_CHANGED
 <Proxy "balancer://apps">
-    BalancerMember http://127.0.0.1:5006 route=1 upgrade=websocket
+    BalancerMember http://{upstream} route=1 upgrade=websocket
     BalancerMember http://127.0.0.1:5007 route=2 upgrade=websocket
     ProxySet stickysession=ROUTEID
 </Proxy>

@@ -25,7 +25,7 @@ def _passed(upstreams: str = "{upstream}", more: str = "") -> str:
 
 _PROXY = _passed()
 _SECURE = f"{{name}} {{{{\n{indent(_PROXY, '    ')}\n}}}}"
-_STICKY = _passed("127.0.0.1:5006 127.0.0.1:5007", "lb_policy cookie hotshoe\n")
+_STICKY = _passed("{upstream} 127.0.0.1:5007", "lb_policy cookie hotshoe\n")
 _HOST = _passed(more="header_up Host {{host}}\n")
 _UPGRADE = f"""
 # take out header_up -Upgrade, header_up -Connection and transport http {{{{ versions … }}}} if they are there

@@ -6,7 +6,7 @@ _FRONT = "the frontend"
 _BACK = "the backend"
 _STICKY = """
 cookie SERVERID insert indirect nocache httponly
-server a 127.0.0.1:5006 check cookie a
+server a {upstream} check cookie a
 server b 127.0.0.1:5007 check cookie b
 """
 _CERTIFICATE = """

@@ -52,7 +52,7 @@ proxy_send_timeout 3600s;
 _STICKY = """
 upstream apps {{
     hash $remote_addr consistent;
-    server 127.0.0.1:5006;
+    server {upstream};
     server 127.0.0.1:5007;
 }}
 """
