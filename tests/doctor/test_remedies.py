@@ -88,6 +88,15 @@ def test_a_prefix_that_is_cut() -> None:
     assert 'proxy_set_header X-Forwarded-Prefix "";' in at_root
 
 
+@pytest.mark.parametrize(("kind", "finding"), [
+    (Kind.APACHE, "websocket.no-upgrade"), (Kind.HAPROXY, "websocket.origin"), (Kind.CADDY, "websocket.not-found"),
+])
+def test_a_prefix_that_others_cut(kind: Kind, finding: str) -> None:
+    lines = lines_of(kind, finding)
+    [note] = [number for number, line in enumerate(lines) if line.startswith("# set it to /apps instead")]
+    assert lines[note + 1].endswith("X-Forwarded-Prefix")
+
+
 @pytest.mark.parametrize(("kind", "finding", "line"), [
     (Kind.APACHE, "websocket.no-upgrade", "RequestHeader unset Forwarded"),
     (Kind.APACHE, "page.not-found", "RequestHeader unset X-Forwarded-Host"),

@@ -35,15 +35,18 @@ def remedy(finding: str, kind: Kind, facts: Mapping[str, str]) -> Remedy | None:
     place, lines = entry
     if any(f"{{{name}}}" in lines and not facts.get(name) for name in ("keep_alive", "bare_prefix")):
         return None  # more pings would not help, or there is no prefix
-    known = _Facts(facts, cut_prefix=_cut_prefix(facts))
+    known = _Facts({**facts, **_told_prefix(facts)})
     text = lines.strip("\n").format_map(known)
     return Remedy(kind.label, place.format_map(known), tuple(text.split("\n")))
 
 
-def _cut_prefix(facts: Mapping[str, str]) -> str:
-    """What stands behind a line that says that there is no prefix: whether the proxy cuts one off is not seen."""
+def _told_prefix(facts: Mapping[str, str]) -> dict[str, str]:
+    """What stands by a line that tells the server of no prefix: whether the proxy cuts one off is not seen."""
     prefix = facts.get("bare_prefix", "")
-    return f"   # {prefix} instead, if the proxy cuts that off" if prefix else ""
+    if not prefix:
+        return {"cut_prefix": "", "prefix_note": "no prefix to tell of"}
+    return {"cut_prefix": f"   # {prefix} instead, if the proxy cuts that off",
+            "prefix_note": f"set it to {prefix} instead, if the proxy cuts that off"}
 
 
 def advise(findings: Iterable[Finding], kinds: Iterable[Kind], upstream: str) -> Iterator[Advice]:

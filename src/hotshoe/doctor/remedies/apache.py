@@ -9,6 +9,7 @@ _TOLD = """
 # a2enmod headers: what visitors say of themselves must not get through. Apache adds X-Forwarded-For and -Host.
 RequestHeader unset X-Forwarded-For
 RequestHeader unset X-Forwarded-Host
+# {prefix_note}
 RequestHeader unset X-Forwarded-Prefix
 RequestHeader unset Forwarded
 RequestHeader unset X-Scheme

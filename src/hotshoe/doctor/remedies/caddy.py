@@ -9,6 +9,7 @@ _SITE = "the site block of {name}"
 _TOLD = """
 # Caddy replaces X-Forwarded-For, -Host and -Proto; what else visitors say of themselves must not get through.
 header_up X-Real-IP {{remote_host}}
+# {prefix_note}
 header_up -X-Forwarded-Prefix
 header_up -Forwarded
 header_up -X-Scheme

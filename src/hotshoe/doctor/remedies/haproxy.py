@@ -21,6 +21,7 @@ option http-keep-alive
 _HOST = """
 # take out http-request set-header Host; what visitors say of themselves must not get through
 http-request del-header X-Forwarded-For
+# {prefix_note}
 http-request del-header X-Forwarded-Prefix
 http-request del-header Forwarded
 http-request del-header X-Scheme
