@@ -48,7 +48,7 @@ def make_parser() -> Parser:
     parser.add_argument("url", metavar="URL", help="Address, as a browser has it")
     parser.add_argument("--json", action="store_true", help="Print the report as JSON")
     parser.add_argument("--timeout", metavar="S", type=_seconds, default=10.0,
-                        help="Seconds to wait for each answer (default: 10)")
+                        help="Seconds to wait for each answer (default: 10; pages have 15 at least)")
     parser.add_argument("--idle", metavar="S", type=_seconds, default=0.0,
                         help="Watch an idle websocket for so many seconds (default: 0, not at all; 80 shows most)")
     parser.add_argument("--from", metavar="ORIGIN", dest="embedded_from", default="",
