@@ -1,23 +1,8 @@
-"""Apps: what builds a document."""
+"""Apps, which build documents: loading them, running their code, loading them again."""
 
+from ..http.requests import Request
 from .app import App, Hooks
 from .loading import NO_APPS, Target, load, load_all
-from .reports import describe
-from .request import Request
-from .sources import Reload, Sources, broken
-from .tracebacks import user_traceback
+from .sources import Reload, Sources, failing_app
 
-__all__ = [
-    "NO_APPS",
-    "App",
-    "Hooks",
-    "Reload",
-    "Request",
-    "Sources",
-    "Target",
-    "broken",
-    "describe",
-    "load",
-    "load_all",
-    "user_traceback",
-]
+__all__ = ["NO_APPS", "App", "Hooks", "Reload", "Request", "Sources", "Target", "failing_app", "load", "load_all"]

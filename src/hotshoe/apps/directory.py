@@ -1,4 +1,4 @@
-"""A directory as an app: main.py or main.ipynb; maybe hooks, theme, template, static files, a package."""
+"""A directory as an app: main.py or main.ipynb, with optional hooks, theme, template, static files and package."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from bokeh.themes import Theme
 from jinja2 import Environment, FileSystemLoader, Template, TemplateError, TemplateSyntaxError
 
-from ..errors import AppError
-from .app import App, Hooks
-from .code import compile_python, failed_to_run, read, run_once, unique_module_name
-from .description import thumbnail_of
+from ..base.errors import AppError
+from .app import HOOKS, App, Hooks, thumbnail_of
 from .functions import check_signature
 from .notebook import load_notebook
 from .process import running
-from .script import builder, load_script
+from .script import builder, compile_python, load_script, read, run_error, run_once, unique_module_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,19 +26,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_HOOKS = {
-    "on_server_loaded": "server_context",
-    "on_server_unloaded": "server_context",
-    "on_session_created": "session_context",
-    "on_session_destroyed": "session_context",
-}
+MAINS = ("main.py", "main.ipynb")
+HOOK_FILES = ("app_hooks.py", "server_lifecycle.py")
 
 
 def load_directory(folder: Path, argv: Sequence[str] = (), *, package: ModuleType | None = None,
                    hooks: Hooks | None = None) -> App:
-    """The app in ``folder``. Its package and hooks run now, once for the process. Raises AppError.
+    """Load the app in ``folder``. Its package and hooks run now, once for the process. Raises AppError.
 
-    ``package`` and ``hooks`` of an earlier load are taken as they are.
+    ``package`` and ``hooks`` of an earlier load are used again if they are given.
     """
     main = _main(folder)
     hooks_path = _hooks_path(folder)
@@ -60,36 +54,28 @@ def load_directory(folder: Path, argv: Sequence[str] = (), *, package: ModuleTyp
         run_main(document)
 
     static = folder / "static"
-    return App(
-        build,
-        about.title,
-        about.text,
-        hooks,
-        static if static.is_dir() else None,
-        thumbnail=thumbnail_of(folder),
-        source=main,
-        package=package,
-    )
+    return App(build, about.title, about.text, hooks, static if static.is_dir() else None,
+               thumbnail=thumbnail_of(folder), source=main, package=package)
 
 
 def _main(folder: Path) -> Path:
-    found = [path for name in ("main.py", "main.ipynb") if (path := folder / name).is_file()]
+    found = [path for name in MAINS if (path := folder / name).is_file()]
     if not found:
-        raise AppError(f"{folder}: no app: a directory needs a main.py or a main.ipynb")
+        raise AppError(f"{folder}: not an app: a directory needs a main.py or a main.ipynb")
     if len(found) > 1:
         log.warning("%s: has both main.py and main.ipynb; main.py is used", folder)
     return found[0]
 
 
 def _hooks_path(folder: Path) -> Path | None:
-    found = [path for name in ("app_hooks.py", "server_lifecycle.py") if (path := folder / name).is_file()]
+    found = [path for name in HOOK_FILES if (path := folder / name).is_file()]
     if len(found) > 1:
         raise AppError(f"{folder}: has both app_hooks.py and server_lifecycle.py; keep one")
     return found[0] if found else None
 
 
 def _package(folder: Path, argv: Sequence[str]) -> ModuleType | None:
-    """The package that relative imports start from: one for all sessions, as are the modules in it."""
+    """Import the package in which relative imports start; all sessions share it and its modules."""
     path = folder / "__init__.py"
     if not path.is_file():
         return None
@@ -101,24 +87,21 @@ def _package(folder: Path, argv: Sequence[str]) -> ModuleType | None:
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
     try:
-        with running(str(path), argv=(path.name, *argv), folder=str(folder), told=set()):
+        with running(str(path), argv=(path.name, *argv), folder=str(folder), warned=set()):
             spec.loader.exec_module(package)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise failed_to_run(error, folder) from error
+        raise run_error(error, folder) from error
     return package
 
 
 def _hooks(path: Path, argv: Sequence[str], package: ModuleType | None) -> Hooks:
     program, _ = load_script(path, argv, package)
     names = vars(run_once(program))
-    expected = dict(_HOOKS)
-    if path.name == "app_hooks.py":
-        expected["process_request"] = "request"
-    for name, argument in expected.items():
-        if name in names:
-            check_signature(names[name], argument, f"{path}: {name}")
-    return Hooks(**{name.removeprefix("on_"): names[name] for name in expected if name in names})
+    found = [name for name in HOOKS if name in names and (name != "process_request" or path.name == "app_hooks.py")]
+    for name in found:
+        check_signature(names[name], HOOKS[name], f"{path}: {name}")
+    return Hooks(**{name.removeprefix("on_"): names[name] for name in found})
 
 
 def _theme(folder: Path) -> Theme | None:
@@ -131,14 +114,14 @@ def _theme(folder: Path) -> Theme | None:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         reason = getattr(error, "problem", None) or error
-        raise AppError(f"{path}:{line}: no theme: {' '.join(str(reason).split())}") from error
+        raise AppError(f"{path}:{line}: not a theme: {' '.join(str(reason).split())}") from error
 
 
 def _template(folder: Path) -> Template | None:
     path = folder / "templates" / "index.html"
     if not path.is_file():
         return None
-    # Not escaped: bokeh passes HTML in plain strings, as every template written for it expects.
+    # No escaping: bokeh passes HTML in plain strings, and templates for it expect that.
     environment = Environment(loader=FileSystemLoader(path.parent))  # noqa: S701
     try:
         return environment.get_template(path.name)

@@ -1,70 +1,63 @@
-"""Apps that a program has made: a function, or an Application object (bokeh's, Panel's, or alike)."""
+"""Apps that are objects of a program: functions, and Application objects (of bokeh, Panel or similar)."""
 
 from __future__ import annotations
 
 import inspect
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AppError
-from ..panel_seams import is_panel_application
-from .app import App, Hooks
-from .description import from_docstring
+from ..base.errors import AppError
+from ..seams.panel import finish_panel, is_panel_application
+from .app import HOOKS, App, Hooks, from_docstring
 from .process import running
-from .script import finish
 
 if TYPE_CHECKING:
     from bokeh.document import Document
 
-# bokeh's own handlers for files swap sys.argv, the folder and bokeh.io's functions for the whole process.
-_swapping = threading.RLock()
+# bokeh's handlers for files replace sys.argv, the folder and bokeh.io's functions for the whole process.
+_file_handlers = threading.RLock()
 
 
 def load_function(function: Callable[[Document], Any]) -> App:
-    """An app of a function that fills the document it gets. Raises AppError if it can't be called so."""
+    """The app of a function that fills its document. Raises AppError for a wrong signature."""
     name = getattr(function, "__qualname__", repr(function))
     check_signature(function, "doc", name)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise AppError(f"{name}: is async; a document is filled by a plain function")
-    told: set[str] = set()
+        raise AppError(f"{name}: is async; use a plain function to fill a document")
+    warned: set[str] = set()
 
     def build(document: Document) -> None:
-        with running(name, argv=None, told=told):
+        with running(name, argv=None, warned=warned):
             function(document)
-        finish(document)
+        finish_panel(document)
 
     about = from_docstring(function.__doc__ if inspect.isroutine(function) else type(function).__doc__)
     return App(build, about.title, about.text)
 
 
 def is_application(target: object) -> bool:
-    """Whether ``target`` is an Application object, by what it can do."""
+    """Whether ``target`` is an Application object, judged by its methods."""
     return callable(getattr(target, "initialize_document", None)) and not isinstance(target, type)
 
 
 def load_application(application: Any) -> App:
-    """An app of an Application object, whose class may be bokeh's, Panel's or anyone's."""
+    """The app of an Application object of bokeh, Panel or any other library."""
     handlers = tuple(getattr(application, "handlers", ()))
-    told: set[str] = set()
+    warned: set[str] = set()
 
     def build(document: Document) -> None:
-        with _turn(handlers), running(type(application).__name__, argv=None, told=told):
+        alone = _file_handlers if any(map(_file_url, handlers)) else nullcontext()
+        with alone, running(type(application).__name__, argv=None, warned=warned):
             application.initialize_document(document)
             _raise_failure(handlers)
 
     static = getattr(application, "static_path", None)
     return App(
         build,
-        hooks=Hooks(
-            server_loaded=getattr(application, "on_server_loaded", None),
-            server_unloaded=getattr(application, "on_server_unloaded", None),
-            session_created=getattr(application, "on_session_created", None),
-            session_destroyed=getattr(application, "on_session_destroyed", None),
-            process_request=getattr(application, "process_request", None),
-        ),
+        hooks=Hooks(**{name.removeprefix("on_"): getattr(application, name, None) for name in HOOKS}),
         static_dir=None if static is None else Path(static),
         metadata=lambda: _metadata(application),
         begins_panel=is_panel_application(application),
@@ -72,31 +65,27 @@ def load_application(application: Any) -> App:
 
 
 def application_url(application: Any) -> str:
-    """Where the application's first handler wants to be; ``/`` if it does not say."""
+    """The URL that the application's first handler proposes, else ``/``."""
     handlers = tuple(getattr(application, "handlers", ()))
     return (_file_url(handlers[0]) if handlers else None) or "/"
 
 
 def check_signature(function: Any, argument: str, what: str) -> None:
-    """Whether ``function`` can be called with one positional argument; AppError if not."""
+    """Raise AppError if ``function`` cannot be called with one positional argument."""
     if not callable(function):
         raise AppError(f"{what}: must be a function of ({argument}), not {type(function).__name__}")
     try:
         signature = inspect.signature(function)
     except ValueError:
-        return  # some functions written in C do not tell
+        return  # some functions written in C have no signature
     try:
         signature.bind(None)
     except TypeError as error:
         raise AppError(f"{what}: must have signature func({argument}), got func{signature}") from error
 
 
-def _turn(handlers: tuple[Any, ...]) -> AbstractContextManager[Any]:
-    return _swapping if any(map(_file_url, handlers)) else nullcontext()
-
-
 def _file_url(handler: Any) -> str | None:
-    """The URL that a handler of a file proposes; one of a function proposes none."""
+    """The URL that a handler for a file proposes; handlers for functions propose none."""
     url_path = getattr(handler, "url_path", None)
     return url_path() if callable(url_path) else None
 

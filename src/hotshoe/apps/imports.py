@@ -1,29 +1,23 @@
-"""Which files an app's code imports, found by reading it: nothing is run, and libraries are left out.
+"""The files that an app's code imports, found by reading it: no code is run, and libraries are left out.
 
-Paths are compared as the file system has them, links resolved.
+Paths are compared with symbolic links resolved.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
-import importlib.util
-import os
-import site
 import sys
-import sysconfig
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import AppError
+from ..base.errors import AppError
+from ..base.folders import stamp_of
+from ..base.tracebacks import is_library, real
 
 Edges = Mapping[Path, Collection[Path]]
-"""Files, and which files each of them imports."""
-
-_PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages"})
-_LIBRARIES = ("bokeh", "panel")
+"""Files, and the files that each of them imports."""
 
 
 class Import(NamedTuple):
@@ -35,29 +29,25 @@ class Import(NamedTuple):
 
 
 class Reader:
-    """Reads the imports of files; each file again only when it has changed."""
+    """Reads the imports of files; reads a file again only if it has changed."""
 
     def __init__(self, read: Callable[[Path], str | bytes]) -> None:
         self._read = read
         self._known: dict[Path, tuple[object, tuple[Import, ...]]] = {}
 
     def imports(self, file: Path) -> tuple[Import, ...]:
-        """What ``file`` imports; while it can't be read or parsed, what it did before."""
-        try:
-            status = file.stat()
-        except OSError:
-            return self._known.get(file, (None, ()))[1]
-        stamp = (status.st_mtime_ns, status.st_size)
+        """The imports of ``file``; while it cannot be read or parsed, its previous imports."""
         known, found = self._known.get(file, (None, ()))
-        if known != stamp:
-            # Whoever runs it will say what is wrong with it.
+        stamp = stamp_of(file)
+        if stamp is not None and stamp != known:
+            # Errors are reported when the file is run.
             with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError, AppError):
                 found = imports_of(self._read(file))
             self._known[file] = stamp, found
         return found
 
     def edges(self, roots: Iterable[Path], folders: Sequence[Path]) -> dict[Path, frozenset[Path]]:
-        """All files that are reached from ``roots``; absolute imports are looked for in ``folders``, in this order."""
+        """All files that are imported from ``roots`` on; absolute imports are searched in ``folders``, in order."""
         edges: dict[Path, frozenset[Path]] = {}
         waiting = list(roots)
         while waiting:
@@ -71,7 +61,7 @@ class Reader:
 
 
 def imports_of(source: str | bytes) -> tuple[Import, ...]:
-    """The import statements in Python code, wherever they stand. Raises what parsing raises."""
+    """The import statements in Python code, on all levels. Raises the errors of ``ast.parse``."""
     found: dict[Import, None] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -82,7 +72,7 @@ def imports_of(source: str | bytes) -> tuple[Import, ...]:
 
 
 def resolve(wanted: Import, importer: Path, folders: Sequence[Path]) -> Iterator[Path]:
-    """The files that an import loads: packages on the way, the module, and submodules among its names."""
+    """The files that an import loads: parent packages, the module, and submodules among its names."""
     names = wanted.module.split(".") if wanted.module else []
     if wanted.level:
         base = importer.parent
@@ -104,7 +94,7 @@ def resolve(wanted: Import, importer: Path, folders: Sequence[Path]) -> Iterator
 
 
 def _step(name: str, folders: Sequence[Path], *, top: bool = False) -> tuple[Path | None, Sequence[Path]]:
-    """The file of the module ``name`` in one of ``folders``, and where its submodules are."""
+    """The file of the module ``name`` in one of ``folders``, and the folders of its submodules."""
     if top and (loaded := sys.modules.get(name)) is not None:
         inner = [folder for entry in getattr(loaded, "__path__", ()) if not is_library(folder := real(entry))]
         return module_file(loaded), inner
@@ -119,7 +109,7 @@ def _step(name: str, folders: Sequence[Path], *, top: bool = False) -> tuple[Pat
 
 
 def importers(changed: Iterable[Path], edges: Edges) -> set[Path]:
-    """``changed``, and all that imports it, directly or not."""
+    """``changed``, and all files that import these, directly or indirectly."""
     found = set(changed)
     while more := {file for file, imported in edges.items() if file not in found and not found.isdisjoint(imported)}:
         found |= more
@@ -127,7 +117,7 @@ def importers(changed: Iterable[Path], edges: Edges) -> set[Path]:
 
 
 def own_modules() -> dict[str, Path]:
-    """The loaded modules that belong to no library, by name, and their files."""
+    """The files of loaded modules by name, without libraries."""
     found = {}
     for name, module in list(sys.modules.items()):
         if name not in ("__main__", "__mp_main__") and (file := module_file(module)) is not None:
@@ -136,7 +126,7 @@ def own_modules() -> dict[str, Path]:
 
 
 def module_file(module: object) -> Path | None:
-    """The source file of a module; ``None`` for a library's, and for one that has none."""
+    """The source file of a module; ``None`` for a library's module, or without a source file."""
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or not file.endswith(".py"):
         return None
@@ -145,27 +135,5 @@ def module_file(module: object) -> Path | None:
 
 
 def own_folders() -> list[Path]:
-    """Where absolute imports look, without the libraries."""
+    """The folders that absolute imports search, without libraries."""
     return [folder for entry in sys.path if not is_library(folder := real(entry or "."))]
-
-
-@lru_cache(maxsize=65536)
-def real(path: str | Path) -> Path:
-    """The absolute path without links."""
-    return Path(os.path.realpath(path))
-
-
-@lru_cache(maxsize=65536)
-def is_library(path: Path) -> bool:
-    """Whether Python, a package manager, bokeh, Panel or hotshoe brought this file."""
-    return not _PACKAGE_FOLDERS.isdisjoint(path.parts) or any(path.is_relative_to(home) for home in _homes())
-
-
-@lru_cache(maxsize=1)
-def _homes() -> tuple[Path, ...]:
-    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {*site.getsitepackages(), site.getusersitepackages(), str(Path(__file__).parent.parent)}
-    for name in _LIBRARIES:  # they may stand anywhere, if somebody works on them
-        if (spec := importlib.util.find_spec(name)) is not None and spec.origin is not None:
-            folders.add(str(Path(spec.origin).parent))
-    return tuple({Path(os.path.realpath(folder)) for folder in folders if folder})

@@ -1,22 +1,23 @@
-"""From what an operator or a program names (a path, a function, an Application) to apps at their URLs."""
+"""Loads apps and gives them their URLs: from paths, functions and Application objects."""
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from ..errors import AppError
-from .app import App
-from .code import absolute
-from .description import thumbnail_of, title_from_name
+from ..base.errors import AppError
+from ..http.paths import normalized_url
+from .app import App, thumbnail_of, title_from_name
 from .directory import load_directory
 from .functions import application_url, is_application, load_application, load_function
-from .notebook import load_notebook
-from .script import builder, load_script
+from .notebook import load_notebook, to_script
+from .script import absolute, builder, load_script, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,69 +27,83 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Target = str | os.PathLike[str] | Callable[["Document"], Any] | App | Any
-"""A path, a function that fills a document, an Application object, or an app that is loaded already."""
+"""A path, a function that fills a document, an Application object, or a loaded app."""
 
 
 def load(target: Target, *, argv: Sequence[str] = ()) -> App:
-    """The app that ``target`` is; ``argv`` are its ``sys.argv[1:]``.
+    """Load an app; ``argv`` is its ``sys.argv[1:]``.
 
-    Raises AppError, one line that names file, line and reason, if there is no app or it does not compile.
+    Raises AppError, one line with file, line and reason, if there is no app or it does not compile.
     """
-    return _titled(_load(target, argv), _name(target))
+    return load_at("", target, argv)
 
 
 def load_all(
     targets: Target | Iterable[Target] | Mapping[str, Target] | None = None, *, argv: Sequence[str] = ()
 ) -> dict[str, App]:
-    """Apps by URL: ``/name`` for a file or directory, ``/`` for one function; a mapping's keys are URLs.
+    """Load apps. Returns them by URL: ``/name`` for a file or directory, ``/`` for a function, or a mapping's keys.
 
-    Nothing at all is one empty app at ``/``. Raises AppError, also for two apps at one URL.
+    Without targets there is one empty app at ``/``. Raises AppError, also for two apps at one URL.
     """
     return {url: load_at(url, target, argv) for url, target in place(targets).items()}
 
 
 def place(targets: Target | Iterable[Target] | Mapping[str, Target] | None = None) -> dict[str, Target]:
-    """What is to be served at which URL; nothing is loaded yet. Raises AppError for two at one URL, and for a URL that
-    no browser can ask for."""
+    """The targets by URL, not loaded. Raises AppError for two at one URL, and for a URL that browsers can't request."""
     placed: dict[str, Target] = {}
     for url, target in _placed(targets):
         if _RESERVED & set(url.split("/")):
             raise AppError(f"{_label(target)}: an app can't have the URL {url}")
+        if not _is_utf8(url):  # the name of a file may be any bytes
+            raise AppError(f"{_label(target)!r}: an app can't have the URL {url!r}, which is not UTF-8: rename it")
         if url in placed:
-            raise AppError(f"{_label(placed[url])} and {_label(target)} have the same URL {url}: rename one of them")
+            raise AppError(_conflict(_label(placed[url]), _label(target), url))
         placed[url] = target
     return placed if placed or targets is NO_APPS else {"/": App(_leave_empty, "Empty app")}
 
 
+def with_apps_of_site(given: Any, of_site: Mapping[str, Target]) -> Mapping[str, Target]:
+    """The apps that a server is given, and the apps of the site around them; there may be no app at all.
+
+    Raises ``AppError`` for two apps at one URL.
+    """
+    own = {} if given is None or given == [] else place(given)
+    of_site = place({**of_site} or NO_APPS)
+    if both := sorted(own.keys() & of_site.keys()):
+        raise AppError(f"the site has an app of its own at {both[0]}: give one of the two another URL")
+    return {**own, **of_site} or NO_APPS
+
+
 NO_APPS: Mapping[str, Target] = MappingProxyType({})
-"""Serves no apps at all, only files."""
+"""For a server of files only, without apps."""
 
 _RESERVED = {".", "..", "_hotshoe"}
-"""Names that can't stand in an app's URL: browsers resolve the first two, the server's own files have the third."""
+"""Names that an app's URL cannot contain: browsers resolve the first two, the third is for the server's own files."""
 
 
 def load_at(url: str, target: Target, argv: Sequence[str] = ()) -> App:
-    """The app that ``target`` is, titled by its URL if by nothing else. Raises AppError as ``load`` does."""
+    """Load the app for a URL, which gives it a title if it has none. Raises AppError as ``load`` does."""
     return titled(_load(target, argv), url, target)
 
 
 def titled(app: App, url: str, target: Target) -> App:
-    """``app`` with a title, if it has none of its own."""
-    return _titled(app, url.rpartition("/")[2] or _name(target))
+    """``app`` with a title: its own, else one from the URL, else one from the target's name."""
+    name = url.rpartition("/")[2] or _name(target)
+    return app if app.title else replace(app, title=title_from_name(name) or "App")
 
 
 def _placed(targets: Any) -> Iterable[tuple[str, Target]]:
     if targets is None:
         return []
     if isinstance(targets, Mapping):
-        return [(_normalised(key), target) for key, target in targets.items()]
+        return [(normalized_url(key), target) for key, target in targets.items()]
     if is_path(targets):
         return [(_url(targets), targets)]
     if isinstance(targets, App) or is_application(targets) or callable(targets):
         return [("/", targets)]
     if isinstance(targets, Iterable):
         return [(_url(target), target) for target in targets]
-    raise _no_app(targets)
+    raise _not_an_app(targets)
 
 
 def _load(target: Target, argv: Sequence[str]) -> App:
@@ -100,14 +115,14 @@ def _load(target: Target, argv: Sequence[str]) -> App:
         return load_application(target)
     if callable(target) and not isinstance(target, type):
         return load_function(target)
-    raise _no_app(target)
+    raise _not_an_app(target)
 
 
 def _load_path(path: Path, argv: Sequence[str]) -> App:
     if path.is_dir():
         return load_directory(path, argv)
     if not path.is_file():
-        raise AppError(f"{path}: {'no regular file' if path.exists() else 'no such file or directory'}")
+        raise AppError(f"{path}: {'not a regular file' if path.exists() else 'no such file or directory'}")
     match path.suffix:
         case ".py":
             if path.name == "main.py":
@@ -116,16 +131,12 @@ def _load_path(path: Path, argv: Sequence[str]) -> App:
         case ".ipynb":
             program, about = load_notebook(path, argv)
         case _:
-            raise AppError(f"{path}: no app: expected a .py script, an .ipynb notebook or a directory")
+            raise AppError(f"{path}: not an app: expected a .py script, an .ipynb notebook or a directory")
     return App(builder(program), about.title, about.text, thumbnail=thumbnail_of(path), source=path)
 
 
 def _leave_empty(document: Document) -> None:
-    """The app that is served when none is named: for clients that push their document."""
-
-
-def _titled(app: App, name: str) -> App:
-    return app if app.title else replace(app, title=title_from_name(name) or "App")
+    """The default app is empty: for clients that push their document."""
 
 
 def is_path(target: Any) -> TypeGuard[str | os.PathLike[str]]:
@@ -143,18 +154,38 @@ def _name(target: Target) -> str:
 def _url(target: Target) -> str:
     if not is_path(target) and is_application(target):
         return application_url(target)
-    return _normalised(_name(target))
+    return normalized_url(_name(target))
 
 
-def _normalised(url: Any) -> str:
-    if not isinstance(url, str):
-        raise AppError(f"{url!r}: an app's URL must be a string")
-    return "/" + url.strip("/")
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _conflict(one: str, other: str, url: str) -> str:
+    if one == other:
+        return f"{one} is given twice for the URL {url}: leave one out"
+    return f"{one} and {other} have the same URL {url}: rename one of them"
 
 
 def _label(target: Target) -> str:
     return str(target) if is_path(target) else str(getattr(target, "__qualname__", repr(target)))
 
 
-def _no_app(target: object) -> AppError:
-    return AppError(f"{target!r}: no app: expected a path, a function of (doc) or an Application object")
+def _not_an_app(target: object) -> AppError:
+    return AppError(f"{target!r}: not an app: expected a path, a function of (doc) or an Application object")
+
+
+def source_text(path: Path) -> str:
+    """The text of a script, or of a notebook as a script, with ``\\n`` as line ends. Raises AppError."""
+    if path.suffix == ".ipynb":
+        return to_script(path)
+    source = read(path)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return source.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise AppError(f"{path}: can't be read: {error}") from error

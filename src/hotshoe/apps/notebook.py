@@ -1,7 +1,6 @@
-"""A Jupyter notebook as a program: its code cells, without what only IPython understands.
+"""A Jupyter notebook as a program: its code cells, without the syntax that only IPython understands.
 
-A line is taken for IPython's only where Python itself finds its error in it, so ``%`` in a string or in the
-middle of an expression stays what it is.
+A line is replaced only if Python reports a syntax error in it, so ``%`` in a string or an expression stays.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import AppError
-from .code import Program, compile_python, read
-from .description import Description, from_docstring, from_markdown
+from ..base.errors import AppError
+from .app import Description, from_docstring, from_markdown
+from .script import Program, compile_python, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +43,7 @@ class Cell(NamedTuple):
 
 
 class NoShell:
-    """What ``get_ipython()`` gives in an app: it takes every call and does nothing."""
+    """The result of ``get_ipython()`` in an app: it accepts every call and does nothing."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -58,7 +57,7 @@ class NoShell:
 def load_notebook(
     path: Path, argv: Sequence[str] = (), package: ModuleType | None = None
 ) -> tuple[Program, Description]:
-    """The notebook as a program and what it says about itself. Raises AppError."""
+    """The notebook as a program, and its description. Raises AppError."""
     cells = list(_cells(path))
     chunks: list[CodeType] = []
     docstring: str | None = None
@@ -75,7 +74,7 @@ def load_notebook(
 
 
 def to_script(path: Path) -> str:
-    """The notebook as a script to be read: cells divided by ``# %%``, Markdown as comments. Raises AppError."""
+    """The notebook as a script for readers: cells separated by ``# %%``, Markdown as comments. Raises AppError."""
     return "\n\n\n".join(_cell_text(cell) for cell in _cells(path) if cell.source.strip()) + "\n"
 
 
@@ -88,7 +87,7 @@ def _cell_text(cell: Cell) -> str:
 
 
 def code_of(content: bytes) -> str:
-    """The code cells of a notebook's content as one Python text. Raises ``ValueError`` for what is no notebook."""
+    """The code cells of a notebook's content as one Python text. Raises ``ValueError`` if it is not a notebook."""
     try:
         cells = _parse(json.loads(content))
         return "\n".join(without_magics(cell.source) for cell in cells if cell.kind == "code")
@@ -97,7 +96,7 @@ def code_of(content: bytes) -> str:
 
 
 def without_magics(source: str) -> str:
-    """The cell with what is IPython's replaced by Python that does nothing; as many lines as before."""
+    """The cell with IPython's syntax replaced by Python that does nothing, on the same lines."""
     if (magic := _CELL_MAGIC.match(source)) is not None:
         lines = source.splitlines()
         source = "\n".join(["", *([] if magic[1] in _FOREIGN else lines[1:])])
@@ -105,13 +104,14 @@ def without_magics(source: str) -> str:
         try:
             ast.parse(source)
         except SyntaxError as error:
-            if (replaced := _without_magic_line(source, error.lineno or 0)) is None:
-                return source
-            source = replaced
+            replaced = _without_magic_line(source, error.lineno or 0)
         except (ValueError, RecursionError, MemoryError):
             return source
         else:
             return source
+        if replaced is None:
+            return source
+        source = replaced
     return source
 
 
@@ -130,9 +130,9 @@ def _without_magic_line(source: str, lineno: int) -> str | None:
 def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[CodeType, str | None]:
     source = without_magics(cell.source)
     if source != cell.source:
-        log.info("%s: what is IPython's in code cell %d is left out", path, cell.number)
+        log.info("%s: left out the IPython magics and commands in code cell %d", path, cell.number)
     filename = f"{path}, cell {cell.number}"
-    # No time stamp: an entry that checkcache() keeps, so that tracebacks show the cell's lines.
+    # checkcache() keeps an entry without a time stamp, so that tracebacks show the cell's lines.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return compile_python(source, filename, flags=flags)
 

@@ -1,7 +1,7 @@
-"""What Python has once per process and an app takes for its own: sys.argv, the folder, bokeh.io's state.
+"""State that Python has once per process and each app uses as its own: sys.argv, the folder, bokeh.io's state.
 
-Scripts of different sessions run side by side, so nothing is swapped and swapped back: what is read depends
-on the context (``contextvars``) that reads it. ``sys.path`` only grows.
+Scripts of different sessions run at the same time, so nothing is replaced and restored: each run reads its own values,
+by its context (``contextvars``). ``sys.path`` only grows.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ _ADVICE = {
     "show": "add the model with curdoc().add_root() instead",
     "save": "add the model with curdoc().add_root() instead",
 }
-_NO_NEED = "an app that is served needs no output, the call can go"
+_NO_NEED = "remove the call; a served app needs no output"
 
 
 class Run:
-    """One run of an app's code. ``argv`` is its own ``sys.argv``; None leaves it the process's."""
+    """One run of an app's code. ``argv`` is its own ``sys.argv``; None means the process's."""
 
-    __slots__ = ("argv", "ended", "io_state", "moved", "origin", "told")
+    __slots__ = ("argv", "ended", "io_state", "moved", "origin", "warned")
 
-    def __init__(self, origin: str, argv: Sequence[str] | None, told: set[str]) -> None:
+    def __init__(self, origin: str, argv: Sequence[str] | None, warned: set[str]) -> None:
         self.origin = origin
         self.argv = None if argv is None else list(argv)
-        self.told = told
+        self.warned = warned
         self.io_state: Any = None
         self.moved = False
         self.ended = False
 
     def refuse(self, name: str) -> None:
-        """Say once per app that this function of bokeh.io does nothing here."""
+        """Warn once per app that this function of bokeh.io does nothing here."""
         self.warn_once(name, f"{name}() does nothing in an app: {_ADVICE.get(name, _NO_NEED)}")
 
     def warn_once(self, key: str, message: str) -> None:
         """Log ``message`` unless an earlier run of the same app did."""
-        if key not in self.told:
-            self.told.add(key)
+        if key not in self.warned:
+            self.warned.add(key)
             log.warning("%s: %s", self.origin, message)
 
 
@@ -58,45 +58,35 @@ _lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def running(
-    origin: str, *, argv: Sequence[str] | None, folder: str | None = None, told: set[str]
-) -> Iterator[None]:
-    """Run an app's code inside: with its ``sys.argv`` (None: the process's), with ``folder`` on ``sys.path``.
+def running(origin: str, *, argv: Sequence[str] | None, folder: str | None = None, warned: set[str]) -> Iterator[None]:
+    """Give an app's code its ``sys.argv`` (None: the process's), and put ``folder`` on ``sys.path``.
 
-    ``told`` belongs to the app: it holds what it has been warned of.
+    ``warned`` belongs to the app: the keys of its warnings so far.
     """
-    _prepare(folder)
-    run = Run(origin, argv, told)
-    token = _run.set(run)
-    try:
-        yield
-    finally:
-        _run.reset(token)
-        _end(run)
-
-
-def _prepare(folder: str | None) -> None:
     with _lock:
         _argv.install()
         _cwd.install()
         seams.isolate_output(_run.get)
         if folder is not None and folder not in sys.path:
             sys.path.insert(0, folder)
-
-
-def _end(run: Run) -> None:
-    with _lock:
-        run.ended = True
-        _argv.leave()
-        if run.moved:
-            _cwd.leave()
+    run = Run(origin, argv, warned)
+    token = _run.set(run)
+    try:
+        yield
+    finally:
+        _run.reset(token)
+        with _lock:
+            run.ended = True
+            _argv.leave()
+            if run.moved:
+                _cwd.leave()
 
 
 class _Cwd:
-    """The working folder, which is one for all threads.
+    """The working folder, which all threads share.
 
-    The folder of before comes back when the last run that moved has ended: a script that goes to a relative
-    folder finds it again in its next session, and one beside it does not lose the folder it went to.
+    When the last run that changed it has ended, the original folder is restored. So a script that changes to a
+    relative folder finds it again in its next session, and no other running script loses the folder it changed to.
     """
 
     def __init__(self) -> None:
@@ -136,11 +126,11 @@ def _chdir(path: Any) -> None:
     with _lock:
         _cwd.move(run, path)
     if run.moved:
-        run.warn_once("chdir", "os.chdir() moves every session of the process; use paths from __file__")
+        run.warn_once("chdir", "os.chdir() changes the folder of every session of the process; use paths from __file__")
 
 
 class _Argv(list[str]):
-    """``sys.argv``: inside an app that app's list, outside the process's own. Pickles as a plain list."""
+    """``sys.argv``: the app's list inside an app, the process's list outside. Pickles as a plain list."""
 
     def __init__(self, own: Sequence[str]) -> None:
         super().__init__()
@@ -148,14 +138,14 @@ class _Argv(list[str]):
         self._runs = 0
 
     def install(self) -> None:
-        """A run begins. A list that is found in place was set outside of apps if no app runs."""
+        """Start a run. If no app runs, another list in place was set outside of apps, and is kept as the process's."""
         if sys.argv is not self and not self._runs:
             self.own = list(sys.argv)
         self._runs += 1
         sys.argv = self
 
     def leave(self) -> None:
-        """A run ends. What it assigned to ``sys.argv`` as a whole is not for others."""
+        """End a run. A list that it assigned to ``sys.argv`` must not stay for others."""
         self._runs -= 1
         sys.argv = self
 
@@ -166,7 +156,7 @@ class _Argv(list[str]):
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return list, (list(self.current()),)
 
-    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]  # __add__ gives a plain list
+    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]  # __add__ returns a plain list
         self.current().extend(other)
         return self
 

@@ -1,6 +1,6 @@
-"""The files that apps come from, and the apps anew when these change: what dev mode watches.
+"""The files of apps, and loading apps again when these change: for dev mode.
 
-A change is what differs between two looks at the files, so that no event that was missed, or came twice, matters.
+Changes are found by comparing two scans of the files, so missed or repeated events of the file system do no harm.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import seams
-from ..errors import AppError
+from ..base.errors import AppError
+from ..base.folders import stamp_of
+from ..base.tracebacks import real
 from .app import App
-from .code import MODULE_PREFIX, absolute, compile_python, read
-from .directory import load_directory
-from .imports import Edges, Reader, importers, own_folders, own_modules, real
+from .directory import HOOK_FILES, MAINS, load_directory
+from .imports import Edges, Reader, importers, own_folders, own_modules
 from .loading import Target, is_path, load_at, place, titled
 from .notebook import code_of
+from .script import MODULE_PREFIX, absolute, compile_python, read
 
 if TYPE_CHECKING:
     from bokeh.document import Document
 
 _SUFFIXES = frozenset({".html", ".css", ".yaml", ".yml", ".jinja", ".jinja2", ".j2", ".js", ".ts"})
-_MAINS = ("main.py", "main.ipynb")
-_HOOKS = ("app_hooks.py", "server_lifecycle.py")
-_MOST_FOLDERS = 2000
+_MAX_FOLDERS = 2000
 
-Look = Mapping[Path, tuple[int, int] | None]
-"""Files, and when they were changed and how large they are; ``None`` for one that is not there."""
+Scan = Mapping[Path, tuple[int, int, int] | None]
+"""Files and their stamps; ``None`` for a file that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """An app that some files have changed of."""
+    """An app with changed files."""
 
     url: str
     changed: tuple[Path, ...]
     app: App | None
-    """The app as it is now; ``None`` if only static files have changed."""
+    """The app after the change; ``None`` if only static files have changed."""
     error: AppError | None = None
-    """What is wrong with it; the app then raises this when it is to fill a document."""
+    """The error of loading it; the app then raises it from ``build``."""
 
 
 class Source:
-    """A script, notebook or directory, and the app that it is."""
+    """A script, notebook or directory, and its app."""
 
     def __init__(self, url: str, target: Any, argv: Sequence[str]) -> None:
         self.url = url
@@ -60,44 +60,44 @@ class Source:
         self._pending: set[Path] = set()
         self._good: App | None = None
         if not self.path.exists():
-            load_at(url, target, argv)  # says so: a name that is wrong is no app that is broken
-        self.app, self.error = self._tried()
+            load_at(url, target, argv)  # raises an error: a wrong name is not a broken app
+        self.app, self.error = self._try_load()
 
     @property
     def roots(self) -> list[Path]:
-        """The files that its code begins in, whether they are there or not."""
-        more = (*_HOOKS, "__init__.py") if self.is_folder else ()
+        """The files in which its code starts, whether they exist or not."""
+        more = (*HOOK_FILES, "__init__.py") if self.is_folder else ()
         return [*self.mains, *(self.folder / name for name in more)]
 
     @property
     def mains(self) -> list[Path]:
         """The files that run once for each session."""
-        return [self.folder / name for name in _MAINS] if self.is_folder else [real(self.path)]
+        return [self.folder / name for name in MAINS] if self.is_folder else [real(self.path)]
 
     def find_edges(self, reader: Reader) -> None:
-        """Read which files its code consists of."""
+        """Find the files of its code."""
         self.edges = reader.edges(self.roots, [self.folder, *own_folders()])
 
     def folders(self) -> Iterator[Path]:
-        """Where its files are."""
+        """The folders of its files."""
         yield self.folder
         if self.is_folder:
             yield from _below(self.folder)
         yield from {file.parent for file in self.edges}
 
     def files(self) -> Iterator[Path]:
-        """The files that matter to it."""
+        """Its files."""
         yield from self.edges
         if self.is_folder:
             for folder in (self.folder, *_below(self.folder)):
                 yield from _files(folder, None if self.is_static(folder) else _SUFFIXES)
 
     def is_static(self, file: Path) -> bool:
-        """Whether browsers load the file as it is, or those in it."""
+        """Whether the file is, or the folder contains, a static file for browsers."""
         return self.is_folder and file.is_relative_to(self.folder / "static")
 
     def reload(self, changed: Collection[Path], forget: Callable[[set[Path]], None]) -> Reload:
-        """The app after these files have changed; ``forget`` drops the modules of files. Runs its code."""
+        """Load the app again after these files have changed; ``forget`` drops the modules of files."""
         code = {file for file in changed if not self.is_static(file)}
         if not code:
             return Reload(self.url, tuple(changed), None)
@@ -108,85 +108,101 @@ class Source:
                 if file.suffix == ".py" and file.is_file():
                     compile_python(read(file), str(file))
         except AppError as error:
-            self.app, self.error = self._broken(error), error
+            self.app, self.error = self._failing_app(error), error
         else:
             forget(stale)
-            self.app, self.error = self._tried(stale)
+            self.app, self.error = self._try_load(stale)
         return Reload(self.url, tuple(changed), self.app, self.error)
 
-    def _tried(self, stale: Collection[Path] = ()) -> tuple[App, AppError | None]:
+    def _try_load(self, stale: Collection[Path] = ()) -> tuple[App, AppError | None]:
         try:
             self._good = titled(self._load(stale), self.url, self.path)
         except AppError as error:
-            return self._broken(error), error
+            return self._failing_app(error), error
         self._pending.clear()
         return self._good, None
 
     def _load(self, stale: Collection[Path]) -> App:
         if not (self.is_folder and self.path.is_dir()):
             return load_at(self.url, self.path, self._argv)
-        good = self._good or App(_nothing)
+        good = self._good or App(lambda document: None)
         package = good.package if good.package is not None and good.package.__name__ in sys.modules else None
         same = self._good is not None and package is good.package
-        fresh = any(self.folder / name in stale for name in _HOOKS)
+        fresh = any(self.folder / name in stale for name in HOOK_FILES)
         return load_directory(self.path, self._argv, package=package, hooks=good.hooks if same and not fresh else None)
 
-    def _broken(self, error: AppError) -> App:
-        return broken(titled(App(_nothing), self.url, self.path) if self._good is None else self._good, error)
+    def _failing_app(self, error: AppError) -> App:
+        return failing_app(self._good or titled(App(lambda document: None), self.url, self.path), error)
 
 
 class Sources:
-    """All apps of a server, loaded from what an operator or a program names.
+    """All apps of a server.
 
-    Only those that are files can be loaded again. Raises AppError as ``load_all`` does, but not for a file that is
-    there and broken: its app raises the error when it is to fill a document. ``reload`` is for one thread at a time.
+    Only apps in files can be loaded again. Raises AppError as ``load_all`` does, but not for a broken file: the app
+    then raises the error from ``build``. Only one thread at a time may call ``reload``.
     """
 
     def __init__(self, targets: Target | Iterable[Target] | Mapping[str, Target] | None = None, *,
-                 argv: Sequence[str] = (), watched: Iterable[str | Path] = ()) -> None:
+                 argv: Sequence[str] = (), watched: Sequence[str | Path] = ()) -> None:
+        if missing := next((path for path in watched if not Path(path).exists()), None):
+            raise AppError(f"{missing}: there is no such file or folder to watch (--dev FILE, --watch)")
         self._reader = Reader(lambda file: code_of(read(file)) if file.suffix == ".ipynb" else read(file))
         self._watched = [real(path) for path in watched]
-        placed = place(targets)
-        self._sources = {url: Source(url, target, argv) for url, target in placed.items() if is_path(target)}
-        others = {url: target for url, target in placed.items() if url not in self._sources}
-        loaded = {url: load_at(url, target, argv) for url, target in others.items()}
-        self.apps = {url: loaded[url] if url in loaded else self._sources[url].app for url in placed}
-        self._look: Look = {}
+        self._argv = argv
+        self._sources: dict[str, Source] = {}
+        self.apps: dict[str, App] = {}
+        for url, target in place(targets).items():
+            self.add(url, target)
+        self._scan: Scan = {}
         self.changes()
+
+    def add(self, url: str, target: Target) -> App:
+        """Load the app at ``url``, in place of an earlier one there, and watch its files from now on."""
+        source = Source(url, target, self._argv) if is_path(target) else None
+        app = self.apps[url] = load_at(url, target, self._argv) if source is None else source.app
+        others = {key: other for key, other in self._sources.items() if key != url}
+        # A new mapping, since another thread may be reading the old one.
+        self._sources = others if source is None else {**others, url: source}
+        return app
+
+    def remove(self, url: str) -> None:
+        """Forget the app at ``url``, and stop watching its files."""
+        self.apps.pop(url, None)
+        self._sources = {key: other for key, other in self._sources.items() if key != url}
 
     @property
     def errors(self) -> dict[str, AppError]:
-        """What is wrong with the apps that are broken."""
+        """The errors of broken apps, by URL."""
         return {url: source.error for url, source in self._sources.items() if source.error is not None}
 
     def folders(self) -> frozenset[Path]:
-        """The folders to watch, each without what is below it."""
+        """The folders to watch, without their subfolders."""
         found = {folder for source in self._sources.values() for folder in source.folders()}
-        found |= {file.parent for file in self._strangers()}
+        found |= {file.parent for file in self._unclaimed()}
         for path in self._watched:
             found |= {path, *_below(path)} if path.is_dir() else {path.parent}
         return frozenset(folder for folder in found if folder.is_dir())
 
     def changes(self) -> set[Path]:
-        """The files that are no longer as they were when this was last asked."""
+        """The files that have changed since the last call."""
         for source in self._sources.values():
             source.find_edges(self._reader)
-        before, strangers = self._look, set(self._strangers())
-        files = {file for source in self._sources.values() for file in source.files()} | set(self._extras())
-        self._look = {file: _stamp(file) for file in files | strangers}
-        changed = {file for file, stamp in self._look.items() if before.get(file) != stamp}
-        gone = {file for file in before.keys() - self._look.keys() if _stamp(file) is None}
-        return (changed - {file for file in strangers if file not in before}) | gone
+        before, unclaimed = self._scan, set(self._unclaimed())
+        files = {file for source in self._sources.values() for file in source.files()} | set(self._watched_files())
+        self._scan = {file: stamp_of(file) for file in files | unclaimed}
+        changed = {file for file, stamp in self._scan.items() if before.get(file) != stamp}
+        gone = {file for file in before.keys() - self._scan.keys() if stamp_of(file) is None}
+        return (changed - {file for file in unclaimed if file not in before}) | gone
 
     def reload(self, changed: Collection[Path]) -> list[Reload]:
-        """The apps that these files belong to, loaded again. Runs their code."""
-        strangers = set(self._strangers())
+        """Load the apps of these files again, which runs their code."""
+        unclaimed = set(self._unclaimed())
         reloads = []
         for url, source in self._sources.items():
-            own = {file for file in changed if self._is_part(source, file, strangers)}
+            own = {file for file in changed if self._is_part(source, file, unclaimed)}
             if not own:
                 continue
-            if own & strangers:  # nobody can tell what loaded it
+            if own & unclaimed:  # the importing file is unknown
                 own |= source.edges.keys() & set(own_modules().values())
             shown = tuple(sorted(own & set(changed)))
             reload = source.reload(own, self._forget)
@@ -194,14 +210,14 @@ class Sources:
             reloads.append(replace(reload, changed=shown))
         return reloads
 
-    def _is_part(self, source: Source, file: Path, strangers: Collection[Path]) -> bool:
-        if file in source.edges or file in strangers or file in source.roots:
+    def _is_part(self, source: Source, file: Path, unclaimed: Collection[Path]) -> bool:
+        if file in source.edges or file in unclaimed or file in source.roots:
             return True
         if any(file == path or path in file.parents for path in self._watched):
             return True
         return source.is_folder and file.suffix != ".py" and file.is_relative_to(source.folder)
 
-    def _extras(self) -> Iterator[Path]:
+    def _watched_files(self) -> Iterator[Path]:
         for path in self._watched:
             if path.is_dir():
                 for folder in (path, *_below(path)):
@@ -209,27 +225,27 @@ class Sources:
             else:
                 yield path
 
-    def _strangers(self) -> list[Path]:
-        """Files of modules that are loaded, but that no app imports by a statement."""
+    def _unclaimed(self) -> list[Path]:
+        """The files of loaded modules that no app imports by a statement."""
         known = {file for source in self._sources.values() for file in source.edges}
         return [file for file in own_modules().values() if file not in known]
 
     def _forget(self, stale: set[Path]) -> None:
-        # What runs for each session is no module to forget: it goes with its session.
+        # The modules of main files are not forgotten: each ends with its session.
         mains = {file for source in self._sources.values() for file in source.mains}
         forget_modules({
             name for name, file in own_modules().items()
             if file in stale and not (file in mains and name.startswith(MODULE_PREFIX))
         })
         for file in stale:
-            # Python takes what it compiled for current if second and size of the source are the same.
+            # Python uses the cached code if the source has the same size and the same time, in seconds.
             with contextlib.suppress(OSError, NotImplementedError):
                 Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
         importlib.invalidate_caches()
 
 
-def broken(app: App, error: AppError) -> App:
-    """``app``, but what it does when it is to fill a document is to raise the error."""
+def failing_app(app: App, error: AppError) -> App:
+    """A copy of ``app`` whose ``build`` raises ``error``."""
     def build(document: Document) -> NoReturn:
         raise AppError(str(error)) from error.__cause__
 
@@ -237,7 +253,7 @@ def broken(app: App, error: AppError) -> App:
 
 
 def forget_modules(names: Collection[str]) -> None:
-    """Have these modules, and what is inside the packages among them, imported anew."""
+    """Let Python import these modules, and all modules of packages among them, again."""
     packages = tuple(f"{name}." for name in names)
     gone = {name for name in list(sys.modules) if name in names or name.startswith(packages)}
     for name in gone:
@@ -249,20 +265,20 @@ def forget_modules(names: Collection[str]) -> None:
 
 
 def _below(folder: Path) -> list[Path]:
-    """The folders below a folder, without those that tools keep for themselves."""
+    """The folders below a folder, without hidden ones, caches and virtual environments."""
     found: list[Path] = []
     for path, names, _ in os.walk(folder):
         here = Path(path)
         names[:] = [name for name in names if not name.startswith((".", "__pycache__", "node_modules"))
                     and not (here / name / "pyvenv.cfg").exists()]
         found += [here / name for name in names]
-        if len(found) > _MOST_FOLDERS:
+        if len(found) > _MAX_FOLDERS:
             break
     return found
 
 
 def _files(folder: Path, suffixes: Collection[str] | None = None) -> list[Path]:
-    """The files in a folder, with one of the suffixes if some are given."""
+    """The files in a folder, all or those with one of the suffixes."""
     try:
         with os.scandir(folder) as entries:
             return [
@@ -271,15 +287,3 @@ def _files(folder: Path, suffixes: Collection[str] | None = None) -> list[Path]:
             ]
     except OSError:
         return []
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-def _nothing(document: Document) -> None:
-    pass

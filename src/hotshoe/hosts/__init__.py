@@ -1,6 +1,17 @@
 """Hosts: where sessions run."""
 
-from .host import AppInfo, Attachment, Host, OpenRequest, SessionInfo, Statistics
+from ..apps import Target
+from .host import AppInfo, Attachment, Host, Opened, OpenRequest, SessionInfo, Statistics
 from .inline import InlineHost
 
-__all__ = ["AppInfo", "Attachment", "Host", "InlineHost", "OpenRequest", "SessionInfo", "Statistics"]
+__all__ = [
+    "AppInfo",
+    "Attachment",
+    "Host",
+    "InlineHost",
+    "OpenRequest",
+    "Opened",
+    "SessionInfo",
+    "Statistics",
+    "Target",
+]

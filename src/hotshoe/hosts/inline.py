@@ -1,203 +1,223 @@
-"""The host that runs apps in the front's own process: sessions are called directly, nothing is copied."""
+"""The host that runs apps in the front's own process: it calls sessions directly and copies nothing."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
-from bokeh.document import Document
-
 from .. import pages
-from ..apps import App, Request, Sources, broken, describe
-from ..apps.tracebacks import in_one_line
+from ..apps import App, Request
+from ..base.counters import Counters
+from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, SessionGone
+from ..base.tasks import STOP_GRACE_S, Deadline
+from ..base.tasks import start as start_task
+from ..base.threads import ThreadPool, in_thread
+from ..base.tracebacks import describe
+from ..base.users import user_name
 from ..config import Settings
-from ..errors import AppError, BuildError, RemoteError, RequestError, SessionGone
 from ..pages.assets import STATIC
-from ..sessions import Connection, Pulse, Registry, Session, Surroundings, ThreadPool
-from ..sessions.failures import report, user_name
-from ..sessions.housekeeping import attended
-from .capacity import Capacity
-from .host import AppInfo, OpenRequest, SessionInfo, Statistics
-from .reloading import Reloading, Versions
+from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
+from ..sessions.failures import report
+from .app_files import AppFiles
+from .host import (
+    AppInfo,
+    AppsChanged,
+    AsPage,
+    Event,
+    FileInfo,
+    FileName,
+    Listener,
+    Opened,
+    OpenRequest,
+    SessionEnded,
+    SessionInfo,
+    Statistics,
+    View,
+)
+from .served_apps import ServedApps
 from .tidying import Tidying
 from .usage import Usage
 
-log = logging.getLogger("hotshoe.host")
-
-STOP_GRACE_S = 3.0
-"""How long a stopping server waits for a callback that still runs before it ends the session without it."""
+TASKS_SHARE = 0.1
+"""The share of the host's own tasks in the time for stopping. They end at once, except for a reload."""
 
 
 class InlineHost:
-    """Runs ``apps`` (by URL) on threads of this process, or on the event loop if ``settings.threads`` is 0."""
+    """Loads apps, and runs them on threads of this process, or on the event loop if ``settings.threads`` is 0.
 
-    def __init__(
-        self, apps: Mapping[str, App], settings: Settings, *, dev: bool = False, sources: Sources | None = None,
-        static: str = STATIC,
-    ) -> None:
-        self._apps = dict(apps)
-        self._dev = dev or settings.dev
-        self._versions = Versions() if self._dev else None
-        self._infos = {url: self._describe(url, app) for url, app in self._apps.items()}
+    ``targets`` and ``reloads`` are those of ``make_host``. ``static`` is the path of BokehJS below the prefix. Raises
+    ``AppError``, ``ConfigError``.
+    """
+
+    def __init__(self, targets: Any, settings: Settings, *, reloads: bool = True, static: str = STATIC) -> None:
         self._settings = settings
+        self._dev = settings.dev
+        self._served = ServedApps(targets, settings, reloads=reloads, notify=self._notify_of_apps)
+        self._registries = self._served.registries
+        self._files = AppFiles()
+        self.counters = Counters()
+        """Counts this host's sessions, their messages and their waits."""
         self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign, static=static)
         self._render_autoload = partial(pages.render_autoload, static=static)
-        self._capacity = Capacity.of(settings)
-        self._usage = Usage(settings, self.statistics)
-        self._sources = sources
-        self._registries: dict[str, Registry] = {}
+        self._usage = Usage(settings, self._count)
+        self._openings = Counter[tuple[str, str]]()
+        """The number of running calls of ``open`` and ``attach`` that may create a session, by app and id."""
+        self._notify: Listener = _ignore
         self._pool: ThreadPool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def apps(self) -> Mapping[str, AppInfo]:
         """The apps by URL."""
-        return self._infos
+        return self._served.infos
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with each event from now on; it replaces the one before."""
+        self._notify = listener
+
+    def _notify_of_apps(self) -> None:
+        self._notify(AppsChanged(self._served.infos))
 
     async def start(self) -> None:
         """Make the threads, run the load hooks, begin to expire sessions."""
         loop = asyncio.get_running_loop()
         threads = self._settings.threads
         self._pool = ThreadPool(threads, loop) if threads else None
+        self._files = AppFiles()
         pulse = Pulse()
         collapse = not self._settings.no_collapse
-        surroundings = Surroundings(loop, self._pool, pulse, collapse=collapse, dev=self._dev)
-        self._registries = {
-            url: Registry(app, url, surroundings) for url, app in self._apps.items()
-        }
-        try:
-            for registry in self._registries.values():
-                app = await self._begun(registry.app, registry)
-                if app is not registry.app:
-                    registry.replace_app(app)
-                    self._apps[registry.url] = app
-        except BaseException:
-            if self._pool is not None:
-                self._pool.close()
-            raise
-        tidying = Tidying(self._registries.values(), freeze=not self._dev)
-        tidying.settle()
-        works = (self._expire(), pulse.run(), self._usage.run(), tidying.run())
-        self._tasks = [asyncio.create_task(work) for work in works]
-        if self._sources is not None:
-            reloading = Reloading(self._sources, self._call, self.replace_app)
-            self._tasks.append(asyncio.create_task(reloading.run()))
+        surroundings = Surroundings(loop, self._pool, pulse, collapse=collapse, dev=self._dev,
+                                    counters=self.counters)
 
-    async def stop(self) -> None:
-        """End every session and run the unload hooks. May be called more than once."""
+        def new_registry(app: App, url: str) -> Registry:
+            return Registry(app, url, surroundings, on_gone=partial(self._notify_if_gone, url))
+
+        try:
+            await self._served.start(self._pool, new_registry)
+        except BaseException:
+            self._close_pools()
+            raise
+        tidying = Tidying(self._served, freeze=not self._dev)
+        tidying.freeze()
+        works = {"live updates": pulse.run, "statistics": self._usage.run, "tidying": tidying.run,
+                 "expiry of sessions": self._expire}
+        if (reloading := self._served.reloading()) is not None:
+            works["reloading"] = reloading.run
+        self._tasks = [start_task(name, work) for name, work in works.items()]
+
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """End every session and run the unload hooks, within ``grace_s``. May be called more than once."""
         if not self._tasks:
             return
+        deadline = Deadline(grace_s)
         for task in self._tasks:
             task.cancel()
-        await asyncio.wait(self._tasks)
+        await asyncio.wait(self._tasks, timeout=deadline.share(TASKS_SHARE).left_s)
         self._tasks = []
-        await asyncio.gather(*(registry.close(STOP_GRACE_S) for registry in self._registries.values()))
-        for registry in self._registries.values():
-            await self._end_life(registry.app, registry)
+        await self._served.stop(deadline)
+        self._close_pools()
+
+    def _close_pools(self) -> None:
+        self._files.close()
         if self._pool is not None:
             self._pool.close()
 
-    async def open(self, wish: OpenRequest) -> SessionInfo:
-        """Find or create the session."""
-        registry = self._registry(wish.app)
-        self._admit(registry, wish)
-        payload = wish.payload
-        if payload is None:
-            payload = await self._process_request(registry, wish.request)
-            self._admit(registry, wish)  # others may have come meanwhile
-        session = await registry.open(wish.session_id, wish.request, payload)
-        return SessionInfo(session.id, wish.app, payload, session.connection_count)
+    async def open(self, open_request: OpenRequest) -> Opened:
+        """Find or create the session, and render it if a view is asked for."""
+        with self._opening(open_request):
+            session, payload = await self._find(open_request)
+            view = open_request.view
+            return Opened(payload, None if view is None else await self._render(session, view))
 
-    async def owner(self, app: str, session_id: str) -> str | None:
-        """The name of the user who made the session."""
-        session = self._registry(app).get(session_id)
-        return None if session is None else session.user
+    async def attach(self, open_request: OpenRequest) -> Connection:
+        """Find or create the session, and subscribe a websocket to it."""
+        with self._opening(open_request):
+            session, _ = await self._find(open_request)
+            return attach(session)
 
-    async def page(self, app: str, session_id: str) -> pages.Page:
-        """The session's document as a page."""
-        session = self._session(app, session_id)
-        version = self._infos[app].version
-        render = partial(self._render_page, session.document, app_url=app, version=version)
-        page = await self._rendered(session, render)
-        assert isinstance(page, pages.Page)
-        return page
+    async def _find(self, open_request: OpenRequest) -> tuple[Session, Mapping[str, Any]]:
+        registry, payload = self._registries[open_request.app], open_request.payload
+        if open_request.may_create:
+            if payload is None:
+                payload = await self._process_request(registry, open_request.request)
+            session: Session | None = await registry.open(open_request.session_id, open_request.request, payload)
+        else:
+            session = registry.get(open_request.session_id)
+        if session is None or session.destroyed:
+            raise SessionGone(f"session {open_request.session_id} has ended")
+        if session.user not in (None, user_name(open_request.request.user)):
+            raise AccessError("This session belongs to another user")
+        return session, payload or {}
 
-    async def attach(self, app: str, session_id: str) -> Connection:
-        """Subscribe a websocket to the session."""
-        return self._session(app, session_id).attach()
+    @contextmanager
+    def _opening(self, open_request: OpenRequest) -> Iterator[None]:
+        """An opening that leaves no session tells that, however it ends; the last one, if there are several.
 
-    async def autoload_script(
-        self,
-        app: str,
-        session_id: str,
-        *,
-        element_id: str | None,
-        app_path: str,
-        absolute_url: str | None,
-        token: str,
-        resources: bool,
-    ) -> str:
-        """The JavaScript that embeds the session in a foreign page, or the plan that it would follow."""
-        session = self._session(app, session_id)
-        render = partial(
-            self._render_autoload,
-            session.document,
-            app_url=app,
-            element_id=element_id,
-            app_path=app_path,
-            absolute_url=absolute_url,
-            token=token,
-            resources=resources,
-        )
-        script = await self._rendered(session, render)
-        assert isinstance(script, str)
-        return script
+        It tells so before an error, and after a result: the session may have ended, or its app been replaced, while it
+        was built or rendered. A front takes what it hears before a result as news of an earlier session.
+        """
+        if not open_request.may_create:
+            yield
+            return
+        key = open_request.app, open_request.session_id
+        self._openings[key] += 1
+        is_result = False
+        try:
+            yield
+            is_result = True
+        finally:
+            self._openings[key] -= 1
+            if not self._openings[key]:
+                del self._openings[key]
+            if is_result and self._is_gone(*key):
+                asyncio.get_running_loop().call_soon(self._notify, SessionEnded(*key))
+            elif not is_result:
+                self._notify_if_gone(*key)
+
+    def _notify_if_gone(self, app: str, session_id: str) -> None:
+        if self._is_gone(app, session_id):
+            self._notify(SessionEnded(app, session_id))
+
+    def _is_gone(self, app: str, session_id: str) -> bool:
+        registry = self._registries.get(app)
+        return (app, session_id) not in self._openings and (registry is None or not registry.holds(session_id))
 
     async def metadata(self, app: str) -> Any:
         """The app's metadata."""
-        return await self._call(self._registry(app).app.metadata)
+        return await self._served.hooks.call(self._registries[app].app.metadata)
 
-    async def until_changed(self, app: str, version: str) -> None:
-        """Wait until the app is another than that of ``version``."""
-        self._registry(app)
-        while self._versions is not None and self._infos[app].version == version:
-            await self._versions.wait()
+    async def serve_app(self, url: str, target: Any) -> None:
+        """Load ``target``, run its load hook, and serve it at ``url``. It replaces the app that is there now."""
+        await self._served.serve(url, target)
 
-    async def replace_app(self, url: str, app: App | None) -> None:
-        """Make new sessions by ``app``, and have the pages of the app load again; ``None`` has only that done.
+    async def withdraw_app(self, url: str) -> None:
+        """Stop serving an app: its sessions end, then its unload hook runs."""
+        await self._served.withdraw(url)
 
-        The hooks of the server's life run if they are others than before.
-        """
-        registry = self._registry(url)
-        if app is not None:
-            if _life(registry.app) != _life(app):
-                await self._end_life(registry.app, registry)
-                app = await self._begun(app, registry)
-            registry.replace_app(app)
-            self._apps[url] = app
-        assert self._versions is not None
-        self._versions.advance()
-        self._infos[url] = self._describe(url, registry.app)
+    async def file(self, name: FileName) -> FileInfo:
+        """Describe a file of an app."""
+        return await self._files.describe(self._registries[name.app].app, name)
 
-    async def update_sessions(self, app: str, update: Callable[[Document], Awaitable[None] | None]) -> None:
-        """Call ``update(document)`` for each session of an app that is alive now, its document locked.
+    async def read_file(self, name: FileName, identity: str, start: int, size: int) -> bytes:
+        """Read a part of the file."""
+        return await self._files.read(self._registries[name.app].app, name, identity, start, size)
 
-        Returns when all calls have ended, and raises the first error among them. (The meaning that bokeh 3.10
-        gives ``BokehASGI.update_sessions``.)
-        """
-        updates = [session.run(partial(update, session.document)) for session in self._registry(app).sessions]
-        errors = [result for result in await asyncio.gather(*updates, return_exceptions=True)
-                  if isinstance(result, BaseException)]
-        if errors:
-            raise errors[0]
+    async def model_script(self, digest: str) -> str | None:
+        """The compiled JavaScript of a custom model."""
+        return await in_thread(pages.model_script, digest)  # node may have to run first
 
-    def statistics(self) -> Statistics:
+    async def statistics(self) -> Statistics:
         """A snapshot."""
+        return self._count()
+
+    def _count(self) -> Statistics:
         sessions = {url: registry.sessions for url, registry in self._registries.items()}
         return Statistics(
             sessions={url: len(some) for url, some in sessions.items()},
@@ -206,99 +226,81 @@ class InlineHost:
             unused={url: sum(not session.connection_count for session in some) for url, some in sessions.items()},
         )
 
-    def _registry(self, app: str) -> Registry:
+    async def sessions(self) -> Sequence[SessionInfo]:
+        """Describe the live sessions, the oldest of each app first."""
+        now_s = time.monotonic()
+        return [SessionInfo(session.id, url, session.user, now_s - session.created_s, session.connection_count)
+                for url, registry in self._registries.items() for session in registry.sessions]
+
+    async def close(self, app: str, session_id: str) -> bool:
+        """End a session; its hooks run, and its websockets close. Returns whether there was one."""
+        return await self._registries[app].end(session_id)
+
+    async def update(self, app: str, function: Callable[..., Any] | str, *args: Any) -> None:
+        """Call ``function(document, *args)`` for each live session of an app, its document locked.
+
+        (As ``BokehASGI.update_sessions`` of bokeh 3.10 does.)
+        """
+        registry = self._registries[app]
+        call = await self._served.hooks.call(partial(_import, function)) if isinstance(function, str) else function
+        updates = [session.run(partial(call, session.document, *args)) for session in registry.sessions]
+        errors = [result for result in await asyncio.gather(*updates, return_exceptions=True)
+                  if isinstance(result, BaseException)]
+        if errors:
+            raise errors[0]
+
+    async def _render(self, session: Session, view: View) -> pages.Page:
+        render = self._renderer(session, view)
         try:
-            return self._registries[app]
-        except KeyError:
-            raise RequestError(f"no app at {app}", status=404) from None
-
-    def _admit(self, registry: Registry, wish: OpenRequest) -> None:
-        if not registry.knows(wish.session_id):
-            held = [request for each in self._registries.values() for request in each.requests]
-            self._capacity.admit(held, wish.request)
-
-    def _session(self, app: str, session_id: str) -> Session:
-        session = self._registry(app).get(session_id)
-        if session is None or session.destroyed:
-            raise SessionGone(f"session {session_id} has ended")
-        return session
-
-    async def _rendered(self, session: Session, render: Callable[[], Any]) -> Any:
-        try:
-            return await session.run(partial(session.render, render))
+            page = await session.run(partial(session.render, render))
         except (RemoteError, SessionGone):
             raise
-        except Exception as error:  # a template that asks for a root that is not there, a model that won't compile
-            error_id = session.report(error, "rendering the page")
-            report, _ = await session.outcome(partial(describe, error)) if session.dev else (None, None)
+        except Exception as error:  # a template names a root that does not exist, or a model does not compile
+            error_id = session.reporter.report(error, "rendering the page")
+            report, _ = await session.lane.outcome(partial(describe, error)) if session.dev else (None, None)
             raise BuildError(session.app_url, error_id, report) from error
+        assert isinstance(page, pages.Page)
+        return page
+
+    def _renderer(self, session: Session, view: View) -> Callable[[], pages.Page]:
+        document, app = session.document, session.app_url
+        if isinstance(view, AsPage):
+            info = self.apps.get(app)
+            return partial(self._render_page, document, app_url=app, version="" if info is None else info.version)
+        return partial(self._render_autoload, document, app_url=app, element_id=view.element_id, app_path=view.app_path,
+                       absolute_url=view.absolute_url, resources=view.resources)
 
     async def _process_request(self, registry: Registry, request: Request) -> Mapping[str, Any]:
         if (process := registry.app.hooks.process_request) is None:
             return {}
         try:
-            payload = await self._call(partial(process, request))
+            payload = await self._served.hooks.call(partial(process, request))
         except RemoteError:
             raise
         except Exception as error:
             info = report(error, what="process_request", app=registry.url, user=user_name(request.user))
-            raise BuildError(registry.url, info.error_id) from error
+            described = await self._served.hooks.call(partial(describe, error)) if self._dev else None
+            raise BuildError(registry.url, info.error_id, described) from error
         return payload if isinstance(payload, Mapping) else {}
-
-    async def _begun(self, app: App, registry: Registry) -> App:
-        """Run the load hook. In dev mode an app whose hook fails is an app that is broken."""
-        try:
-            if (loaded := app.hooks.server_loaded) is not None:
-                await self._call(partial(loaded, registry.context))
-        except Exception as error:
-            if not self._dev:
-                raise
-            log.exception("on_server_loaded of app %s failed", registry.url)
-            wrapped = AppError(f"on_server_loaded failed: {in_one_line(error)}")
-            wrapped.__cause__ = error
-            return broken(app, wrapped)
-        return app
-
-    async def _end_life(self, app: App, registry: Registry) -> None:
-        if (unloaded := app.hooks.server_unloaded) is not None:
-            await self._call_hook(partial(unloaded, registry.context), "on_server_unloaded")
-
-    async def _call_hook(self, function: Callable[[], Any], name: str) -> None:
-        try:
-            await self._call(function)
-        except Exception:
-            log.exception("%s failed", name)
-
-    async def _call(self, function: Callable[[], Any]) -> Any:
-        """Run an app's code that belongs to no session, on a thread if there are threads."""
-        try:
-            result = function() if self._pool is None else await self._pool.run(function)
-            return await attended(result) if inspect.isawaitable(result) else result
-        except SystemExit as error:  # it must not end the event loop
-            raise RuntimeError(f"the app's code ended with {error!r}") from error
 
     async def _expire(self) -> None:
         while True:
             await asyncio.sleep(self._settings.check_unused_sessions_milliseconds / 1000)
-            for registry in self._registries.values():
+            for registry in list(self._registries.values()):
                 await registry.expire(self._settings.unused_session_lifetime_milliseconds / 1000)
 
-    def _describe(self, url: str, app: App) -> AppInfo:
-        def text(path: Path | None) -> str | None:
-            return None if path is None else str(path)
 
-        return AppInfo(
-            url,
-            app.title,
-            app.description,
-            text(app.static_dir),
-            text(app.thumbnail),
-            text(app.source),
-            version="" if self._versions is None else self._versions.current,
-            asks_request=app.hooks.process_request is not None,
-        )
+def _import(name: str) -> Any:
+    """Import the function that ``"module:name"`` names. Raises ``ConfigError``."""
+    module, _, path = name.partition(":")
+    try:
+        found = attrgetter(path)(import_module(module))
+    except (ImportError, AttributeError, ValueError, TypeError) as error:  # TypeError: a relative name
+        raise ConfigError(f"{name!r} is not the name of a function, like 'module:name': {error}") from error
+    if not callable(found):
+        raise ConfigError(f"{name!r} is not the name of a function, like 'module:name': it is a {type(found).__name__}")
+    return found
 
 
-def _life(app: App) -> tuple[object, object]:
-    return app.hooks.server_loaded, app.hooks.server_unloaded
-
+def _ignore(event: Event) -> None:
+    pass

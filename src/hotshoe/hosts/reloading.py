@@ -1,10 +1,9 @@
-"""Dev mode: watches the files of apps, and replaces those that changed. What it finds, it says in one line each."""
+"""Dev mode: watches the files of apps, loads an app again when its files change, and logs one line for each."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -12,48 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from ..apps import App, Reload, Sources, load_all
+from ..base.extras import need
+from ..base.threads import in_thread
 from ..config import Settings
-from ..extras import need
 
 log = logging.getLogger("hotshoe.dev")
 
 LOOK_EVERY_MS = 2000
-"""How often to look without having been told of a change: events get lost, and folders are added."""
+"""Interval for looking at the files without an event: events get lost, and new folders appear."""
 GATHER_MS = 50
 
 Call = Callable[[Callable[[], Any]], Awaitable[Any]]
 Replace = Callable[[str, App | None], Awaitable[None]]
 
 
-class Versions:
-    """The version of what is served: another after each change, and in each process."""
-
-    def __init__(self) -> None:
-        self._process = secrets.token_hex(4)
-        self._count = 0
-        self._changed = asyncio.Event()
-
-    @property
-    def current(self) -> str:
-        """The version now."""
-        return f"{self._process}-{self._count}"
-
-    def advance(self) -> None:
-        """Make it another, and wake those who wait once the caller is done."""
-        self._count += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    async def wait(self) -> None:
-        """Until the next ``advance``."""
-        await self._changed.wait()
-
-
 class Reloading:
-    """Loads apps again when their files change: ``call`` runs what runs their code, ``replace`` serves them."""
+    """Loads apps again when their files change. It holds ``lock`` meanwhile.
 
-    def __init__(self, sources: Sources, call: Call, replace: Replace) -> None:
+    ``call`` runs a function that runs apps' code; ``replace`` serves the new app.
+    """
+
+    def __init__(self, sources: Sources, lock: asyncio.Lock, call: Call, replace: Replace) -> None:
         self._sources = sources
+        self._lock = lock
         self._call = call
         self._replace = replace
 
@@ -62,17 +42,17 @@ class Reloading:
         for url, error in self._sources.errors.items():
             log.error("%s is broken: %s", url, error)
         while True:
-            folders = await asyncio.to_thread(self._sources.folders)
+            folders = await in_thread(self._sources.folders)
             try:
                 await self._watch(folders)
-            except FileNotFoundError:  # a folder has gone meanwhile
+            except FileNotFoundError:  # a folder has been removed meanwhile
                 await asyncio.sleep(GATHER_MS / 1000)
-            except (OSError, RuntimeError, ExceptionGroup) as error:  # the system has no more watches, say
-                log.warning("files are looked at every %g s only: %s", LOOK_EVERY_MS / 1000, error)
+            except (OSError, RuntimeError, ExceptionGroup) as error:  # e.g. too many watches
+                log.warning("No file notifications (%s); polling every %g s", error, LOOK_EVERY_MS / 1000)
                 await self._poll()
 
     async def _watch(self, folders: frozenset[Path]) -> None:
-        """Look whenever something happens in one of the folders; returns when there are others to watch."""
+        """Look after each event in one of the folders. Returns when there are other folders to watch."""
         from watchfiles import awatch
 
         stop = asyncio.Event()
@@ -81,10 +61,10 @@ class Reloading:
             rust_timeout=LOOK_EVERY_MS, yield_on_timeout=True, ignore_permission_denied=True,
         )  # fmt: skip
         try:
-            await self._look()  # at what changed before the watch began
+            await self._look()  # files may have changed before the watch began
             async for _ in events:
                 await self._look()
-                if await asyncio.to_thread(self._sources.folders) != folders:
+                if await in_thread(self._sources.folders) != folders:
                     return
         finally:
             stop.set()
@@ -97,20 +77,21 @@ class Reloading:
 
     async def _look(self) -> None:
         try:
-            if changed := await asyncio.to_thread(self._sources.changes):
+            if changed := await in_thread(self._sources.changes):
                 await self._reload(changed)
         except Exception:
             log.exception("reloading failed")
 
     async def _reload(self, changed: set[Path]) -> None:
         began_s = time.monotonic()
-        for reload in await self._call(partial(self._sources.reload, changed)):
-            await self._replace(reload.url, reload.app)
-            _say(reload, time.monotonic() - began_s)
-            began_s = time.monotonic()
+        async with self._lock:
+            for reload in await self._call(partial(self._sources.reload, changed)):
+                await self._replace(reload.url, reload.app)
+                _log_reload(reload, time.monotonic() - began_s)
+                began_s = time.monotonic()
 
 
-def _say(reload: Reload, took_s: float) -> None:
+def _log_reload(reload: Reload, took_s: float) -> None:
     if reload.error is not None:
         log.error("%s is broken: %s", reload.url, reload.error)
     else:
@@ -122,12 +103,13 @@ def _names(files: Sequence[Path]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
-def load_apps(targets: Any, settings: Settings) -> tuple[Mapping[str, App], Sources | None]:
-    """The apps by URL, and in dev mode where they come from. Raises ``AppError`` as ``load_all`` does.
+def load_apps(targets: Any, settings: Settings, *,
+              reloads: bool = True) -> tuple[Mapping[str, App], Sources | None]:
+    """Load the apps, by URL; in dev mode with ``reloads``, also their sources. Raises the errors of ``load_all``.
 
-    Raises ``ConfigError`` if dev mode is asked for, but not what it needs installed.
+    Raises ``ConfigError`` in dev mode if watchfiles is not installed.
     """
-    if not settings.dev:
+    if not (settings.dev and reloads):
         return load_all(targets, argv=settings.args), None
     need("--dev", "dev", "watchfiles")
     sources = Sources(targets, argv=settings.args, watched=settings.watch)

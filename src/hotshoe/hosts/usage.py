@@ -1,4 +1,4 @@
-"""What the process holds and takes, in the log now and then, in the words of ``bokeh serve``."""
+"""Logs the number of sessions and the memory of the process at intervals, in the same words as ``bokeh serve``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from bokeh.document import Document
 from bokeh.model import Model
 
+from ..base.extras import need
 from ..config import Settings
-from ..extras import need
 from ..sessions import Session
 from .host import Statistics
 
@@ -23,9 +23,9 @@ _MB = 1024**2
 
 
 class Usage:
-    """Logs statistics at debug level, and memory if that is asked for.
+    """Logs statistics at debug level, and memory if the settings say so.
 
-    Raises ``ConfigError`` if psutil is asked for and missing.
+    Raises ``ConfigError`` if psutil is needed and not installed.
     """
 
     def __init__(self, settings: Settings, statistics: Callable[[], Statistics]) -> None:
@@ -58,7 +58,7 @@ async def _repeat(function: Callable[[], None], every_s: float) -> None:
         try:
             function()
         except Exception:
-            log.exception("what is in use can't be told")
+            log.exception("Could not collect usage statistics")
 
 
 def _memory_logger() -> Callable[[], None]:
@@ -81,5 +81,5 @@ def _uncollected() -> Iterator[tuple[str, int]]:
     kinds: dict[str, type[Any]] = {"Documents": Document, "Sessions": Session, "Models": Model}
     everything = gc.get_objects()
     for name, kind in kinds.items():
-        # Not isinstance, which asks proxies for the class that they pretend to have, and runs their code.
+        # Not isinstance: it reads a proxy object's __class__, which runs the proxy's code.
         yield name, sum(issubclass(type(each), kind) for each in everything)

@@ -1,11 +1,15 @@
-"""Changes that come from clients, and what a change is about."""
+"""Documents and changes as JSON data, in both directions: a client's changes are applied, an app's are encoded.
+
+Models that clients know already become references.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bokeh.core.serialization import Buffer, Deserializer, Serialized, UnknownReferenceError
+from bokeh.core.serialization import Buffer, Deserializer, Serialized, Serializer, UnknownReferenceError
 from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
@@ -13,11 +17,13 @@ from bokeh.document.models import DocumentModelManager
 from bokeh.model import Model
 from bokeh.models.sources import ColumnarDataSource
 
+_buffer_ids = itertools.count(1)
+
 
 class _References(dict[ID, Model]):
-    """What a client's patch may refer to: a document's models, looked up one at a time, and those it defines.
+    """The models that a client's patch may refer to: those of the document, and those that the patch defines.
 
-    Only the latter are entries. Stock copies all models into a dictionary for every patch.
+    Only the latter are entries; the document's are looked up one at a time. Stock copies all models for every patch.
     """
 
     def __init__(self, models: DocumentModelManager) -> None:
@@ -30,10 +36,10 @@ class _References(dict[ID, Model]):
 
 
 def apply_patch(document: Document, content: Any, buffers: Sequence[tuple[str, bytes]], setter: object) -> None:
-    """Apply a client's PATCH-DOC as ``Document.apply_json_patch`` does. Changes carry ``setter``: no echo.
+    """Apply a client's PATCH-DOC as ``Document.apply_json_patch`` does. Changes have ``setter``, to avoid an echo.
 
-    The models that the client defines are known to it. Others that are new stay new, for example those that wait in
-    a hold (stock takes them for known). A reference to a model that has left the document drops the patch.
+    Clients know the models that the patch defines. Other new models stay new, for instance those of events under a hold
+    (stock marks them as known). A patch that refers to a model that has left the document is dropped.
     """
     references = _References(document.models)
     deserializer = Deserializer(setter=setter)  # type: ignore[arg-type]
@@ -47,31 +53,96 @@ def apply_patch(document: Document, content: Any, buffers: Sequence[tuple[str, b
     try:
         for event in patch["events"]:
             DocumentPatchedEvent.handle_event(document, event, setter)  # type: ignore[arg-type]
-    finally:  # also if a callback raises
+    finally:  # also if a callback fails
         document.models._new_models.difference_update(references.values())
 
 
 def replace_document(document: Document, content: Any, buffers: Sequence[tuple[str, bytes]]) -> None:
-    """Replace all that the document holds by a client's PUSH-DOC."""
+    """Replace the whole content of the document by a client's PUSH-DOC."""
     document.replace_with_json(Serialized(content, [Buffer(name, data) for name, data in buffers]))  # type: ignore[arg-type]
 
 
 def value_event(document: Document, model: Model, attr: str) -> DocumentPatchedEvent:
-    """The current value of a property as a change: what a stream or a column patch becomes when it is too late."""
+    """The current value of a property as a change; it replaces a stream or column patch that comes too late."""
     if isinstance(model, ColumnarDataSource) and attr == "data":
         return ColumnDataChangedEvent(document, model, attr)
     return ModelChangedEvent(document, model, attr, getattr(model, attr))
 
 
 def changed_property(event: Any) -> tuple[Model, str] | None:
-    """Which property of which model an event is about, if it is about one: a value, or columns of it."""
+    """The model and property that an event changes, wholly or in columns; ``None`` for other events."""
     model, attr = getattr(event, "model", None), getattr(event, "attr", None)
     return (model, attr) if isinstance(model, Model) and isinstance(attr, str) else None
 
 
-Decode = Callable[[Any], Any]
+class PatchSerializer(Serializer):
+    """Encodes one event; models that clients know become references, the others are defined.
+
+    Stock builds a set and a dictionary of all models for every event; here each model is looked up when it is needed.
+    """
+
+    def __init__(self, is_known: Callable[[Model], bool]) -> None:
+        super().__init__()
+        self._is_known = is_known
+        self.defined: list[Model] = []
+
+    def get_ref(self, obj: Any) -> Any:
+        ref = self._references.get(id(obj))
+        if ref is None and isinstance(obj, Model) and self._is_known(obj):
+            return obj.ref
+        return ref
+
+    def has_ref(self, obj: Any) -> bool:
+        return self.get_ref(obj) is not None
+
+    def add_ref(self, obj: Any, ref: Any) -> None:
+        super().add_ref(obj, ref)
+        if isinstance(obj, Model):
+            self.defined.append(obj)
+
+    def _encode_bytes(self, obj: Any) -> Any:
+        # Stock reads two settings for each new id, which takes longer than everything else here.
+        buffer = Buffer(ID(f"b{next(_buffer_ids)}"), obj)
+        self._buffers.append(buffer)
+        return {"type": "bytes", "data": buffer}
 
 
-def decoder_for(document: Document) -> Decode:
-    """Turns JSON data into models and values against the document's models; for tests and clients."""
-    return Deserializer(list(document.models)).decode
+def encode_event(event: DocumentPatchedEvent) -> tuple[Any, list[Buffer], list[Model]]:
+    """An event as JSON data (with ``Buffer`` objects for binary data), its buffers, and the models that it defines.
+
+    Clients know the models of the document, except new ones. The defined models count as known from now on.
+    """
+    models = event.document.models
+    serializer = PatchSerializer(
+        lambda model: models.get_by_id(model.id) is model and model not in models._new_models)
+    content = serializer.encode(event)
+    if serializer.defined:
+        models.flush_synced(lambda model: not serializer.has_ref(model))
+    return content, serializer._buffers, serializer.defined
+
+
+def encode_late(document: Document, event: DocumentPatchedEvent, known: set[str],
+                ) -> tuple[Any, list[Buffer], list[Model]]:
+    """The same for one slow client that knows the models in ``known``, which are more or less than others know.
+
+    New models in it count as known to all clients: the others got them when they were new.
+    """
+    serializer = PatchSerializer(lambda model: model.id in known)
+    content = serializer.encode(event)
+    document.models.flush_synced(lambda model: not serializer.has_ref(model))
+    return content, serializer._buffers, serializer.defined
+
+
+def known_ids(document: Document) -> set[str]:
+    """The ids of the models that clients know; without new models, for instance those under a hold."""
+    return {model.id for model in document.models if model not in document.models._new_models}
+
+
+def encode_document(document: Document) -> Serialized[Any]:
+    """The whole document as JSON data; all its models count as known from now on."""
+    return document.to_json()
+
+
+def was_known(document: Document, model: Model) -> bool:
+    """Whether the model was in the document before: a client may still have its id."""
+    return document.models.seen(model.id)

@@ -1,28 +1,37 @@
-"""The current document: what ``curdoc()`` gives, per context also where bokeh keeps a plain global list."""
+"""Makes bokeh's global state local: the current document for each context, the state of ``bokeh.io`` for each app.
+
+``curdoc()`` returns the context's document, also on bokeh versions with a plain global list. ``show`` and similar
+functions do nothing in a running app.
+"""
 
 from __future__ import annotations
 
+import functools
+import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
+import bokeh.io
 import bokeh.io.doc as curdoc_module
+import bokeh.io.state as io_state
 from bokeh.document import Document
 from bokeh.document.locking import UnlockedDocumentProxy
+from bokeh.io.state import curstate
 
 DocumentLike = Document | UnlockedDocumentProxy
-"""What ``curdoc()`` may be: the document, or the proxy an unlocked callback sees."""
+"""A result of ``curdoc()``: the document, or in an unlocked callback its proxy."""
 
 _Stack = tuple["weakref.ref[Any]", ...]
 
 
 class _ContextStack:
-    """The stack of current documents that bokeh before 3.10 keeps in a plain global list, per context instead.
+    """The stack of current documents, one per context; bokeh before 3.10 has a plain global list in its place.
 
-    It answers to what ``curdoc`` and ``patch_curdoc`` do with the list: ``len``, ``[-1]``, ``append``, ``pop``; and to
-    ``clear``, with which tests of apps clean up.
+    It has the methods that ``curdoc`` and ``patch_curdoc`` use: ``len``, ``[-1]``, ``append``, ``pop``; and ``clear``,
+    which tests of apps use for cleaning up.
     """
 
     def __init__(self) -> None:
@@ -50,7 +59,7 @@ def _curdoc_variable() -> ContextVar[_Stack]:
         variable: ContextVar[_Stack] = stack
         return variable
     per_context = _ContextStack()
-    per_context.variable.set(tuple(stack))  # it is not empty when an app of another server imports a part of hotshoe
+    per_context.variable.set(tuple(stack))  # not empty if an app on another server imports a part of hotshoe
     curdoc_module._PATCHED_CURDOCS = per_context  # type: ignore[assignment]
     return per_context.variable
 
@@ -59,13 +68,13 @@ _CURDOC = _curdoc_variable()
 
 
 def set_current_document(document: DocumentLike) -> None:
-    """Make ``document`` the only current document of this context. It is held weakly, as bokeh does."""
+    """Make ``document`` the only current document of this context; as in bokeh, the reference is weak."""
     _CURDOC.set((weakref.ref(document),))
 
 
 @contextmanager
 def document_context(document: DocumentLike) -> Iterator[None]:
-    """``document`` is what ``curdoc()`` gives inside, also after an exception."""
+    """Make ``document`` the result of ``curdoc()`` inside; after it, also after an exception, the previous one."""
     token = _CURDOC.set((weakref.ref(document),))
     try:
         yield
@@ -73,6 +82,60 @@ def document_context(document: DocumentLike) -> Iterator[None]:
         _CURDOC.reset(token)
 
 
-def unlocked_proxy(document: Document) -> UnlockedDocumentProxy:
-    """What ``curdoc()`` is in a callback that runs without the lock; the caller keeps it alive."""
-    return UnlockedDocumentProxy(document)
+class AppRun(Protocol):
+    """A run of an app's code, with its own state of ``bokeh.io``; ``refuse`` is called for output functions."""
+
+    io_state: Any
+
+    def refuse(self, name: str) -> None: ...
+
+
+_OUTPUT_FUNCTIONS = ("output_file", "output_notebook", "reset_output", "save", "show")
+_OUTPUT_MODULES = ("bokeh.io", "bokeh.io.output", "bokeh.io.saving", "bokeh.io.showing", "bokeh.plotting")
+
+
+class _AppState:
+    """Replaces bokeh's one ``State`` of outputs: the app's state inside an app, the process's state outside."""
+
+    def __init__(self, running: Callable[[], AppRun | None]) -> None:
+        self.__dict__.update(running=running, own=curstate())
+
+    def _current(self) -> Any:
+        run: AppRun | None = self.__dict__["running"]()
+        if run is None:
+            return self.__dict__["own"]
+        if run.io_state is None:
+            run.io_state = io_state.State()
+        return run.io_state
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._current(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._current(), name, value)
+
+
+def isolate_output(running: Callable[[], AppRun | None]) -> None:
+    """Give each running app a ``curstate()`` of its own, and let ``show`` and similar functions do nothing in it.
+
+    ``running`` returns the run of this context, or None outside of apps, where nothing changes. Only the first call has
+    an effect.
+    """
+    if isinstance(io_state._STATE, _AppState):
+        return
+    for name in _OUTPUT_FUNCTIONS:
+        original = getattr(bokeh.io, name)
+        silent = _silent_in_apps(original, running)
+        for module in map(sys.modules.get, _OUTPUT_MODULES):
+            if getattr(module, name, None) is original:
+                setattr(module, name, silent)
+    io_state._STATE = _AppState(running)  # type: ignore[assignment]
+
+
+def _silent_in_apps(function: Callable[..., Any], running: Callable[[], AppRun | None]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        run = running()
+        return function(*arguments, **options) if run is None else run.refuse(function.__name__)
+
+    return call

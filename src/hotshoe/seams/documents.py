@@ -1,45 +1,48 @@
-"""The beginning and the end of a document, who hears of its changes, and what it does when it holds them back."""
+"""Making and dismantling a document, and its callback manager, which handles holds."""
 
 from __future__ import annotations
 
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from bokeh.document import Document
 from bokeh.document.callbacks import DocumentCallbackManager
-from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
-from bokeh.events import ConnectionLost
+from bokeh.document.events import (
+    ColumnDataChangedEvent,
+    DocumentPatchedEvent,
+    ModelChangedEvent,
+    SessionCallbackAdded,
+    SessionCallbackRemoved,
+)
 from bokeh.model import Model
 
 from .current import document_context
 
 
-class ChangeReceiver(Protocol):
-    """Gets a document's changes, by the method names that bokeh dispatches to."""
-
-    def _document_patched(self, event: DocumentPatchedEvent) -> None: ...
-    def _session_callback_added(self, event: Any) -> None: ...
-    def _session_callback_removed(self, event: Any) -> None: ...
-
-
 def bind_session_context(document: Document, context: Any) -> None:
-    """Let ``document.session_context`` be ``context``; the document holds it weakly."""
+    """Make ``context`` the document's ``session_context``; the reference is weak."""
     document._session_context = weakref.ref(context)
 
 
-def trigger_connection_lost(document: Document) -> None:
-    """Tell the document's ``ConnectionLost`` callbacks."""
-    document.callbacks.trigger_event(ConnectionLost())
-
-
 class HoldingCallbackManager(DocumentCallbackManager):
-    """A document's callback manager that encodes nothing twice when a hold ends.
+    """A document's callback manager whose holds keep back only changes for clients, and encode none of them twice.
 
-    Under ``hold``, bokeh keeps events and dispatches them at ``unhold``. An event that carries a whole column
-    dictionary then shows its *final* content, so a stream or patch held after it would apply twice in the browser.
+    Under ``hold``, bokeh keeps events and dispatches them at ``unhold``. An event with a whole column dictionary then
+    has its *final* content, so a stream or patch that was held after it would apply twice in the browser.
+
+    Stock holds added callbacks as well, so a callback that ends the hold never runs. Panel ends its holds in such
+    callbacks, on a thread, while another thread may begin its own hold.
     """
+
+    def trigger_on_change(self, event: Any) -> None:
+        if not isinstance(event, SessionCallbackAdded | SessionCallbackRemoved):
+            super().trigger_on_change(event)
+        elif (document := self._document()) is not None:
+            with document_context(document):
+                for callback in self.change_callbacks():
+                    callback(event)
 
     def unhold(self) -> None:
         self._held_events = list(_without_repeats(self._held_events or (), _run_invoker))
@@ -47,7 +50,7 @@ class HoldingCallbackManager(DocumentCallbackManager):
 
 
 def held_changes(events: Iterable[Any]) -> list[DocumentPatchedEvent]:
-    """What to tell clients of events that were held by others than bokeh, with nothing told twice."""
+    """The events for clients among events that were held outside of bokeh, without repeats."""
     return list(_without_repeats(events, lambda event: None))
 
 
@@ -66,7 +69,7 @@ def _without_repeats(events: Iterable[Any], drop: Callable[[Any], None]) -> Iter
 
 
 def _run_invoker(event: Any) -> None:
-    """A held event that is not dispatched still owes the model's own ``on_change`` callbacks."""
+    """Call the model's ``on_change`` callbacks for a held event that is not dispatched."""
     if event.callback_invoker is not None and (document := event.document) is not None:
         with document_context(document):
             event.callback_invoker()
@@ -80,14 +83,14 @@ def new_document() -> Document:
 
 
 def dismantle(document: Document, receiver: object) -> None:
-    """Take a document apart link by link, so that it is freed by reference counts, with no collection.
+    """Cut all references inside a document, so that reference counts free it, without garbage collection.
 
-    Stock's ``Document.destroy`` does the same and then runs ``gc.collect`` and a search for referrers.
+    Stock's ``Document.destroy`` does the same, and then runs ``gc.collect`` and searches for referrers.
     """
     try:
         for model in list(document.models):
             _dismantle_model(model)
-    finally:  # an app's model may have a ``destroy`` of its own
+    finally:  # an app's model may have its own ``destroy``, which may fail
         _dismantle_document(document, receiver)
 
 

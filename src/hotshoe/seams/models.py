@@ -1,4 +1,4 @@
-"""Models: custom ones, the registry of their classes, and their callbacks in Python."""
+"""Custom models, bokeh's registry of model classes, and the Python callbacks of models."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bokeh.document import Document
 from bokeh.model import Model
 from bokeh.util import compiler
 
-from ..errors import CompileError
-from ..needs import CustomSource, is_custom, source_of
+from ..base.errors import CompileError
+from .needs import CustomSource, is_custom, source_of
 
 _TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def custom_models_of(document: Document) -> frozenset[str]:
-    """``model:DIGEST`` of each custom model that the modules of this document's app define, used or not."""
-    # Not from bokeh's registry: there a name belongs to the session that was built last.
+    """``model:DIGEST`` of each custom model in the modules of this document's app, used or not."""
+    # Not from bokeh's registry: it has only the classes of the session that was built last.
     values = [value for module in document.modules._modules for value in vars(module).values()]
     classes = [cls for cls in values if isinstance(cls, type) and issubclass(cls, Model) and is_custom(cls)]
     return frozenset(f"model:{source_of(cls).digest}" for cls in classes)
@@ -35,21 +35,21 @@ def bundle_custom_model(source: CustomSource) -> str:
     except (RuntimeError, OSError, ValueError) as error:
         reason = _TERMINAL_COLOURS.sub("", str(error)).strip()
         raise CompileError(f"custom model {source.name} does not compile: {reason}") from error
-    # BokehJS runs each module once by name: with stock's name for the entry, a page takes only one bundle.
+    # BokehJS runs each module once by name; with stock's name, a page would run only one bundle.
     return script.replace('"custom/main"', f'"custom/main_{source.digest}"')
 
 
 def forget_models(modules: Collection[str]) -> None:
-    """Forget the model classes of modules that are to be imported anew: bokeh warns of a class that is there twice."""
+    """Forget the model classes of modules that are imported again: bokeh warns of duplicate classes."""
     for model in _default_resolver.known_models.values():  # type: ignore[attr-defined]  # its stub lacks both
         if model.__module__ in modules:
             _default_resolver.remove(model)  # type: ignore[attr-defined]
 
 
 def python_callbacks(document: Document) -> Iterator[str]:
-    """What in a document calls Python, in words: the part, what happens to it, the function and its line.
+    """The Python callbacks of a document, each as text: the model, its event, the function and its line.
 
-    A function of Panel's own is called just Panel.
+    Functions of Panel itself are called Panel.
     """
     for model in document.models:
         tables: list[tuple[str, Sequence[Any]]] = [*model._callbacks.items(), *model._event_callbacks.items()]

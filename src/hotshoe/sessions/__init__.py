@@ -1,15 +1,12 @@
 """Sessions: documents with a lane, callbacks and subscribers."""
 
-from .connection import Connection
-from .context import ServerContext, SessionContext
+from .connection import Connection, attach
+from .context import ServerContext, SessionContext, SessionVisit
 from .failures import FailureInfo, on_exception
-from .locking import LockedCallback, locked_callback
-from .pausing import pause_when_unwatched
+from .locking import LockedCallback, locked_callback, pause_when_unwatched
 from .pulse import Pulse
 from .registry import Registry
-from .session import Session
-from .surroundings import Surroundings
-from .threads import ThreadPool
+from .session import Session, Surroundings
 
 __all__ = [
     "Connection",
@@ -20,8 +17,9 @@ __all__ = [
     "ServerContext",
     "Session",
     "SessionContext",
+    "SessionVisit",
     "Surroundings",
-    "ThreadPool",
+    "attach",
     "locked_callback",
     "on_exception",
     "pause_when_unwatched",

@@ -1,60 +1,55 @@
-"""One websocket subscribed to a session: answers its messages, holds what waits for it."""
+"""One websocket subscribed to a session: handles its messages, keeps what waits to be sent."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import seams, wire
-from ..errors import ProtocolError, SessionGone
+from ..base.errors import ProtocolError, SessionGone
 from ..wire.messages import Close, Incoming, Outgoing
 from .failures import is_plain_exit
 from .inbox import Inbox, Waiting
-from .lag import Lag
-from .outbox import Outbox
-
-if TYPE_CHECKING:
-    from .session import Session
-
-SESSION_ENDED = Close(1001, "the session has ended")
+from .outbox import Subscriber
+from .session import Session
 
 
 class Connection:
-    """A subscriber of ``session``. It implements the host's ``Attachment``."""
+    """A subscriber of ``session`` and the messages that it sends. It implements the host's ``Attachment``."""
 
-    def __init__(self, session: Session, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._inbox = Inbox(loop)
-        self.outbox = Outbox(loop)
-        self.lag: Lag | None = None
-        """What it is to be told once it has read what it was sent, if it can't keep up."""
-
-    def greet(self) -> None:
-        """Queue the ACK that begins every conversation."""
-        self.outbox.put([wire.ack()])
+        self._counters = session.counters
+        self._inbox = Inbox(session.loop)
+        self.subscriber = Subscriber(session.loop)
 
     async def receive(self) -> Sequence[Outgoing] | Close:
-        """Wait for what is to be sent next. To ask again says that what came before has been sent."""
-        if self.outbox.drain():
-            self._session.catch_up(self)
-        return await self.outbox.receive()
+        """Wait for the next messages to send. The next call means that these have been sent."""
+        outbox = self.subscriber.outbox
+        if outbox.drain():
+            self._session.catch_up(self.subscriber)
+        messages = await outbox.receive()
+        if not isinstance(messages, Close):
+            self._counters.messages_out.add(len(messages))
+        return messages
 
     def handle(self, message: Incoming) -> None:
         """Queue a message from the browser in the session's lane."""
+        self._counters.messages_in.add()
         waiting = self._inbox.add(message, collapse=self._session.collapse)
         if waiting is not None:
-            self._session.lock(partial(self._apply, waiting), partial(self._answer, waiting), origin=self)
+            apply, answer = partial(self._apply, waiting), partial(self._answer, waiting)
+            self._session.lane.run(apply, answer, origin=self.subscriber)
 
     async def ready(self) -> None:
-        """Wait until another message may be handled: a client is read no faster than its lane works and it reads."""
+        """Wait until another message may be handled, so that no client sends faster than it reads or its lane works."""
         await self._inbox.ready()
-        await self.outbox.ready()
+        await self.subscriber.outbox.ready()
 
     def detach(self) -> None:
-        """The websocket is gone."""
-        self._session.detach(self)
+        """End the subscription: the websocket is gone."""
+        self._session.unsubscribe(self.subscriber)
 
     def _apply(self, waiting: Waiting) -> Sequence[Outgoing]:
         message = waiting.take()
@@ -63,9 +58,9 @@ class Connection:
         session = self._session
         match kind:
             case "PATCH-DOC":
-                seams.apply_patch(session.document, content, message.buffers, self)
+                seams.apply_patch(session.document, content, message.buffers, self.subscriber)
             case "PULL-DOC-REQ":
-                return [wire.reply("PULL-DOC-REPLY", message.msgid, session.pull(self).body)]
+                return [wire.reply("PULL-DOC-REPLY", message.msgid, session.pull(self.subscriber).body)]
             case "PUSH-DOC":
                 seams.replace_document(session.document, content["doc"], message.buffers)
             case "SERVER-INFO-REQ":
@@ -73,16 +68,23 @@ class Connection:
         return [wire.ok(msgid) for msgid in waiting.answers]
 
     def _answer(self, waiting: Waiting, replies: Any, error: BaseException | None) -> Sequence[Outgoing]:
-        self._inbox.answered()
+        self._inbox.note_answer()
         match error:
             case None:
                 return replies  # type: ignore[no-any-return]
             case ProtocolError():
-                self.outbox.close(error.close_code, error.detail)
+                self.subscriber.outbox.close(error.close_code, error.detail)
                 return ()
             case SessionGone():
-                self.outbox.close(SESSION_ENDED.code, SESSION_ENDED.reason)
+                self.subscriber.end()
                 return ()
             case _ if is_plain_exit(error):
                 return [wire.ok(msgid) for msgid in waiting.answers]
-        return self._session.error_replies(self, waiting.message.msgtype, waiting.answers, error)
+        return self._session.reporter.replies(self.subscriber, waiting.message.msgtype, waiting.answers, error)
+
+
+def attach(session: Session) -> Connection:
+    """Subscribe a new connection to ``session``. Raises ``SessionGone``."""
+    connection = Connection(session)
+    session.subscribe(connection.subscriber)
+    return connection

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bokeh.document import Document
 
-from ..apps.request import Request
-from ..errors import SessionGone
-from ..panel_seams import StockSession, request_class
+from ..base.errors import EarlyReadError, SessionGone
+from ..base.logs import session_hash
+from ..base.threads import ThreadPool
+from ..http.requests import Request
+from ..seams.panel import StockSession, request_class
+from ..seams.panel.stock_session import StockOwner
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
-    from .registry import Registry
-    from .session import Session
+
+@dataclass(frozen=True, slots=True)
+class SessionVisit:
+    """The visitor of a session: the session's id, the request, the token's payload."""
+
+    session_id: str
+    request: Request
+    """The request that asked for the session."""
+    payload: Mapping[str, Any]
+    """The payload of the session's token."""
+
+
+class ContextOwner(StockOwner, Protocol):
+    """The session behind a ``SessionContext``."""
+
+    collapse: bool
+    @property
+    def stock(self) -> StockSession: ...
+    @property
+    def busy(self) -> bool: ...
 
 
 class SessionRequest:
@@ -50,9 +71,9 @@ class ApplicationContext:
 
     @cached_property
     def io_loop(self) -> IOLoop:
-        """The server's loop as Tornado's ``IOLoop``: threads of the app's own call its ``add_callback``."""
-        # Whatever thread asks, it is the loop of one that has none of its own.
-        with ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(self._loop,)) as thread:
+        """The server's loop as Tornado's ``IOLoop``, for ``add_callback`` in the app's own threads."""
+        # On a thread of a pool, where IOLoop.current() is the server's; in a thread of the app it would be another one.
+        with ThreadPool(1, self._loop) as thread:
             return thread.submit(_current_io_loop).result()
 
 
@@ -65,35 +86,59 @@ def _current_io_loop() -> IOLoop:
 class ServerContext:
     """One app's place in the server, for hooks and ``session_context.server_context``.
 
-    Apps may keep what all their sessions share as attributes of it.
+    Apps may set attributes on it, which all their sessions then share.
     """
 
-    def __init__(self, registry: Registry, url: str) -> None:
-        self._registry = registry
-        self.application_context = ApplicationContext(url, registry.loop)
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop, sessions: Callable[[], list[StockSession]]) -> None:
+        self._sessions = sessions
+        self.application_context = ApplicationContext(url, loop)
 
     @property
     def sessions(self) -> list[StockSession]:
         """The live sessions of the app."""
-        return [session.stock for session in self._registry.sessions]
+        return self._sessions()
 
 
 class SessionContext:
-    """A session as its app and its hooks see it."""
+    """A session as its app and its hooks see it.
 
-    def __init__(
-        self, session: Session, server_context: ServerContext, request: Request, payload: Mapping[str, Any]
-    ) -> None:
-        self._id = session.id
-        self._session: Session | None = session
+    Before the session is adopted, reading anything about its visitor raises ``EarlyReadError``.
+    """
+
+    def __init__(self, session: ContextOwner, server_context: ServerContext) -> None:
+        self._session: ContextOwner | None = session
         self._server_context = server_context
-        self._request = SessionRequest(request)
-        self._payload = payload
+        self._visit: SessionVisit | None = None
+        self._request: SessionRequest | None = None
+        self.early_read: str | None = None
+        """The first attribute that was read too early; it is kept even if the app has caught the error."""
+
+    def adopt(self, visit: SessionVisit) -> None:
+        """Give the session its visitor, once."""
+        if self._visit is not None:
+            raise RuntimeError(f"session {self.name} was adopted before")
+        self._visit, self._request = visit, SessionRequest(visit.request)
+
+    def _visit_for(self, name: str) -> SessionVisit:
+        if self._visit is None:
+            self.early_read = self.early_read or f"session_context.{name}"
+            raise EarlyReadError(f"session_context.{name}")
+        return self._visit
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the session has a visitor."""
+        return self._visit is not None
 
     @property
     def id(self) -> str:
         """The session's id."""
-        return self._id
+        return self._visit_for("id").session_id
+
+    @property
+    def name(self) -> str:
+        """The session's name in errors and the log: a hash of its id, since the id itself opens the session."""
+        return "without a visitor" if self._visit is None else session_hash(self._visit.session_id)
 
     @property
     def destroyed(self) -> bool:
@@ -103,14 +148,16 @@ class SessionContext:
     @property
     def request(self) -> SessionRequest:
         """The request that made the session."""
+        self._visit_for("request")
+        assert self._request is not None
         return self._request
 
     @property
     def token_payload(self) -> dict[str, Any]:
-        """What the session's token stands for: headers, cookies, arguments, what ``process_request`` returned."""
-        request = self._request
+        """Headers, cookies and arguments of the request, and the result of ``process_request``."""
+        payload, request = self._visit_for("token_payload").payload, self.request
         stock = {"headers": request.headers, "cookies": request.cookies, "arguments": request.arguments}
-        return {**stock, **self._payload}
+        return {**stock, **payload}
 
     @property
     def busy(self) -> bool:
@@ -119,7 +166,7 @@ class SessionContext:
 
     @property
     def collapse(self) -> bool:
-        """Whether of several changes of one control that wait only the last runs its callbacks; may be set."""
+        """Whether only the last of several waiting changes of one control runs its callbacks; may be set."""
         return self._session is not None and self._session.collapse
 
     @collapse.setter
@@ -129,17 +176,16 @@ class SessionContext:
 
     @property
     def logout_url(self) -> str | None:
-        """Where to log out, if there is a login."""
-        url: str | None = self._request.logout_url
-        return url
+        """The URL for logging out, if there is a login."""
+        return self._visit_for("logout_url").request.logout_url
 
     @property
     def user(self) -> Any:
-        """Who has logged in: ``name``, ``email``, ``groups``, ``claims``; ``None`` for nobody.
+        """The user who has logged in: ``name``, ``email``, ``groups``, ``claims``; ``None`` if nobody has.
 
-        Without a login of hotshoe's, it is the user of the framework around it, as that gives it.
+        Without a login of hotshoe, it is the user object of the outer framework.
         """
-        return self._request.user
+        return self._visit_for("user").request.user
 
     @property
     def server_context(self) -> ServerContext:
@@ -150,7 +196,7 @@ class SessionContext:
     def document(self) -> Document:
         """The session's document. Raises ``SessionGone`` once it is taken apart."""
         if self._session is None:
-            raise SessionGone(f"session {self._id} has ended")
+            raise self.gone()
         return self._session.document
 
     _document = document  # the name that bokeh 3.9's own lifecycle handler reads
@@ -161,15 +207,19 @@ class SessionContext:
         return None if self._session is None else self._session.stock
 
     @property
-    def owner(self) -> Session | None:
+    def owner(self) -> ContextOwner | None:
         """The session itself, for hotshoe's own code."""
         return self._session
 
     async def with_locked_document(self, func: Callable[[Document], Awaitable[None]]) -> None:
         """Await ``func(document)`` with the document locked. Inside locked code it runs at once."""
         if self._session is None:
-            raise SessionGone(f"session {self._id} has ended")
+            raise self.gone()
         await self._session.with_document_locked(func, self.document)
+
+    def gone(self) -> SessionGone:
+        """The error for calls after the end of the session."""
+        return SessionGone(f"session {self.name} has ended")
 
     def release(self) -> None:
         """Let go of the session, which has ended."""

@@ -1,10 +1,11 @@
-"""What happens when an app's code raises: one log entry with an id, the session and the user's traceback.
+"""Reports what an app's code raises: one log entry with an id, the session and the user's traceback.
 
-Whoever registered with ``on_exception`` is told, and so are, now and then, the pages of the session.
+Functions that were given to ``on_exception`` are called; the session's pages are told, at most once a second.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import secrets
@@ -12,25 +13,31 @@ import threading
 import time
 import traceback
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..apps import user_traceback
-from ..apps.tracebacks import in_one_line
+from .. import wire
+from ..base.errors import SessionGone
+from ..base.logs import PacedLog, origin_of, session_hash
+from ..base.tracebacks import comes_from_app, in_one_line, user_traceback
+from ..wire.messages import Outgoing
+from .audience import Audience
+from .outbox import Subscriber
 
 log = logging.getLogger("hotshoe.app")
+_failures, _refusals = PacedLog(log, most=20), PacedLog(log)
 
 NOTICE_EVERY_S = 1.0
-"""The pages of a session learn of one failure in this time; of the others they learn the number."""
+"""Within this time, the pages of a session are told of one failure, and of how many more there were."""
 
 REPEATS_IN_S = 10.0
 REPEATS_MOST = 5
-"""So many failures of one kind are reported in that time; a callback that fails every few ms would flood the log."""
+"""Most failures of one kind that are reported in that time: a callback that fails every few ms would flood the log."""
 
 KINDS_MOST = 100
-"""Kinds of failures that one session is remembered to have."""
+"""Most kinds of failures that are remembered for one session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +45,16 @@ class FailureInfo:
     """An exception in an app's code, described."""
 
     error_id: str
-    """What viewers are shown, and what stands in the log."""
+    """Shown to viewers, and logged."""
     what: str
     """What the app was doing: ``a callback``, ``building a document``, …"""
     app: str
     """The app's URL."""
     session_id: str | None = None
+    """The session's id. It opens the session, so do not log it; ``None`` outside of sessions."""
     user: str | None = None
     unreported: int = 0
-    """How many of the same, at the same place of the same session, were not reported since the last one that was."""
+    """How many of the same kind in the same session were not reported since the last one that was."""
 
 
 Listener = Callable[[BaseException, FailureInfo], object]
@@ -58,16 +66,16 @@ _mutex = threading.Lock()
 def on_exception(listener: Listener) -> Callable[[], None]:
     """Have ``listener(error, failure)`` called with every exception that an app's code raises, in any session.
 
-    It is called after the exception is logged, in the thread where it was raised, so it should be quick and must be
-    ready to be called by several threads at once. What it raises itself is logged and goes no further.
+    It is called after the exception is logged, in the thread where it was raised. So it should be quick, and several
+    threads may call it at once. If it raises itself, that is logged and ignored.
 
-    Returns a function that ends this. (As a decorator, the name that is decorated becomes that function.)
-    Raises ``TypeError`` for an ``async`` function, which nobody would await.
+    Returns a function that removes the listener. (If this is used as a decorator, the decorated name becomes that
+    function.) Raises ``TypeError`` for an ``async`` function, since nothing would await it.
     """
     global _listeners
     if inspect.iscoroutinefunction(listener):
         raise TypeError("on_exception takes a plain function: there may be no event loop where an app fails")
-    entry = partial(listener)  # one of its own, should it be registered twice
+    entry = partial(listener)  # a new object, since the same listener may be registered twice
     with _mutex:
         _listeners = (*_listeners, entry)
     return partial(_remove, entry)
@@ -79,36 +87,35 @@ def _remove(entry: Callable[..., object]) -> None:
         _listeners = tuple(other for other in _listeners if other is not entry)
 
 
-def report(
-    error: BaseException, *, what: str, app: str, session_id: str | None = None, user: str | None = None,
-    unreported: int = 0,
-) -> FailureInfo:
-    """Log an error that an app raised, and tell those who asked for it."""
+def report(error: BaseException, *, what: str, app: str, session_id: str | None = None, user: str | None = None,
+           unreported: int = 0) -> FailureInfo:
+    """Log an error that an app raised, and call the listeners."""
     failure = FailureInfo(secrets.token_hex(4), what, app, session_id, user, unreported)
     text = user_traceback(error).rstrip()
-    where = f"app {app}" if session_id is None else f"app {app}, session {session_id}"
+    session = None if session_id is None else session_hash(session_id)
+    where = f"app {app}" if session is None else f"app {app}, session {session}"
     if unreported:
         where += f" (and {unreported} more like it since the last that was logged)"
-    fields = {"session": session_id, "app": app, "user": user, "error_id": failure.error_id, "traceback": text}
-    log.error(
-        "error %s in %s of %s\n%s", failure.error_id, what, where, text,
+    fields = {"session": session, "app": app, "user": user, "error_id": failure.error_id, "traceback": text}
+    _failures.error(
+        "error %s in %s of %s\n%s", failure.error_id, what, where, text, kind=(app, what, origin_of(error)),
         extra={name: value for name, value in fields.items() if value is not None},
-    )  # fmt: skip
-    _tell(error, failure)
+    )
+    _call_listeners(error, failure)
     return failure
 
 
 def report_refusal(error: BaseException, *, what: str, app: str, session_id: str) -> str:
-    """Log in one line that a client sent what can't be applied; returns the id it is logged under."""
-    error_id = secrets.token_hex(4)
-    log.warning(
-        "error %s: %s of app %s, session %s, can't be applied: %s", error_id, what, app, session_id, in_one_line(error),
-        extra={"session": session_id, "app": app, "error_id": error_id},
-    )  # fmt: skip
+    """Log in one line that a client's message can't be applied; returns the id of the log entry."""
+    error_id, session = secrets.token_hex(4), session_hash(session_id)
+    _refusals.warning(
+        "error %s: %s of app %s, session %s, can't be applied: %s", error_id, what, app, session, in_one_line(error),
+        extra={"session": session, "app": app, "error_id": error_id},
+    )
     return error_id
 
 
-def _tell(error: BaseException, failure: FailureInfo) -> None:
+def _call_listeners(error: BaseException, failure: FailureInfo) -> None:
     for listener in _listeners:
         try:
             listener(error, failure)
@@ -116,19 +123,14 @@ def _tell(error: BaseException, failure: FailureInfo) -> None:
             log.exception("a function given to on_exception failed with error %s", failure.error_id)
 
 
-def viewer_text(error_id: str) -> str:
-    """What viewers are told of a failure in production."""
-    return f"Something failed in this app. Error {error_id}"
-
-
 def is_plain_exit(error: BaseException) -> bool:
-    """Whether it is what ``sys.exit()`` raises when all is well: the end of that callback, no failure."""
+    """Whether it comes from ``sys.exit()`` or ``sys.exit(0)``, which end a callback without a failure."""
     return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
 @dataclass(slots=True)
 class _Kind:
-    """Failures of one kind: since when they are counted, how many there were, and the last that was reported."""
+    """Failures of one kind: the start of the count, how many there were, and the last that was reported."""
 
     since_s: float
     count: int = 0
@@ -137,15 +139,18 @@ class _Kind:
 
 
 class Repeats:
-    """Which failures of one session are more of the same: too many of them are counted, not reported."""
+    """Limits how often failures of one kind are reported in one session; the others are only counted."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._mutex = threading.Lock()
         self._kinds: dict[str, _Kind] = {}
 
-    def last_of(self, error: BaseException) -> FailureInfo | None:
-        """The last that was reported of this kind, if this one is not to be; it is counted."""
+    def count(self, error: BaseException) -> tuple[FailureInfo | None, int]:
+        """Count a failure. If too many of its kind were reported lately, this is the last of those.
+
+        Else it is ``None``, with the number of those that were only counted since.
+        """
         now_s, key = self._clock(), _key(error)
         with self._mutex:
             kind = self._kinds.get(key)
@@ -157,28 +162,20 @@ class Repeats:
                 kind.since_s, kind.count = now_s, 0
             kind.count += 1
             if kind.count <= REPEATS_MOST or kind.last is None:
-                return None
+                unreported, kind.unreported = kind.unreported, 0
+                return None, unreported
             kind.unreported += 1
-            return kind.last
+            return kind.last, 0
 
-    def unreported(self, error: BaseException) -> int:
-        """How many of this kind were counted only; from now on there are none."""
-        with self._mutex:
-            kind = self._kinds.get(_key(error))
-            if kind is None:
-                return 0
-            count, kind.unreported = kind.unreported, 0
-            return count
-
-    def reported(self, error: BaseException, failure: FailureInfo) -> None:
-        """It has been reported as ``failure``."""
+    def remember(self, error: BaseException, failure: FailureInfo) -> None:
+        """Remember that the error was reported as ``failure``."""
         with self._mutex:
             if (kind := self._kinds.get(_key(error))) is not None:
                 kind.last = failure
 
 
 class Notices:
-    """What the pages of one session are told of its failures, at most once in ``NOTICE_EVERY_S``."""
+    """Limits how often the pages of one session are told of failures: at most once in ``NOTICE_EVERY_S``."""
 
     def __init__(self, *, dev: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._dev = dev
@@ -186,14 +183,16 @@ class Notices:
         self._told_s: float | None = None
         self._untold = 0
 
-    def of(self, error: BaseException, failure: FailureInfo) -> Mapping[str, Any] | None:
-        """What to tell now: its id, a key that is the same for the same failure at the same place, and how many there
-        were since the last time; in dev mode also what was raised and where. Nothing if it is too soon.
+    def next(self, error: BaseException, failure: FailureInfo) -> Mapping[str, Any]:
+        """The notice to send now; empty if it is too soon.
+
+        It has the failure's id, a key that is the same for the same failure at the same place, and how many failures
+        there were since the last notice; in dev mode also the error and its traceback.
         """
         now_s = self._clock()
         if self._told_s is not None and now_s - self._told_s < NOTICE_EVERY_S:
             self._untold += 1
-            return None
+            return {}
         self._told_s, count, self._untold = now_s, self._untold + 1, 0
         notice = {"id": failure.error_id, "key": _key(error), "count": count}
         if not self._dev:
@@ -206,26 +205,50 @@ def _key(error: BaseException) -> str:
     return f"{zlib.crc32(' '.join([type(error).__qualname__, *frames]).encode('utf-8', 'replace')):08x}"
 
 
-USER_NAMES = ("username", "login", "user", "email", "sub", "id", "identity", "name", "display_name")
-"""What may be the name of a user, the first that is there: those last that two people may have."""
+class Reporter:
+    """Reports errors in the code of one session's app. May be used from any thread."""
 
+    def __init__(self, app_url: str, audience: Audience, *, dev: bool) -> None:
+        self.session_id: str | None = None
+        """``None`` until the session is adopted."""
+        self.user: str | None = None
+        self._app_url = app_url
+        self._audience = audience
+        self._dev = dev
+        self._notices = Notices(dev=dev)
+        self._repeats = Repeats()
 
-def user_name(user: Any) -> str | None:
-    """A user as an outer framework gives it, as text; ``None`` for who has not logged in."""
-    if user is None or isinstance(user, str):
-        return user or None
-    if getattr(user, "is_authenticated", True) is False:
-        return None
-    found = [value for name in USER_NAMES if isinstance(value := _part(user, name), str | int)]
-    if found:
-        return next((str(value) for value in found if value != ""), None)
-    kind: Any = type(user)
-    # An address in memory is nobody's name: it would be another in each request.
-    return str(kind.__qualname__ if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__ else user)
+    def report(self, error: BaseException | None, what: str, *, always: bool = False) -> str:
+        """Log an error if it is a failure (or ``always``), and tell the pages. Returns the id of the log entry."""
+        ended = isinstance(error, SessionGone | SystemExit | asyncio.CancelledError)
+        if error is None or (ended and not always):
+            return ""
+        error_id, notice = self._report(error, what)
+        if notice:
+            self._audience.notify(notice)
+        return error_id
 
+    def replies(self, origin: Subscriber, msgtype: str, answers: Sequence[str],
+                error: BaseException) -> Sequence[Outgoing]:
+        """The ERROR replies to messages whose handling raised; they have the traceback in dev mode only."""
+        notice: Mapping[str, Any] = {}
+        if comes_from_app(error):
+            what = "handling a change from the page" if msgtype == "PATCH-DOC" else f"handling a {msgtype}"
+            error_id, notice = self._report(error, what)
+        else:
+            error_id = report_refusal(error, what=f"a {msgtype}", app=self._app_url, session_id=self.session_id or "")
+        if notice:
+            self._audience.notify(notice, besides=origin)
+        text, traceback = f"Something failed in this app. Error {error_id}", None
+        if self._dev:
+            text, traceback = in_one_line(error), user_traceback(error)
+        return [wire.error(msgid, text, traceback, notice) for msgid in answers]
 
-def _part(user: Any, name: str) -> Any:
-    try:
-        return user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
-    except Exception:  # Starlette's SimpleUser has an identity that only raises
-        return None
+    def _report(self, error: BaseException, what: str) -> tuple[str, Mapping[str, Any]]:
+        info, unreported = self._repeats.count(error)
+        if info is None:
+            info = report(error, what=what, app=self._app_url, session_id=self.session_id, user=self.user,
+                          unreported=unreported)
+            self._repeats.remember(error, info)
+        notice = self._notices.next(error, info)
+        return info.error_id, {"failure": notice} if notice else {}

@@ -1,8 +1,7 @@
-"""What waits of one connection's messages: the latest of a row of equal changes, and room for a few more.
+"""The messages of one connection that wait: they are counted, and equal changes that follow each other collapse.
 
-A slider that is dragged sends faster than a callback may run. Of two changes that follow each other and set the same
-properties to plain values, the first has no effect that the second does not overwrite, so only the second runs; each
-gets its answer.
+A slider that is dragged may send faster than its callback runs. If two successive changes set the same properties to
+plain values, the second overwrites all effects of the first. So only the second runs; each gets its reply.
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ import threading
 from typing import Any
 
 from .. import wire
-from ..errors import ProtocolError
+from ..base.errors import ProtocolError
+from ..base.threads import post
 from ..wire.messages import Incoming
-from .threads import post
 
 WAITING_MOST = 64
-"""Messages of one connection that may wait before no more are read from its socket."""
+"""How many messages of one connection may wait before no more are read from its socket."""
 
 COLLAPSED_MOST = 256
-"""Messages that one may stand for: their ids are kept for their answers."""
+"""How many messages may collapse into one: their ids are kept for the replies."""
 
 COLLAPSIBLE_BYTES_MOST = 2048
-"""Longer changes are not looked into: what a control sends is short."""
+"""Longer changes are not decoded here: the changes of a control are short."""
 
 PLAIN = (str, int, float, bool, type(None))
 
 
 class Waiting:
-    """A message on its way to the lane, and the ids of those that it stands for."""
+    """A message that waits for its lane, and the ids of the messages that have collapsed into it."""
 
     __slots__ = ("_mutex", "_started", "answers", "message")
 
@@ -40,13 +39,13 @@ class Waiting:
         self._started = False
 
     def take(self) -> Incoming:
-        """The message to handle; from now on it stands for itself."""
+        """The message to handle. No other can take its place from now on."""
         with self._mutex:
             self._started = True
             return self.message
 
     def replace(self, message: Incoming) -> bool:
-        """Let ``message`` take this one's place, if it has the same effect and this one has not begun."""
+        """Let ``message`` take this one's place, if it sets the same properties and this one is not being handled."""
         changes = plain_changes(message)
         if changes is None or changes != plain_changes(self.message):
             return False
@@ -59,50 +58,47 @@ class Waiting:
 
 
 class Inbox:
-    """Counts and collapses the messages of one connection. ``answered`` is called by the lane, the rest on the loop."""
+    """Counts and collapses the messages of one connection. The lane calls ``note_answer``, the loop the rest."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._last: Waiting | None = None
         self._received = 0
         self._answered = 0
-        self._room: asyncio.Event | None = None  # made when it is full for the first time
-        self._is_full = False
+        self._room: asyncio.Event | None = None
+        """Set when a message has been handled; there is one only while the inbox is full."""
 
     def add(self, message: Incoming, *, collapse: bool) -> Waiting | None:
-        """The message as one to queue; ``None`` if it has taken the place of one that waits."""
+        """The message to queue; ``None`` if it has taken the place of one that waits."""
         if collapse and self._last is not None and self._last.replace(message):
             return None
         self._received += 1
         self._last = Waiting(message)
         return self._last
 
-    def answered(self) -> None:
-        """One of those that waited has been handled."""
+    def note_answer(self) -> None:
+        """Count a message that has been handled."""
         self._answered += 1
-        if self._is_full and (room := self._room) is not None:
+        if (room := self._room) is not None:
             post(self._loop, room.set)
 
     async def ready(self) -> None:
         """Wait until there is room for another message."""
         while self._received - self._answered >= WAITING_MOST:
-            if self._room is None:
-                self._room = asyncio.Event()
-            self._room.clear()
-            self._is_full = True
-            if self._received - self._answered >= WAITING_MOST:
+            self._room = asyncio.Event()
+            if self._received - self._answered >= WAITING_MOST:  # an answer may have come before
                 await self._room.wait()
-        self._is_full = False
+        self._room = None
 
 
 def plain_changes(message: Incoming) -> tuple[tuple[str, str], ...] | None:
-    """Which properties of which models a PATCH-DOC sets, if that is all it does and all values are plain."""
+    """The models and properties that a PATCH-DOC sets, if it does nothing else and all values are plain."""
     if message.msgtype != "PATCH-DOC" or message.buffers or len(message.content) > COLLAPSIBLE_BYTES_MOST:
         return None
     try:
         events = wire.decode_content(message)["events"]
         return tuple([_changed(event) for event in events])
-    except (ProtocolError, KeyError, TypeError):  # the lane says what is wrong with it, or what else it is
+    except (ProtocolError, KeyError, TypeError):  # another kind of change, or a malformed one, which the lane refuses
         return None
 
 

@@ -1,7 +1,7 @@
-"""What a connection that can't keep up is to be told later: not the changes, but which values are stale.
+"""What a connection that can't keep up is sent later: not the changes, but the current values of what has changed.
 
-Roots, titles and messages keep their order and are kept one by one; of properties and columns only their names
-are, and when the connection has caught up with what it was sent, it gets their values of then, in one patch.
+Changes of roots and titles, and messages, are kept one by one in their order. Of properties and columns only the names
+are kept. When the connection has read all it was sent, it gets their values of that moment, in one patch.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from bokeh.document.events import DocumentPatchedEvent
 from bokeh.model import Model
 
 from .. import seams
-from .encoding import EncodedEvent, encode_late
+from .events import EncodedEvent, encode_late
 
 KEPT_BYTES_MOST = 16 * 2**20
-"""What roots, titles and messages may take for one connection before it is given up."""
+"""Most bytes of roots, titles and messages that are kept for one connection; beyond that it is closed."""
 
 
 class Lag:
-    """Begins when a connection has been sent all changes up to now, and can be sent no more for the moment.
+    """What one connection misses from now on. It has been sent all changes up to now.
 
-    ``known`` are the models that its client will know once it has read what waits: those that it must not be sent
-    a definition of, for to define a model twice is as wrong as not at all.
+    ``_known`` are the models that its client knows once it has read what waits. It must not be sent their definitions:
+    to define a model twice is as wrong as not to define it.
     """
 
     def __init__(self, document: Document) -> None:
@@ -34,10 +34,10 @@ class Lag:
         self._kept: list[Any] = []
         self.kept_bytes = 0
         self.notices: dict[str, Any] = {}
-        """What our script in the page was to be told, the latest of each kind."""
+        """The latest notice of each kind for our script in the page."""
 
     def note(self, event: Any, encoded: EncodedEvent | None) -> None:
-        """Remember that ``event`` happened; ``encoded`` is what it would have taken."""
+        """Remember that ``event`` happened; ``encoded`` tells its size."""
         if (changed := seams.changed_property(event)) is not None:
             model, attr = changed
             self._stale[model.id, attr] = changed
@@ -46,35 +46,35 @@ class Lag:
             self.kept_bytes += len(encoded.json) if encoded is not None else 0
 
     def catch_up(self) -> tuple[list[EncodedEvent], list[Exception]]:
-        """All that was noted, with the values of now; and why some of it can't be told.
+        """All that was noted, with current values, and the errors of what can't be encoded.
 
-        Must be called with the document locked.
+        Call it with the document locked.
         """
         if not self._stale and not self._kept:
             return [], []
         for model in self._document.models:
             if model.id in self._known and seams.was_known(self._document, model):
-                self._suspect(model)
-        told: list[EncodedEvent] = []
+                self._mark_all_stale(model)
+        caught_up: list[EncodedEvent] = []
         errors: list[Exception] = []
         for event in [*self._kept, *self._current()]:
             try:
                 encoded = encode_late(self._document, event, self._known)
-            except Exception as error:  # a value that JSON can't say; nobody has tried to encode it before
+            except Exception as error:  # a value that JSON can't represent; it is encoded here for the first time
                 errors.append(error)
             else:
-                told.append(encoded)
+                caught_up.append(encoded)
                 self._known.update(model.id for model in encoded.defined)
-        return told, errors
+        return caught_up, errors
 
-    def _suspect(self, model: Model) -> None:
-        # It once left the document and is there again. While it was away nobody watched it, and its client may
-        # have missed both, so that all of its values may be stale.
+    def _mark_all_stale(self, model: Model) -> None:
+        # The model has left the document and come back. Its changes in between were not recorded, and the client may
+        # have missed that it left, so any of its values may be stale.
         for attr in model.properties_with_values(include_defaults=True):
             self._stale[model.id, attr] = (model, attr)
 
     def _current(self) -> Iterator[DocumentPatchedEvent]:
-        # A model that the client does not know comes with its definition, which has the values of now.
+        # Models that the client does not know come with a definition, which has the current values.
         for model, attr in self._stale.values():
             if model.id in self._known and model.document is self._document:
                 yield seams.value_event(self._document, model, attr)

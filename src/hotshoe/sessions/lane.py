@@ -1,42 +1,176 @@
-"""The queue of one session's locked work: one piece at a time, in the order of arrival.
+"""The lane of a session: the queue of its locked work, one piece at a time, in the order of arrival.
 
-While a piece runs, on a thread or awaited on the loop, the session's document is locked; there is no other lock.
+Each piece runs in a section, on a thread or awaited on the loop. While a section is open, the session's document is
+locked; there is no other lock. Each change is encoded when it is made, and sent when the section ends, or earlier if
+the section takes long.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import logging
 import threading
+import time
+import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Protocol
 
-from . import housekeeping
-from .threads import ThreadPool, post
+from ..base import housekeeping
+from ..base.counters import Counters
+from ..base.errors import SessionGone
+from ..base.threads import ThreadPool, post
+from ..wire.messages import Outgoing
+from .events import EncodedEvent
+from .outbox import Subscriber
 
 log = logging.getLogger("hotshoe.lane")
 
-Work = Callable[[], Awaitable[None] | None]
-"""A piece of locked work. It must not raise. If it returns an awaitable, the lane is held until that is done."""
-
 TURN = 64
-"""Pieces one lane may run before other lanes get the thread."""
+"""How many pieces of work one lane runs before it lets other lanes have the thread."""
+
+OnDone = Callable[[Any, BaseException | None], Sequence[Outgoing]]
+"""Called with the result of a piece of work and what it raised, while the lock is held; returns replies to the
+originator."""
+
+Outcome = tuple[Any, BaseException | None]
+"""The result of a piece of work, and what it raised."""
+
+current: ContextVar[Section | None] = ContextVar("hotshoe_section", default=None)
+"""The section that this context runs in. A task that outlives its section still has it here, closed."""
+
+
+class LaneOwner(Protocol):
+    """The session of a lane, as the lane sees it."""
+
+    @property
+    def destroyed(self) -> bool: ...
+
+    def gone(self) -> SessionGone:
+        """The error for work after the end of the session."""
+
+    def enter(self, section: Section) -> None:
+        """Begin a section."""
+
+    def leave(self, section: Section, replies: Sequence[Outgoing]) -> None:
+        """Send the changes of a section, with ``replies`` for the originator, and close it."""
+
+
+class Section:
+    """Collects the changes of one piece of locked work of ``owner``.
+
+    ``origin`` is the subscriber whose message is handled, if it is a message.
+    """
+
+    __slots__ = ("events", "mutex", "origin", "owner", "started_s", "told_s")
+
+    def __init__(self, owner: LaneOwner, origin: Subscriber | None = None) -> None:
+        self.owner: LaneOwner | None = owner
+        self.origin = origin
+        self.events: list[EncodedEvent] = []
+        self.mutex = threading.Lock()
+        self.started_s = self.told_s = time.monotonic()
+
+    def add(self, event: EncodedEvent) -> None:
+        """Add a change."""
+        with self.mutex:
+            self.events.append(event)
+
+    def take(self) -> list[EncodedEvent]:
+        """Take the changes that were not sent yet. Call it with ``mutex`` held."""
+        events, self.events = self.events, []
+        self.told_s = time.monotonic()
+        return events
+
+    def close(self) -> None:
+        """Give up the lock. The context keeps the section, but the section does not keep the session."""
+        with self.mutex:  # the loop may be looking at the section just now
+            self.owner = self.origin = None
+
+
+class Work:
+    """A piece of locked work: a function, what to call with its result, and the subscriber whose message it handles."""
+
+    __slots__ = ("_even_if_ended", "_function", "_on_done", "_on_told", "_origin", "_owner", "submitted_s")
+
+    def __init__(self, owner: LaneOwner, function: Callable[[], Any], on_done: OnDone,
+                 on_told: Callable[[Outcome], None] | None, origin: Subscriber | None, even_if_ended: bool) -> None:
+        self._owner = owner
+        self._function = function
+        self._on_done = on_done
+        self._on_told = on_told
+        self._origin = origin
+        self._even_if_ended = even_if_ended
+        self.submitted_s = time.monotonic()
+
+    def __call__(self) -> Awaitable[None] | None:
+        """Run it. What it returns is the rest of the work, which must be awaited."""
+        owner = self._owner
+        if owner.destroyed and not self._even_if_ended:
+            error = owner.gone()
+            self._on_done(None, error)
+            self._tell(None, error)
+            return None
+        section = Section(owner, self._origin)
+        current.set(section)
+        owner.enter(section)
+        try:
+            result = self._function()
+        except BaseException as raised:
+            self._end(section, None, raised)
+            return None
+        if inspect.isawaitable(result):
+            return self._await(section, result)
+        self._end(section, result, None)
+        return None
+
+    async def _await(self, section: Section, awaitable: Awaitable[Any]) -> None:
+        try:
+            result = await awaitable
+        except BaseException as error:
+            self._end(section, None, error)
+        else:
+            self._end(section, result, None)
+
+    def _end(self, section: Section, result: Any, error: BaseException | None) -> None:
+        replies: Sequence[Outgoing] = ()
+        try:
+            replies = self._on_done(result, error)
+        finally:
+            try:
+                self._owner.leave(section, replies)
+            finally:
+                self._tell(result, error)
+
+    def _tell(self, result: Any, error: BaseException | None) -> None:
+        if self._on_told is not None:
+            self._on_told((result, error))
+
+
+def no_replies(result: Any, error: BaseException | None) -> Sequence[Outgoing]:
+    """``OnDone`` of work that needs none."""
+    return ()
 
 
 class Lane:
-    """Runs work on ``pool``, or on ``loop`` if there is none, inside ``context``."""
+    """Runs the work of ``owner`` inside ``context``: on ``pool``, or on ``loop`` if there is no pool."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, pool: ThreadPool | None, context: contextvars.Context
-    ) -> None:
+    def __init__(self, owner: LaneOwner, loop: asyncio.AbstractEventLoop, pool: ThreadPool | None,
+                 context: contextvars.Context, counters: Counters) -> None:
+        self._owner = weakref.ref(owner)  # the session has its lane, and must be freed without a search for cycles
         self._loop = loop
         self._pool = pool
         self._context = context
+        self._counters = counters
         self._mutex = threading.Lock()
         self._waiting: deque[Work] = deque()
         self._busy = False
-        self._heir: Lane | None = None
+        self._dispatched_s = 0.0
+        self._successor: Lane | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -49,68 +183,91 @@ class Lane:
         """Whether work waits for its turn."""
         return bool(self._waiting)
 
+    def run(self, function: Callable[[], Any], on_done: OnDone = no_replies, *,
+            on_told: Callable[[Outcome], None] | None = None, origin: Subscriber | None = None,
+            even_if_ended: bool = False) -> None:
+        """Queue ``function``; if it returns an awaitable, that is awaited. May be called from any thread.
+
+        ``on_told`` is called after all changes have been sent, without the lock. Once the session is ``destroyed``,
+        only work with ``even_if_ended`` still runs; other work ends with ``SessionGone``.
+        """
+        owner = self._owner()
+        assert owner is not None
+        self.submit(Work(owner, function, on_done, on_told, origin, even_if_ended))
+
+    async def outcome(self, function: Callable[[], Any], *, even_if_ended: bool = False) -> Outcome:
+        """Run ``function`` and return its outcome. Never raises what ``function`` raises. Call it on the loop."""
+        told: asyncio.Future[Outcome] = self._loop.create_future()
+        on_told = partial(post, self._loop, _resolve, told)
+        self.run(function, on_told=on_told, even_if_ended=even_if_ended)
+        return await told
+
+    def abandon(self, successor: Lane) -> None:
+        """Give ``successor`` the work that waits, and all that is submitted later. Call it on the loop.
+
+        Work that runs on a thread is left to end by itself; an awaited callback is cancelled.
+        """
+        with self._mutex:
+            self._successor = successor
+            waiting, self._waiting = self._waiting, deque()
+        for work in waiting:
+            successor.submit(work)
+        if self._task is not None:
+            post(self._loop, self._task.cancel)
+
     def submit(self, work: Work) -> None:
         """Queue ``work``. May be called from any thread."""
         with self._mutex:
-            heir = self._heir
-            if heir is None:
+            successor = self._successor
+            if successor is None:
                 self._waiting.append(work)
                 if self._busy:
                     return
                 self._busy = True
-        if heir is None:
+        if successor is None:
             self._dispatch()
         else:
-            heir.submit(work)
-
-    def abandon(self, heir: Lane) -> None:
-        """Give ``heir`` what waits and what is still to come.
-
-        What runs is left to end by itself; an awaited callback is cancelled. Call it on the loop.
-        """
-        with self._mutex:
-            self._heir = heir
-            waiting, self._waiting = self._waiting, deque()
-        for work in waiting:
-            heir.submit(work)
-        if self._task is not None:
-            post(self._loop, self._task.cancel)
+            successor.submit(work)
 
     def _dispatch(self) -> None:
+        self._dispatched_s = time.monotonic()
         if self._pool is not None:
-            self._pool.submit(self._drain)
+            self._pool.start(self._drain)
         else:
             post(self._loop, self._drain)
 
     def _drain(self) -> None:
+        self._counters.thread_waits.add(time.monotonic() - self._dispatched_s)
         for _ in range(TURN):
             with self._mutex:
                 if not self._waiting:
                     self._busy = False
                     return
                 work = self._waiting.popleft()
+            self._counters.lane_waits.add(time.monotonic() - work.submitted_s)
             try:
                 awaitable = self._context.run(work)
-            except BaseException:  # else the session would stand still for ever
+            except BaseException:  # without this, the session would stand still for ever
                 log.exception("locked work failed")
                 continue
             finally:
                 housekeeping.tidy()
             if awaitable is not None:
-                post(self._loop, self._hold, awaitable)
+                post(self._loop, self._await_on_loop, awaitable)
                 return
         self._dispatch()
 
-    def _hold(self, awaitable: Awaitable[None]) -> None:
-        self._task = self._loop.create_task(_completed(awaitable), context=self._context)
-        self._task.add_done_callback(self._release)
+    def _await_on_loop(self, awaitable: Awaitable[None]) -> None:
+        self._task = self._loop.create_task(housekeeping.await_with_keepers(awaitable), context=self._context)
+        self._task.add_done_callback(self._go_on)
 
-    def _release(self, task: asyncio.Task[None]) -> None:
+    def _go_on(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("locked work failed", exc_info=error)
         self._dispatch()
 
 
-async def _completed(awaitable: Awaitable[None]) -> None:
-    await housekeeping.attended(awaitable)
+def _resolve(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    if not future.done():  # it is done if the caller was cancelled
+        future.set_result(outcome)

@@ -1,4 +1,4 @@
-"""How a session begins and how it ends: hooks, the app's code, and taking the document apart."""
+"""The beginning and the end of a session: hooks, the app's code, taking the document apart."""
 
 from __future__ import annotations
 
@@ -10,73 +10,79 @@ from typing import Any
 
 from bokeh.settings import settings
 
-from ..apps import App, describe
-from ..errors import BuildError
-from ..panel_seams import begin_panel, end_panel, forget_panel
+from ..apps import App
+from ..base.errors import BuildError
+from ..base.tasks import Deadline
+from ..base.tracebacks import describe
+from ..seams.panel import begin_panel, end_panel, forget_panel
 from .failures import is_plain_exit
 from .session import Session
 
 log = logging.getLogger("hotshoe.session")
 
-HOOK_GRACE_S = 1.0
-"""The least time that a destroyed hook gets when the server stops."""
+CALLBACK_SHARE = 0.45
+"""Share of the time for stopping the server that a running callback gets."""
+HOOK_SHARE = 0.75
+"""Share of the time left then that each destroyed hook gets."""
+HOOK_LEAST_S = 0.05
+"""The least that each hook gets, also the last of many slow ones."""
 
 
 async def build(session: Session, app: App, *, validate: bool = True) -> None:
     """Run the creation hook, then let ``app`` fill the document. Raises ``BuildError``, its cause logged.
 
-    ``validate`` logs what is odd about the document, if bokeh's settings want that.
+    ``validate`` logs flaws of the document, unless bokeh's settings turn that off.
     """
     if (created := app.hooks.session_created) is not None:
-        _, error = await session.outcome(partial(created, session.context))
-        session.report(error, "on_session_created")
-    _, error = await session.outcome(partial(_fill, session, app, validate))
+        _, error = await session.lane.outcome(partial(created, session.context))
+        session.reporter.report(error, "on_session_created")
+    _, error = await session.lane.outcome(partial(_fill, session, app, validate))
     if error is not None and not is_plain_exit(error):
-        error_id = session.report(error, "building a document", always=True)
-        report, _ = await session.outcome(partial(describe, error)) if session.dev else (None, None)
+        error_id = session.reporter.report(error, "building a document", always=True)
+        report, _ = await session.lane.outcome(partial(describe, error)) if session.dev else (None, None)
         raise BuildError(session.app_url, error_id, report) from error
 
 
 def _fill(session: Session, app: App, validate: bool) -> None:
     begin_panel(session.document, by_app=app.begins_panel)
-    session.building = True
+    session.callbacks.building = True
     try:
         app.build(session.document)
     finally:
-        session.building = False
+        session.callbacks.building = False
     if validate and settings.perform_document_validation():
         session.document.validate()
 
 
 async def end(
-    session: Session, app: App, *, unless: Callable[[], bool] | None = None, grace_s: float | None = None
+    session: Session, app: App, *, unless: Callable[[], bool] | None = None, deadline: Deadline | None = None
 ) -> bool:
     """End the session: run the destroyed hooks, close its connections, take the document apart.
 
-    ``unless`` is asked once the lane is free, and may call it off. If the lane is not free within ``grace_s``
-    (a callback is stuck and the server stops), the hooks run without the lock; each gets as long. Returns whether
-    the session ended by this call.
+    Once the lane is free, ``unless()`` is called; if it is true, the session lives on. If there is a ``deadline`` (the
+    server stops) and the lane is not free within a share of it (a callback is stuck), the hooks run without the lock.
+    Each hook gets a share of the time left. Returns whether this call has ended the session.
     """
-    beginning = asyncio.ensure_future(session.outcome(partial(session.begin_to_end, unless), rites=True))
-    if not await _is_done(beginning, grace_s):
-        _give_up_lane(session)
+    beginning = asyncio.ensure_future(session.lane.outcome(partial(session.begin_to_end, unless), even_if_ended=True))
+    if not await _is_done(beginning, None if deadline is None else deadline.share(CALLBACK_SHARE).left_s):
+        give_up_lane(session)
     ended, _ = await beginning
     if not ended:
         return False
-    patience_s = None if grace_s is None else max(grace_s, HOOK_GRACE_S)
-    await _perform(session, partial(end_panel, session.document), patience_s)
+    await _perform(session, partial(end_panel, session.document), deadline)
     for hook in _destroyed_hooks(session, app):
-        await _perform(session, partial(hook, session.context), patience_s)
-    await _perform(session, partial(_dismantle, session), patience_s)
+        await _perform(session, partial(hook, session.context), deadline)
+    await _perform(session, partial(_dismantle, session), deadline)
     return True
 
 
-async def _perform(session: Session, rite: Callable[[], Any], patience_s: float | None) -> None:
-    outcome = asyncio.ensure_future(session.outcome(rite, rites=True))
+async def _perform(session: Session, step: Callable[[], Any], deadline: Deadline | None) -> None:
+    patience_s = None if deadline is None else max(deadline.share(HOOK_SHARE).left_s, HOOK_LEAST_S)
+    outcome = asyncio.ensure_future(session.lane.outcome(step, even_if_ended=True))
     if await _is_done(outcome, patience_s):
-        session.report(outcome.result()[1], "on_session_destroyed")
+        session.reporter.report(outcome.result()[1], "on_session_destroyed")
     else:
-        _give_up_lane(session)
+        give_up_lane(session)
         outcome.cancel()
 
 
@@ -85,8 +91,9 @@ async def _is_done(future: asyncio.Future[Any], timeout_s: float | None) -> bool
     return bool(done)
 
 
-def _give_up_lane(session: Session) -> None:
-    log.warning("session %s is still busy: it is ended without waiting for its callback", session.id)
+def give_up_lane(session: Session) -> None:
+    """Do not wait for the callback that still runs: later work runs beside it."""
+    log.warning("session %s is still busy: it is ended without waiting for its callback", session.context.name)
     session.abandon()
 
 
@@ -103,4 +110,3 @@ def _destroyed_hooks(session: Session, app: App) -> list[Callable[[Any], Any]]:
     if app.hooks.session_destroyed is not None:
         hooks.append(app.hooks.session_destroyed)
     return hooks
-

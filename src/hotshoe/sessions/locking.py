@@ -1,18 +1,18 @@
-"""``locked_callback``: change a document from any thread, safely."""
+"""Functions for apps that take a session's document: ``locked_callback``, ``pause_when_unwatched``."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, Generic, Literal, ParamSpec, overload
 
 from bokeh.document import Document
 
-from ..errors import SessionGone
-from .context import SessionContext
-from .session import Session
+from ..base.errors import SessionGone
+from .callbacks import pausing_callbacks
+from .session import Session, session_of
 
 P = ParamSpec("P")
 
@@ -22,8 +22,8 @@ Policy = Literal["every", "latest"]
 class LockedCallback(Generic[P]):
     """Calls schedule the wrapped function to run with the document locked, and return at once.
 
-    With the policy ``"every"`` all calls run, in order; with ``"latest"`` at most one waits, and a newer call
-    replaces it. Once the session ends, or after ``close``, calls do nothing. May be called from any thread.
+    With the policy ``"every"`` all calls run, in order. With ``"latest"`` at most one waits, and a newer call replaces
+    it. Calls do nothing once the session has ended, and after ``close``. May be called from any thread.
     """
 
     def __init__(self, session: Session, function: Callable[P, Any], policy: Policy) -> None:
@@ -59,11 +59,11 @@ class LockedCallback(Generic[P]):
 
     @property
     def policy(self) -> Policy:
-        """What happens to calls that come while one waits."""
+        """``"every"`` or ``"latest"``."""
         return self._policy
 
     def close(self) -> None:
-        """Drop what waits and refuse further calls; a call that runs is left to end."""
+        """Drop the calls that wait and ignore further ones; a call that runs is left to end."""
         with self._mutex:
             session, self._session = self._session, None
             self._waiting.clear()
@@ -78,7 +78,7 @@ class LockedCallback(Generic[P]):
 
     def _schedule(self) -> None:
         if (session := self._session) is not None:
-            session.lock(self._invoke, self._settle)
+            session.lane.run(self._invoke, self._invoked)
 
     def _invoke(self) -> Any:
         with self._mutex:
@@ -88,11 +88,11 @@ class LockedCallback(Generic[P]):
             args, kwargs = self._waiting.popleft()
         return function(*args, **kwargs)
 
-    def _settle(self, result: Any, error: BaseException | None) -> Sequence[Any]:
+    def _invoked(self, result: Any, error: BaseException | None) -> Sequence[Any]:
         if isinstance(error, SessionGone):
             self.close()
         elif (session := self._session) is not None:
-            session.report(error, "a locked callback")
+            session.reporter.report(error, "a locked callback")
         with self._mutex:
             self._scheduled = bool(self._waiting)
         if self._scheduled:
@@ -109,22 +109,36 @@ def locked_callback(
 def locked_callback(
     document: Document, callback: Callable[P, Any] | None = None, *, policy: Policy = "every"
 ) -> LockedCallback[P] | Callable[[Callable[P, Any]], LockedCallback[P]]:
-    """Make a function that runs with ``document`` locked, wherever it is called from.
+    """Make a function that runs with ``document`` locked, in whatever thread it is called.
 
-    Use it as a decorator, ``@locked_callback(doc, policy="latest")``, or give it the function. It means what
-    ``Document.locked_callback`` of bokeh 3.10 means, and works on 3.9 too.
+    Use it as a decorator, ``@locked_callback(doc, policy="latest")``, or give it the function. It does the same as
+    ``Document.locked_callback`` of bokeh 3.10, and works on 3.9 too.
 
     Raises ``RuntimeError`` if the document belongs to no session of hotshoe, ``ValueError`` for another policy.
     """
     if policy not in ("every", "latest"):
         raise ValueError(f"policy must be 'every' or 'latest', not {policy!r}")
-    context = document.session_context
-    session = context.owner if isinstance(context, SessionContext) else None
+    session = session_of(document)
     if session is None:
         raise RuntimeError("locked_callback needs a document that hotshoe serves")
-    owner = session
-
-    def decorate(function: Callable[P, Any]) -> LockedCallback[P]:
-        return LockedCallback(owner, function, policy)
-
+    decorate = partial(LockedCallback[P], session, policy=policy)
     return decorate if callback is None else decorate(callback)
+
+
+def pause_when_unwatched(what: Any) -> None:
+    """Pause a periodic callback while no browser or client is connected to its session.
+
+    ``what`` is the return value of ``add_periodic_callback``, or a document. A document's periodic callbacks all
+    pause, also those that are added later. They are due at once when a client connects; missed calls are not made up
+    for. Timeout and next-tick callbacks do not pause, and the document's state stays.
+
+    Raises ``RuntimeError`` for a document that belongs to no session of hotshoe, ``TypeError`` for anything else.
+    """
+    if isinstance(what, Document):
+        if (session := session_of(what)) is None:
+            raise RuntimeError("pause_when_unwatched needs a document that hotshoe serves")
+        session.callbacks.pausing = True
+    elif hasattr(what, "period") and hasattr(what, "callback"):
+        pausing_callbacks.add(what)
+    else:
+        raise TypeError(f"{what!r} is neither a document nor a periodic callback")

@@ -1,4 +1,7 @@
-"""What waits to be sent to one connection: written by lanes, read by the front on the event loop."""
+"""A client's place in a session: the messages that wait to be sent to it, and what it has missed.
+
+Lanes write messages into the outbox, the front reads them on the event loop.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
+from .. import wire
+from ..base.threads import post
 from ..wire.messages import Close, Outgoing
-from .threads import post
+from .lag import Lag
+
+SESSION_ENDED = Close(1001, "the session has ended")
 
 WAITING_BYTES_MOST = 2**20
-"""What may wait for one connection before it counts as slow. One message more than this is taken."""
+"""How much may wait for one connection before it counts as slow. One message beyond this is accepted."""
 
 
 class Outbox:
-    """Whole messages in order, then perhaps the order to close. Nothing here waits for a socket.
+    """Whole messages in order, and perhaps the order to close after them. Nothing here waits for a socket.
 
-    Methods may be called from any thread, ``receive`` and ``ready`` only on the loop, each by one task at a time.
+    Methods may be called from any thread, but ``receive`` and ``ready`` only on the loop, each by one task at a time.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -30,12 +37,12 @@ class Outbox:
         self._arrived: asyncio.Future[None] | None = None
         self._taken: asyncio.Future[None] | None = None
         self.is_over = False
-        """Whether more waited than should, and it has not all been sent yet."""
+        """Whether too much waited, and not all of it has been sent yet."""
         self.is_drained = False
-        """Whether all has been sent since it was over, and nothing was put in yet."""
+        """Whether all of that has been sent, and nothing was put in since."""
 
     def put(self, messages: Sequence[Outgoing]) -> bool:
-        """Queue messages behind those that wait; whether that is too much. After ``close`` they are dropped."""
+        """Queue messages; ``True`` if too much waits now. After ``close`` they are dropped."""
         with self._mutex:
             if self._close is not None or not messages:
                 return False
@@ -50,7 +57,7 @@ class Outbox:
         return over
 
     def close(self, code: int, reason: str) -> None:
-        """Have the websocket closed once what waits is sent. The first call counts."""
+        """Let the websocket be closed after the messages that wait. Only the first call counts."""
         with self._mutex:
             if self._close is None:
                 self._close = Close(code, reason)
@@ -58,7 +65,7 @@ class Outbox:
         post(self._loop, self._wake_writer)
 
     def drain(self) -> bool:
-        """All that was received has been sent: whether that ends a time in which too much waited."""
+        """Note that all received messages have been sent; ``True`` if too much waited before, and nothing does now."""
         with self._mutex:
             if self._messages or not self.is_over:
                 return False
@@ -66,13 +73,13 @@ class Outbox:
             return True
 
     async def ready(self) -> None:
-        """Wait until not too much waits, for whoever would add to it by asking. On the loop."""
+        """Wait until there is room: a client that does not read must not ask for more. On the loop."""
         while self._bytes > WAITING_BYTES_MOST and self._close is None:
             self._taken = self._loop.create_future()
             await self._taken
 
     async def receive(self) -> list[Outgoing] | Close:
-        """All that waits, or the order to close; waits until there is one of them."""
+        """Wait for messages, and take all of them, or the order to close."""
         while True:
             with self._mutex:
                 messages, self._messages = self._messages, []
@@ -83,7 +90,7 @@ class Outbox:
                     return messages
                 if self._close is not None:
                     return self._close
-                # Whoever puts something in from now on wakes it, by way of the loop.
+                # From now on, ``put`` and ``close`` wake this task by way of the loop.
                 self._arrived = self._loop.create_future()
             del messages
             await self._arrived
@@ -95,3 +102,22 @@ class Outbox:
     def _wake_writer(self) -> None:
         if self._taken is not None and not self._taken.done():
             self._taken.set_result(None)
+
+
+class Subscriber:
+    """A client of a session, as the session sees it. Its own messages come through its ``Connection``."""
+
+    __slots__ = ("lag", "outbox")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.outbox = Outbox(loop)
+        self.lag: Lag | None = None
+        """What it has missed, if it can't keep up: it is sent once the outbox is drained."""
+
+    def greet(self) -> None:
+        """Queue the ACK, the first message of each connection."""
+        self.outbox.put([wire.ack()])
+
+    def end(self) -> None:
+        """Close the websocket, since the session has ended."""
+        self.outbox.close(SESSION_ENDED.code, SESSION_ENDED.reason)

@@ -7,137 +7,138 @@ import contextvars
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
-from .. import log_fields, seams
-from ..apps import Request
-from ..errors import SessionGone, UnlockedChangeError
-from ..panel_seams import StockSession
-from ..wire.messages import Outgoing
-from .audience import Audience
-from .busy import BusySign
-from .callbacks import Callbacks
-from .connection import SESSION_ENDED, Connection
-from .context import ServerContext, SessionContext
-from .encoding import Snapshot
-from .failures import user_name
-from .lane import Lane
-from .late import LateChanges
-from .reporter import Reporter
-from .section import Section, current
-from .snapshots import Snapshots
-from .surroundings import Surroundings
-from .threads import post
-from .unlocked import Unlocked
-from .work import Settle, Work
+from bokeh.document import Document
+from bokeh.events import ConnectionLost
 
-Outcome = tuple[Any, BaseException | None]
+from .. import seams
+from ..base import logs
+from ..base.counters import Counters
+from ..base.errors import SessionGone, UnlockedChangeError
+from ..base.threads import ThreadPool
+from ..base.users import user_name
+from ..seams.panel import StockSession, adopt_panel
+from ..wire.messages import Outgoing
+from .audience import Audience, LateChanges
+from .callbacks import Callbacks, Unlocked
+from .context import ServerContext, SessionContext, SessionVisit
+from .failures import Reporter
+from .lane import Lane, Section, current
+from .outbox import Subscriber
+from .pulse import BusySign, Pulse
+from .snapshots import Snapshot, Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the sessions of an app share, and how they behave; most of it is the same for a whole host."""
+
+    loop: asyncio.AbstractEventLoop
+    pool: ThreadPool | None
+    """The threads that run app code; ``None`` runs it on the loop."""
+    pulse: Pulse
+    collapse: bool = True
+    """Whether waiting changes of one control collapse, unless the session says otherwise."""
+    dev: bool = False
+    """Whether pages are sent tracebacks."""
+    counters: Counters = field(default_factory=Counters)
 
 
 class Life(Enum):
-    """How far a session has come."""
+    """The states of a session."""
 
     ALIVE = auto()
     GIVEN_UP = auto()
-    """Its lane is stuck, so it takes no more work; somebody is about to end it."""
+    """Its lane is stuck, so it takes no more work; it will be ended."""
     ENDING = auto()
-    """Somebody ends it, or has ended it."""
+    """It is being ended, or has ended."""
 
 
 class Session:
-    """A document, the lane in which all work on it happens, and the connections that see it.
+    """A document, the lane in which all work on it happens, and the subscribers that see it.
 
-    Methods may be called on the event loop only, unless they say otherwise.
+    It can be made, and its app can build the document, before it has a visitor (``adopt``). Call the methods on the
+    event loop only, unless their docstrings allow more.
     """
 
-    def __init__(
-        self,
-        session_id: str,
-        app_url: str,
-        server_context: ServerContext,
-        request: Request,
-        payload: Mapping[str, Any],
-        surroundings: Surroundings,
-    ) -> None:
-        self.id = session_id
+    def __init__(self, app_url: str, server_context: ServerContext, surroundings: Surroundings,
+                 visit: SessionVisit | None = None) -> None:
         self.app_url = app_url
         self.dev = surroundings.dev
         self.collapse = surroundings.collapse
         self.document = seams.new_document()
-        self.context = SessionContext(self, server_context, request, payload)
-        self.stock = StockSession(self)
-        self.user = user_name(request.user)
-        self.building = False
+        self.context = SessionContext(self, server_context)
+        self.user: str | None = None
         self.expiration_blocks = 0
         self.expiration_requested = False
-        self.unused_since_s = time.monotonic()
+        self.created_s = self.unused_since_s = time.monotonic()
         self._life = Life.ALIVE
-        self._loop = loop = surroundings.loop
+        self.loop = loop = surroundings.loop
         self._pool = pool = surroundings.pool
         self._pulse = surroundings.pulse
+        self.counters = surroundings.counters
         self._variables = contextvars.Context()
-        # The request is the one that made the session, whatever runs in it later.
-        fields = {**log_fields.known(), "session": session_id, "app": app_url, "user": self.user}
-        self._variables.run(partial(log_fields.note, **fields))
-        self._lane = Lane(loop, pool, self._variables)
-        self._callbacks = Callbacks(loop, self._run_callback, self._run_unlocked, lambda: bool(self._connections))
-        self._connections: set[Connection] = set()
+        self._variables.run(logs.note, app=app_url)
+        self.lane = Lane(self, loop, pool, self._variables, self.counters)
+        self._subscribers: set[Subscriber] = set()
         self._audience = Audience(self.document)
         self._busy_sign = BusySign(self._audience)
-        self._reporter = Reporter(session_id, app_url, self.user, self._audience, dev=self.dev)
+        self.reporter = Reporter(app_url, self._audience, dev=self.dev)
         self._late = LateChanges(self.document)
         self._snapshots = Snapshots(self.document, loop)
-        self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool, report=self.report)
+        report = self.reporter.report
+        self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool, report=report)
+        self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
         self.document.callbacks.on_change_dispatch_to(self)
+        if visit is not None:
+            self._variables.run(self._adopt, visit, logs.known())
 
-    # -- locked work -------------------------------------------------------------------------------------------
+    @property
+    def id(self) -> str:
+        """The session's id. Raises ``EarlyReadError`` before the session is adopted."""
+        return self.context.id
 
-    def lock(
-        self,
-        function: Callable[[], Any],
-        settle: Settle,
-        *,
-        left: Callable[[], None] | None = None,
-        origin: Connection | None = None,
-        rites: bool = False,
-    ) -> None:
-        """Queue ``function`` to run with the document locked. May be called from any thread.
+    async def adopt(self, visit: SessionVisit) -> None:
+        """Give a session that was made without a visitor its id, user, request, payload and log fields.
 
-        ``settle`` is called with what came of it, still with the lock; ``left`` when all it changed has been told.
+        It happens between two sections, so that no callback sees half of it. ``context.early_read`` tells whether the
+        app asked for a visitor before. Raises ``RuntimeError`` if the session already has a visitor, and
+        ``SessionGone`` if it has ended.
         """
-        self._lane.submit(Work(self, function, settle, left, origin, rites))
+        log_fields = logs.known()
 
-    async def outcome(self, function: Callable[[], Any], *, rites: bool = False) -> Outcome:
-        """Run ``function`` with the document locked; what it gave (awaited, if it can be) and what it raised.
+        def adopt() -> None:
+            self._adopt(visit, log_fields)
+            adopt_panel(self.document)
 
-        Never raises what ``function`` raises. ``rites`` are what still runs once the session is ``destroyed``.
-        """
-        done: asyncio.Future[Outcome] = self._loop.create_future()
+        await self.run(adopt)
 
-        ended: list[Outcome] = []
+    def _adopt(self, visit: SessionVisit, log_fields: Mapping[str, str]) -> None:
+        # The log names the request that made the session, also for work that other requests cause later.
+        self.context.adopt(visit)
+        self.user = self.reporter.user = user_name(visit.request.user)
+        self.reporter.session_id = visit.session_id
+        logs.note(**{**log_fields, "session": logs.session_hash(visit.session_id), "user": self.user})
 
-        def settle(result: Any, error: BaseException | None) -> Sequence[Outgoing]:
-            ended.append((result, error))
-            return ()
-
-        def left() -> None:
-            post(self._loop, _resolve, done, ended[0])
-
-        self.lock(function, settle, left=left, rites=rites)
-        return await done
+    @cached_property
+    def stock(self) -> StockSession:
+        """The session by stock's names, for apps and for Panel."""
+        return StockSession(self)
 
     async def run(self, function: Callable[[], Any]) -> Any:
-        """Run ``function`` with the document locked; its result. In code that has the lock it runs at once.
+        """Run ``function`` with the document locked, and return its result. In code that has the lock it runs at once.
 
-        Raises what it raises, and ``SessionGone`` if the session ends before its turn.
+        Raises its exceptions, and ``SessionGone`` if the session ends before.
         """
         if self._section() is not None:
             result = function()
             return await result if inspect.isawaitable(result) else result
-        result, error = await self.outcome(function)
+        result, error = await self.lane.outcome(function)
         if isinstance(error, Exception) and not isinstance(error, StopIteration | asyncio.CancelledError):
             raise error
         if error is not None:
@@ -145,40 +146,35 @@ class Session:
         return result
 
     async def with_document_locked(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run ``function`` with the document locked and await what it returns (the name that stock has)."""
+        """``run``, under its name in stock, and with arguments."""
         return await self.run(partial(function, *args, **kwargs))
 
     def _section(self) -> Section | None:
-        """The section that this context runs in, if it is one of this session and still open."""
+        """The section of this session that this context runs in, if it is still open."""
         section = current.get()
-        return section if section is not None and section.session is self else None
+        return section if section is not None and section.owner is self else None
 
     @property
     def is_locked_here(self) -> bool:
         """Whether this thread or task runs with the document locked."""
         return self._section() is not None
 
-    def enter(self, origin: Connection | None) -> Section:
-        """Begin a section. Called by the work of this session, in its lane, as is ``leave``."""
-        section = Section(self, origin)
-        current.set(section)
+    def enter(self, section: Section) -> None:
+        """Begin a section. Called by the lane, as is ``leave``."""
         seams.set_current_document(self.document)
         if self._late:
-            self._tell_late(section)
+            self._snapshots.changed()  # the last one may have been made while the values changed
+            self._report_all(self._late.tell(section, self._audience))
         self._pulse.watch(section, self._busy_sign.beat)
-        return section
 
     def leave(self, section: Section, replies: Sequence[Outgoing]) -> None:
-        """Tell what the section has changed, with ``replies`` for the originator, and end it."""
+        """Send the changes of the section, with ``replies`` for the originator, and end it."""
         self._pulse.forget(section)
         self._audience.tell(section, replies)
         section.close()
-        if not self._lane.has_waiting:
+        if not self.lane.has_waiting:
             self._busy_sign.clear()
-        if self._audience.has_laggards:
-            self._report_untold(self._audience.catch_up_all())
-
-    # -- changes of the document -------------------------------------------------------------------------------
+        self._report_all(self._audience.catch_up_all())
 
     def _document_patched(self, event: Any) -> None:
         self._snapshots.changed()
@@ -186,34 +182,31 @@ class Session:
         if section is None:
             self._refuse(event)
             return
-        # Not just any client's: under a hold, a change is told in a later section than that of its message.
+        # A change under a hold is sent in a later section than that of its message: another client may have made it.
         echo = section.origin is not None and event.setter is section.origin
         self._audience.record(section, event, echo=echo)
 
     def write_events(self, events: Sequence[Any]) -> None:
-        """Tell of changes that were made under a hold which bokeh does not know. May be called from any thread."""
+        """Send changes that were made under a hold of Panel's, unknown to bokeh. May be called from any thread."""
         if self.is_locked_here:
             for event in seams.held_changes(events):
                 self._document_patched(event)
         else:
-            self._run_callback(partial(self.write_events, events), _nothing)
+            self.callbacks.run(partial(self.write_events, events))
 
     def _refuse(self, event: Any) -> None:
         if self.destroyed:
             return
         self._late.add(event)
-        self.lock(_nothing, _ignore)
+        self.lane.run(lambda: None)
         raise UnlockedChangeError(
             "the document was changed without its lock: use doc.add_next_tick_callback(f) or "
             "hotshoe.locked_callback(doc) to change it from a thread or an unlocked callback"
         )
 
-    def _tell_late(self, section: Section) -> None:
-        self._snapshots.changed()  # the last one may have been made while the values changed
-        self._report_untold(self._late.tell(section, self._audience))
-
-    def _report_untold(self, errors: Sequence[Exception]) -> None:
-        self._reporter.report_all(errors, "sending a change")
+    def _report_all(self, errors: Sequence[Exception]) -> None:
+        for error in errors:
+            self.reporter.report(error, "sending a change")
 
     def render(self, page: Callable[[], Any]) -> Any:
         """A page of the document as it is now. Runs with the document locked.
@@ -224,124 +217,77 @@ class Session:
         self.touch()
         return page()
 
-    def pull(self, connection: Connection) -> Snapshot:
-        """The whole document for a connection, which thereby has missed nothing. Runs with the document locked."""
+    def pull(self, subscriber: Subscriber) -> Snapshot:
+        """The whole document for a subscriber, which then has missed nothing. Runs with the document locked."""
         snapshot = self._snapshots.take()
-        self._audience.renew(connection)
+        self._audience.renew(subscriber)
         return snapshot
 
-    # -- connections -------------------------------------------------------------------------------------------
-
-    def attach(self) -> Connection:
-        """Subscribe a new connection; it joins between two sections, and ACK is the first thing it gets."""
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Let ``subscriber`` join between two sections; ACK is the first thing it gets. Raises ``SessionGone``."""
         if self.destroyed:
-            raise SessionGone(f"session {self.id} has ended")
-        connection = Connection(self, self._loop)
-        self._connections.add(connection)
-        self.lock(partial(self._subscribe, connection), _ignore)
-        self._callbacks.resume()
-        return connection
+            raise self.gone()
+        self._subscribers.add(subscriber)
+        self.counters.connections_opened.add()
+        self.lane.run(partial(self._join, subscriber))
+        self.callbacks.resume()
 
-    def _subscribe(self, connection: Connection) -> None:
-        if connection in self._connections:
-            connection.greet()
-            self._audience.join(connection)
-            if connection not in self._connections:  # it left just now, on the loop
-                self._audience.leave(connection)
+    def _join(self, subscriber: Subscriber) -> None:
+        if subscriber in self._subscribers:
+            subscriber.greet()
+            self._audience.join(subscriber)
+            if subscriber not in self._subscribers:  # it left just now, on the loop
+                self._audience.leave(subscriber)
 
-    def detach(self, connection: Connection) -> None:
-        """The connection is gone: it gets nothing more."""
-        if connection not in self._connections:
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Send the subscriber nothing more: it is gone."""
+        if subscriber not in self._subscribers:
             return
-        self._connections.discard(connection)
-        self._audience.leave(connection)
+        self._subscribers.discard(subscriber)
+        self.counters.connections_closed.add()
+        self._audience.leave(subscriber)
         self.touch()
         if not self.destroyed:
-            self._run_callback(partial(seams.trigger_connection_lost, self.document), _nothing)
+            self.callbacks.run(partial(self.document.callbacks.trigger_event, ConnectionLost()))
 
-    def catch_up(self, connection: Connection) -> None:
-        """The connection has read all it was sent: tell it what it missed, if it missed something."""
-        self.lock(partial(self._audience.catch_up, connection), self._caught_up)
+    def catch_up(self, subscriber: Subscriber) -> None:
+        """Send the subscriber, which has read all it was sent, what it missed, if it missed something."""
+        self.lane.run(partial(self._audience.catch_up, subscriber), self._caught_up)
 
-    def _caught_up(self, untold: Any, error: BaseException | None) -> Sequence[Outgoing]:
-        self.report(error, "sending what a viewer has missed")
-        self._report_untold(untold or ())
+    def _caught_up(self, errors: Any, error: BaseException | None) -> Sequence[Outgoing]:
+        self.reporter.report(error, "sending what a viewer has missed")
+        self._report_all(errors or ())
         return ()
 
     def touch(self) -> None:
-        """Begin the lease of a session without connections anew."""
+        """Start the lease of a session without connections again."""
         self.unused_since_s = time.monotonic()
 
     @property
     def destroyed(self) -> bool:
-        """Whether the session takes no more work; it ends, or has ended."""
+        """Whether the session takes no more work: it is being ended, or has ended."""
         return self._life is not Life.ALIVE
 
     @property
     def busy(self) -> bool:
         """Whether locked work runs or waits."""
-        return self._lane.busy
+        return self.lane.busy
 
     @property
     def connection_count(self) -> int:
-        """How many websockets see the session."""
-        return len(self._connections)
-
-    # -- callbacks ---------------------------------------------------------------------------------------------
+        """The number of websockets of the session."""
+        return len(self._subscribers)
 
     def _session_callback_added(self, event: Any) -> None:
-        self._callbacks.add(event.callback)
+        self.callbacks.add(event.callback)
 
     def _session_callback_removed(self, event: Any) -> None:
-        self._callbacks.remove(event.callback)
-
-    def pause_when_unwatched(self) -> None:
-        """Let all periodic callbacks rest while nobody is connected. May be called from any thread."""
-        self._callbacks.pausing = True
-
-    def _run_callback(self, function: Callable[[], Any], done: Callable[[], None]) -> None:
-        def settle(result: Any, error: BaseException | None) -> Sequence[Outgoing]:
-            self.report(error, "a callback")
-            done()
-            return ()
-
-        self.lock(function, settle)
-
-    def _run_unlocked(self, function: Callable[[], Any], done: Callable[[], None]) -> None:
-        if self.building:
-            # It may want what the app's code has yet to make; in stock, too, it starts when that has run.
-            self.lock(_nothing, partial(self._run_unlocked_later, function, done))
-        else:
-            self._unlocked.begin(function, done)
-
-    def _run_unlocked_later(
-        self, function: Callable[[], Any], done: Callable[[], None], result: Any, error: BaseException | None
-    ) -> Sequence[Outgoing]:
-        if error is None:
-            self._unlocked.begin(function, done)
-        return ()
-
-    # -- errors ------------------------------------------------------------------------------------------------
-
-    def report(self, error: BaseException | None, what: str, *, always: bool = False) -> str:
-        """Log what an app's code raised, if it is a failure (or ``always``), and tell the pages.
-
-        Returns the id it is logged under. May be called from any thread.
-        """
-        return self._reporter.report(error, what, always=always)
-
-    def error_replies(
-        self, origin: Connection, msgtype: str, answers: Sequence[str], error: BaseException
-    ) -> Sequence[Outgoing]:
-        """The ERRORs that answer messages whose handling raised."""
-        return self._reporter.replies(origin, msgtype, answers, error)
-
-    # -- the end -----------------------------------------------------------------------------------------------
+        self.callbacks.remove(event.callback)
 
     def begin_to_end(self, unless: Callable[[], bool] | None = None) -> bool:
-        """Stop all that could start new work, unless it is called off or somebody else has begun already.
+        """Stop all that could start new work. ``False`` if ``unless()`` is true or the session is being ended already.
 
-        Runs with the document locked. Whoever gets ``True`` ends the session.
+        Runs with the document locked. The caller that gets ``True`` must end the session.
         """
         if self._life is Life.ENDING or (unless is not None and unless()):
             return False
@@ -350,21 +296,22 @@ class Session:
 
     def _refuse_work(self, life: Life) -> None:
         self._life = life
-        self._callbacks.stop()
+        self.callbacks.stop()
 
     def abandon(self) -> None:
-        """Give up the lane, in which something is stuck; in a new one, what waits is told that the session ends."""
+        """Replace the lane, in which something is stuck; work that waits gets ``SessionGone`` in the new one."""
         if self._life is Life.ALIVE:
             self._refuse_work(Life.GIVEN_UP)
         if self._pool is not None:
             self._pool.replace_stuck()
-        stuck, self._lane = self._lane, Lane(self._loop, self._pool, self._variables.copy())
-        stuck.abandon(self._lane)
+        stuck, self.lane = self.lane, Lane(self, self.loop, self._pool, self._variables.copy(), self.counters)
+        stuck.abandon(self.lane)
 
     def dismantle(self) -> None:
         """Close the connections and take the document apart. Runs last, with the document locked."""
-        while self._connections:
-            self._connections.pop().outbox.close(SESSION_ENDED.code, SESSION_ENDED.reason)
+        while self._subscribers:
+            self._subscribers.pop().end()
+            self.counters.connections_closed.add()
         self._audience.clear()
         self._snapshots.forget()
         self._late.clear()
@@ -374,15 +321,13 @@ class Session:
         finally:
             self.context.release()
 
-
-def _resolve(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
-    if not future.done():  # whoever waited may have been cancelled
-        future.set_result(outcome)
-
-
-def _nothing() -> None:
-    pass
+    def gone(self) -> SessionGone:
+        """The error for calls after the end of the session."""
+        return self.context.gone()
 
 
-def _ignore(result: Any, error: BaseException | None) -> Sequence[Outgoing]:
-    return ()
+def session_of(document: Document) -> Session | None:
+    """The session of ``document``, until it is taken apart."""
+    context = document.session_context
+    owner = context.owner if isinstance(context, SessionContext) else None
+    return owner if isinstance(owner, Session) else None

@@ -1,21 +1,43 @@
-"""A document's whole state for those who pull it: encoded once for each state, shared by all who pull that."""
+"""A document's whole state, encoded once for each state and shared by all clients that pull it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from bokeh.document import Document
 
-from .encoding import Snapshot, encode_document
-from .threads import post
+from .. import seams, wire
+from ..base.threads import post
 
 KEEP_S = 2.0
-"""Whoever pulls so soon after another gets what that one got. To keep it for longer is memory for nobody."""
+"""How long a snapshot is kept after the last pull. Longer would cost memory for few clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole document, encoded: the body of a PULL-DOC-REPLY, shared by all who pull it."""
+
+    body: wire.Body
+    has_buffers: bool
+
+
+def encode_document(document: Document, *, inline: bool = False, with_needs: bool = False) -> Snapshot:
+    """Encode the whole document.
+
+    ``inline`` puts binary data into the JSON, for clients that can't take buffers. ``with_needs`` adds the names of the
+    bundles that a browser must have loaded, for pages that were made for an earlier state.
+    """
+    serialized = seams.encode_document(document)
+    buffers = () if inline else wire.copied(serialized.buffers)
+    needs = sorted(seams.needs_of(document.models)) if with_needs else ()
+    doc_json = wire.to_json(serialized.content, inline=inline)
+    return Snapshot(wire.pull_doc_body(doc_json, buffers, needs), bool(buffers))
 
 
 class _Kept:
-    """A snapshot, until nobody has taken it for a while. Its timer must not keep the document."""
+    """Keeps a snapshot until no client has taken it for a while. Its timer must not keep the document alive."""
 
     __slots__ = ("snapshot", "taken_s")
 
@@ -24,7 +46,7 @@ class _Kept:
         self.taken_s = time.monotonic()
 
     def expire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Drop it if it is time, else look again. On the loop."""
+        """Drop the snapshot if it is time, else look again later. On the loop."""
         left_s = self.taken_s + KEEP_S - time.monotonic()
         if left_s <= 0:
             self.snapshot = None
@@ -43,17 +65,19 @@ class Snapshots:
         self._is_ahead = False
 
     def changed(self) -> None:
-        """The document is no longer as it was: neither the snapshot nor the page says what it is now."""
-        self._drop()
+        """Note that the document has changed: the snapshot and the page are of an earlier state."""
+        self.forget()
         self._is_ahead = True
 
     def rendered(self) -> None:
-        """A page has been made that loads what the document needs as it is now."""
+        """Note that a page has been made which loads all that the document needs now."""
         self._is_ahead = False
 
     def forget(self) -> None:
-        """Drop what is kept."""
-        self._drop()
+        """Drop the snapshot."""
+        if self._kept is not None:
+            self._kept.snapshot = None  # its timer keeps the object alive
+            self._kept = None
 
     def take(self) -> Snapshot:
         """The document as it is now.
@@ -62,7 +86,7 @@ class Snapshots:
         15347). If the document has changed since its page was made, the snapshot names the bundles it needs.
         """
         inline = self._was_taken
-        # What changes under a hold is not announced, so nothing that was kept can be trusted meanwhile.
+        # Changes under a hold are not announced, so a kept snapshot can't be trusted meanwhile.
         held = self._document.callbacks.hold_value is not None
         kept = self._kept
         snapshot = kept.snapshot if kept is not None else None
@@ -70,14 +94,9 @@ class Snapshots:
         if kept is not None and snapshot is not None and not held and not (inline and snapshot.has_buffers):
             kept.taken_s = time.monotonic()
             return snapshot
-        self._drop()
+        self.forget()
         snapshot = encode_document(self._document, inline=inline, with_needs=self._is_ahead)
         if not held:
             self._kept = _Kept(snapshot)
             post(self._loop, self._kept.expire, self._loop)
         return snapshot
-
-    def _drop(self) -> None:
-        if self._kept is not None:
-            self._kept.snapshot = None  # its timer lives on
-            self._kept = None

@@ -1,7 +1,6 @@
-"""Fragments in, whole messages out: the framing of Bokeh's protocol, with no I/O.
+"""Assembles messages from fragments: the framing of Bokeh's protocol, without I/O.
 
-A message is a header, metadata and content (text), then a header (text) and a payload (binary)
-for each buffer.
+A message is a header, metadata and content (text), then a header (text) and a payload (binary) for each buffer.
 """
 
 from __future__ import annotations
@@ -10,25 +9,25 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from ..errors import ProtocolError
+from ..base.errors import ProtocolError
 from .messages import INVALID_DATA, MALFORMED, TOO_BIG, WRONG_KIND, Incoming, close_reason
 
 MAX_BUFFERS = 65_536
-"""Most buffers of one message; bounds what they cost beyond their bytes."""
+"""The most buffers in one message: each costs memory beside its bytes."""
 
 MAX_ID_CHARS = 256
-"""Longest id and type of a message: replies and logs repeat them."""
+"""The longest id or type of a message: replies and logs repeat them."""
 
 _UNPARSABLE = "server failed to parse a message"
 
 _Stage: TypeAlias = Literal["HEADER", "METADATA", "CONTENT", "BUFFER_HEADER", "BUFFER_PAYLOAD"]
-"""What the next fragment has to be; the names are those that bokeh gives in its close reasons."""
+"""The kind of the next fragment; bokeh uses the same names in its close reasons."""
 
 _Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
 
 
 class _Header(msgspec.Struct, gc=False):
-    # What is missing is told apart from what has the wrong type, so nothing is required here.
+    # All fields are optional, since missing ones and wrong types have different errors.
     msgid: _Id | None = None
     msgtype: _Id | None = None
     reqid: _Id | None = None
@@ -44,34 +43,35 @@ _buffer_header_decoder = msgspec.json.Decoder(_BufferHeader)
 
 
 class Assembler:
-    """Puts the messages of one connection together.
+    """Assembles the messages of one connection.
 
-    ``max_message_bytes`` bounds the sum of all fragments of a message, text counted as UTF-8.
+    ``max_message_bytes`` limits the sum of all fragments of a message; text counts as UTF-8.
     """
 
     __slots__ = ("_buffer_id", "_buffers", "_content", "_envelope", "_failed", "_left", "_limit", "_num_buffers",
-                 "_stage")
+                 "_stage", "_taken_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
         self._limit = max_message_bytes
         self._failed = False
+        self._taken_bytes = 0
         self._start()
 
-    @property
-    def idle(self) -> bool:
-        """Whether no message is half-way: the next fragment is a header."""
-        return self._stage == "HEADER"
+    def take_size(self) -> int:
+        """The bytes of all fragments since the last call."""
+        taken, self._taken_bytes = self._taken_bytes, 0
+        return taken
 
     def feed(self, fragment: str | bytes) -> Incoming | None:
-        """Take the next websocket message; return the protocol message that it completes, if it does.
+        """Take the next websocket message. Returns the protocol message that it completes, if any.
 
-        Raises ``ProtocolError`` with a close code of RFC 6455. After that every call does: where the next
-        message starts is not known.
+        Raises ``ProtocolError`` with a close code of RFC 6455. After that every call raises it: nobody knows where the
+        next message starts.
         """
         if self._failed:
             raise ProtocolError("input after a protocol error", close_code=MALFORMED)
         try:
-            return self._take(self._admitted(fragment))
+            return self._take(self._checked_bytes(fragment))
         except ProtocolError:
             self._failed = True
             self._start()
@@ -86,16 +86,17 @@ class Assembler:
         self._buffers: list[tuple[str, bytes]] = []
         self._stage: _Stage = "HEADER"
 
-    def _admitted(self, fragment: str | bytes) -> bytes:
+    def _checked_bytes(self, fragment: str | bytes) -> bytes:
         binary = self._stage == "BUFFER_PAYLOAD"
         if isinstance(fragment, str) is binary:
             wanted, got = ("binary", "text") if binary else ("text", "binary")
             detail = f"expected {wanted} fragment but received {got} fragment for _{self._stage}"
             raise ProtocolError(detail, close_code=WRONG_KIND)
-        if len(fragment) > self._left:  # before a copy is made of what can't be kept
+        if len(fragment) > self._left:  # before the text is copied
             raise _too_big()
         data = _utf8(fragment) if isinstance(fragment, str) else fragment
         self._left -= len(data)
+        self._taken_bytes += len(data)
         if self._left < 0:
             raise _too_big()
         return data
@@ -105,16 +106,16 @@ class Assembler:
             case "HEADER":
                 self._take_header(data)
             case "METADATA":
-                # Bokeh gives it no meaning on the way to a server; it only counts against the limit.
+                # Servers ignore metadata; it only counts for the limit.
                 self._stage = "CONTENT"
             case "CONTENT":
                 self._content = data
-                return self._completed()
+                return self._complete()
             case "BUFFER_HEADER":
                 self._take_buffer_header(data)
             case "BUFFER_PAYLOAD":
                 self._buffers.append((self._buffer_id, data))
-                return self._completed()
+                return self._complete()
         return None
 
     def _take_header(self, data: bytes) -> None:
@@ -144,7 +145,7 @@ class Assembler:
             raise ProtocolError(_UNPARSABLE, close_code=INVALID_DATA) from error
         self._stage = "BUFFER_PAYLOAD"
 
-    def _completed(self) -> Incoming | None:
+    def _complete(self) -> Incoming | None:
         if len(self._buffers) < self._num_buffers:
             self._stage = "BUFFER_HEADER"
             return None
@@ -157,7 +158,7 @@ class Assembler:
 def _utf8(text: str) -> bytes:
     try:
         return text.encode()
-    except UnicodeEncodeError as error:  # a lone surrogate: RFC 6455 has no such text
+    except UnicodeEncodeError as error:  # a lone surrogate, which RFC 6455 does not allow
         raise ProtocolError(_UNPARSABLE, close_code=INVALID_DATA) from error
 
 

@@ -1,30 +1,35 @@
-"""Messages and their fragments, as values."""
+"""Messages and their fragments as values; the type and the content of a message."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+import msgspec
+
+from ..base.errors import ProtocolError
 
 MALFORMED = 1002
 WRONG_KIND = 1003
 INVALID_DATA = 1007
 TOO_BIG = 1009
-"""Close codes of RFC 6455, section 7.4.1, for what can be wrong with a message."""
+"""Close codes of RFC 6455, section 7.4.1, for wrong messages."""
 
 MAX_REASON_BYTES = 123
-"""RFC 6455, section 5.5: a control frame carries 125 bytes, two of them the close code."""
+"""RFC 6455, section 5.5: a control frame has at most 125 bytes, of which two are the close code."""
 
 Outgoing: TypeAlias = tuple[bytes | memoryview, ...]
 """The fragments of one message, in order: header, metadata, content, then (buffer header, payload) pairs.
 
-A fragment is binary if its index is 4 or more and even (``is_binary``), else it is UTF-8 text. The same tuple
-may be shared by many connections, so that what goes to many is encoded once.
+A fragment is binary if its index is 4 or more and even (``is_binary``), else it is UTF-8 text. Many connections may
+share one tuple, so that a message to many is encoded once.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A whole message from a client, its content not yet parsed: the lane does that, not the event loop."""
+    """A whole message from a client. Its content is not parsed yet: that is done in the lane, not on the event loop."""
 
     msgid: str
     msgtype: str
@@ -35,17 +40,17 @@ class Incoming:
 
 
 def is_binary(index: int) -> bool:
-    """Whether the fragment at ``index`` (from 0) of a message travels in a binary frame."""
+    """Whether the fragment at ``index`` (from 0) of a message is sent in a binary frame."""
     return index >= 4 and index % 2 == 0
 
 
 JSON: TypeAlias = Any
-"""Whatever JSON can say."""
+"""Any JSON value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """An order to close the websocket."""
+    """A request to close the websocket."""
 
     code: int
     """A close code of RFC 6455."""
@@ -53,5 +58,43 @@ class Close:
 
 
 def close_reason(text: str) -> str:
-    """``text``, cut to what a close frame can carry; what UTF-8 can't say is left out."""
+    """``text``, cut to the size of a close frame, without characters that UTF-8 cannot encode."""
     return text.encode("utf-8", "ignore")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+
+
+Kind: TypeAlias = Literal["PATCH-DOC", "PULL-DOC-REQ", "PUSH-DOC", "SERVER-INFO-REQ"]
+"""The types of messages to a server."""
+
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+
+_TO_CLIENTS = frozenset({"ACK", "ERROR", "OK", "PULL-DOC-REPLY", "SERVER-INFO-REPLY"})
+
+_decoder = msgspec.json.Decoder()
+
+
+def kind_of(message: Incoming) -> Kind:
+    """The message's type. Raises ``ProtocolError`` if a client may not send it."""
+    if message.msgtype in KINDS:
+        return cast("Kind", message.msgtype)
+    if message.msgtype in _TO_CLIENTS:
+        raise ProtocolError(f"Message {message.msgtype!r} not expected on server", close_code=MALFORMED)
+    raise ProtocolError(close_reason(f"Unknown message type {message.msgtype!r}"), close_code=MALFORMED)
+
+
+def decode_content(message: Incoming) -> dict[str, JSON]:
+    """The message's content. Raises ``ProtocolError`` if it is not JSON, or not an object."""
+    try:
+        content = _parse(message.content)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("server failed to parse a message", close_code=INVALID_DATA) from error
+    if not isinstance(content, dict):
+        raise ProtocolError("message content is not an object", close_code=MALFORMED)
+    return content
+
+
+def _parse(data: bytes) -> JSON:
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError:
+        # Bokeh uses Python's json, which also accepts NaN, Infinity, 1e999 and lone surrogates.
+        return json.loads(data.decode())

@@ -1,0 +1,1 @@
+"""The basis of all parts: errors, tracebacks, logs, counters, shared values, users, threads, addresses, files."""

@@ -1,0 +1,98 @@
+"""Runs apps' code outside of sessions, mainly the hooks for startup and shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from ..apps import App, failing_app
+from ..base.errors import AppError
+from ..base.housekeeping import await_with_keepers
+from ..base.tasks import Deadline
+from ..base.threads import ThreadPool
+from ..base.tracebacks import in_one_line
+from ..sessions import Registry
+
+log = logging.getLogger("hotshoe.host")
+
+UNLOAD_SHARE = 0.7
+"""The share of the remaining time that each unload hook gets."""
+
+
+class ServerHooks:
+    """Runs the hooks of apps on ``pool``, or on the event loop without one.
+
+    In dev mode, an app whose load hook fails becomes a broken app, which shows the error.
+    """
+
+    def __init__(self, pool: ThreadPool | None, *, dev: bool) -> None:
+        self._pool = pool
+        self._dev = dev
+
+    async def call(self, function: Callable[[], Any]) -> Any:
+        """Run an app's code, and return its result; an awaitable result is awaited."""
+        try:
+            result = function() if self._pool is None else await self._pool.run(function)
+            return await await_with_keepers(result) if inspect.isawaitable(result) else result
+        except SystemExit as error:  # it must not end the event loop
+            raise RuntimeError(f"the app's code ended with {error!r}") from error
+
+    async def load_all(self, registries: Iterable[Registry]) -> None:
+        """Run the load hooks. If one fails, run the unload hooks of the apps before it."""
+        loaded: list[Registry] = []
+        try:
+            for registry in registries:
+                app = await self.load(registry.app, registry)
+                if app is not registry.app:
+                    registry.replace_app(app)
+                loaded.append(registry)
+        except BaseException:
+            await self.unload_all(loaded, Deadline())
+            raise
+
+    async def unload_all(self, registries: Iterable[Registry], deadline: Deadline) -> None:
+        """Run the unload hooks, each within a share of the time until ``deadline``."""
+        for registry in registries:
+            try:
+                async with asyncio.timeout(deadline.share(UNLOAD_SHARE).left_s):
+                    await self.unload(registry.app, registry)
+            except TimeoutError:
+                log.warning("on_server_unloaded of app %s has not ended: stopping without it", registry.url)
+
+    async def load(self, app: App, registry: Registry) -> App:
+        """Run the load hook of ``app``. Returns the app to serve, in dev mode perhaps a broken one."""
+        try:
+            if (loaded := app.hooks.server_loaded) is not None:
+                await self.call(partial(loaded, registry.context))
+        except Exception as error:
+            if not self._dev:
+                raise
+            log.exception("on_server_loaded of app %s failed", registry.url)
+            wrapped = AppError(f"on_server_loaded failed: {in_one_line(error)}")
+            wrapped.__cause__ = error
+            return failing_app(app, wrapped)
+        return app
+
+    async def unload(self, app: App, registry: Registry) -> None:
+        """Run the unload hook of ``app``, and log its exception, if any."""
+        if (unloaded := app.hooks.server_unloaded) is None:
+            return
+        try:
+            await self.call(partial(unloaded, registry.context))
+        except Exception:
+            log.exception("on_server_unloaded of app %s failed", registry.url)
+
+    async def reload(self, app: App, registry: Registry) -> App:
+        """Run the hooks if they differ from those of the replaced app. Returns the app to serve."""
+        if _hooks(registry.app) == _hooks(app):
+            return app
+        await self.unload(registry.app, registry)
+        return await self.load(app, registry)
+
+
+def _hooks(app: App) -> tuple[object, object]:
+    return app.hooks.server_loaded, app.hooks.server_unloaded

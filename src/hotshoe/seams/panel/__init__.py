@@ -1,0 +1,22 @@
+"""Support for Panel: every private name of Panel, and the private names of stock's server that Panel reads.
+
+Nothing here imports Panel, so nothing happens in a process unless an app imports it.
+"""
+
+from __future__ import annotations
+
+from .panel_documents import (
+    adopt_panel,
+    begin_panel,
+    end_panel,
+    finish_panel,
+    forget_panel,
+    is_panel_application,
+    localize_styles,
+    panel_file,
+    panel_page,
+)
+from .stock_session import StockSession, request_class
+
+__all__ = ["StockSession", "adopt_panel", "begin_panel", "end_panel", "finish_panel", "forget_panel",
+           "is_panel_application", "localize_styles", "panel_file", "panel_page", "request_class"]
