@@ -1,6 +1,6 @@
-"""Who somebody is, and whether they may."""
+"""Authentication (who the user is) and authorization (which apps a user may open)."""
 
+from ..base.users import User
 from .provider import Endpoint, Provider
-from .user import User
 
 __all__ = ["Endpoint", "Provider", "User"]

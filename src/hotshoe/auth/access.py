@@ -1,4 +1,4 @@
-"""Who may open which app: rules by user and group, a function of the operator's, and apps that are public."""
+"""Authorization: which user may open which app, by rules, by the operator's function, and by a list of public apps."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
+from ..base.users import User
+from ..http.paths import normalized_url
 from .calls import Calls
-from .user import User
 
 ALL = "*"
-"""As an app: all that are not named. As a user: everybody who has logged in."""
+"""In place of an app: every app without a rule of its own. In place of a user: every user who has logged in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Whom one app lets in."""
+    """The users and groups that may open one app."""
 
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
@@ -24,7 +25,7 @@ class Rule:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Rule:
-        """The rule of ``group``, ``@user`` and ``*``."""
+        """Parse names: ``group``, ``@user`` or ``*``."""
         names = list(names)
         return cls(
             users=frozenset(name.removeprefix("@") for name in names if name.startswith("@")),
@@ -33,7 +34,7 @@ class Rule:
         )
 
     def admits(self, user: User) -> bool:
-        """Whether it lets the user in."""
+        """Whether this user may open the app."""
         return self.everyone or user.name in self.users or not self.groups.isdisjoint(user.groups)
 
 
@@ -62,15 +63,15 @@ class Access:
 
     @property
     def restricts(self) -> bool:
-        """Whether there is more to it than to have logged in."""
+        """Whether some users who have logged in may be refused."""
         return bool(self._rules) or self._authorize is not None
 
     def is_public(self, app: str) -> bool:
-        """Whether nobody needs to log in for the app."""
+        """Whether the app can be opened without a login."""
         return app in self._public or ALL in self._public
 
     async def admits(self, user: User, app: str) -> bool:
-        """Whether the user may open the app. Raises what ``authorize`` raises: nobody is let in by a mistake."""
+        """Whether the user may open the app. An exception of ``authorize`` is raised: an error lets nobody in."""
         rule = self._rules.get(app) or self._rules.get(ALL)
         if rule is not None and not rule.admits(user):
             return False
@@ -78,7 +79,7 @@ class Access:
 
 
 def rules_of(entries: Iterable[str]) -> Mapping[str, Rule]:
-    """The rules of ``APP=NAME,…`` by URL; what is said of one app twice adds up."""
+    """Parse entries ``APP=NAME,…`` into rules by app URL. Several entries for one app are joined."""
     names: dict[str, list[str]] = {}
     for entry in entries:
         app, _, listed = entry.partition("=")
@@ -88,4 +89,4 @@ def rules_of(entries: Iterable[str]) -> Mapping[str, Rule]:
 
 def _url(app: str) -> str:
     app = app.strip()
-    return app if app == ALL else "/" + app.strip("/")
+    return app if app == ALL else normalized_url(app)

@@ -1,4 +1,4 @@
-"""Requests to a provider: within a time and a size, and never to where a redirect leads."""
+"""HTTP requests to a login provider, limited in time and size. Redirects are not followed."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ from typing import Any
 
 import httpx
 
-from ..errors import RequestError
+from ..base.errors import RequestError
+from ..base.logs import PacedLog
 
 PATIENCE_S = 10.0
 _MOST_BYTES = 1024 * 1024
-_log = logging.getLogger(__name__)
+_log = PacedLog(logging.getLogger(__name__))
 
 
 class Fetcher:
-    """Fetches JSON. Proxies and certificates are those that the environment names, as for other programs."""
+    """Fetches JSON. The usual environment variables name proxies and certificates."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._known_client: httpx.AsyncClient | None = None
-        # Its lines would have the addresses of every login.
+        # httpx logs each URL, which would reveal every login.
         logging.getLogger("httpx").setLevel(logging.WARNING)
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
-        """The value at an address. Raises ``RequestError``, whose words are for the visitor."""
+        """GET a URL and return its JSON value. Raises ``RequestError``, whose text is for the user."""
         status, value = await self._fetch("GET", url, headers=headers)
         if status != 200:
-            raise self._failed(url, f"it answered with status {status}")
+            raise self._log_failure(url, f"it answered with status {status}")
         return value
 
     async def post(self, url: str, body: str, headers: Mapping[str, str]) -> tuple[int, Any]:
-        """Status and value that a form is answered with."""
+        """POST a form and return the response's status and JSON value."""
         return await self._fetch("POST", url, headers=headers, body=body)
 
     async def close(self) -> None:
-        """Close the connections; they open again when something is fetched."""
+        """Close the connections; the next request opens new ones."""
         client, self._known_client = self._known_client, None
         if client is not None:
             await client.aclose()
@@ -57,11 +58,11 @@ class Fetcher:
                         self._client.stream(method, url, headers=headers, content=body) as response):
                 return response.status_code, json.loads(await self._read(response))
         except TimeoutError:
-            raise self._failed(url, "it did not answer in time") from None
+            raise self._log_failure(url, "it did not answer in time") from None
         except httpx.HTTPError as error:
-            raise self._failed(url, str(error) or type(error).__name__) from None
+            raise self._log_failure(url, str(error) or type(error).__name__) from None
         except (ValueError, RecursionError):
-            raise self._failed(url, "its answer is no JSON") from None
+            raise self._log_failure(url, "its response is not JSON") from None
 
     @staticmethod
     async def _read(response: httpx.Response) -> bytes:
@@ -73,7 +74,7 @@ class Fetcher:
         return bytes(body)
 
     @staticmethod
-    def _failed(url: str, reason: str) -> RequestError:
-        """For the log: where and why; for the visitor: that it is not their fault."""
-        _log.error("The login provider can't be used: %s: %s", url, reason)
+    def _log_failure(url: str, reason: str) -> RequestError:
+        """Log URL and reason; return the error for the user, without them."""
+        _log.error("Could not use the login provider: %s: %s", url, reason)
         return RequestError("The login provider can't be reached at this moment.", status=502)

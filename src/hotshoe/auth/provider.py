@@ -1,4 +1,4 @@
-"""What answers the question who somebody is; whether they may is another one (``access.py``)."""
+"""The interface of every way to log in. A provider identifies users; ``access.py`` decides what they may open."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ from typing import Protocol
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from .user import User
+from ..base.users import User
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+OnLogout = Callable[[User], Awaitable[None]]
+"""Called with the user when a login has ended: each process then looks again at the websockets of this user."""
+
+
+async def ignore_logout(user: User) -> None:
+    """An ``OnLogout`` for providers without websockets."""
 
 
 class Provider(Protocol):
-    """Knows users by their requests. The front asks it for every page, script and websocket."""
+    """Identifies the user of a request. The front asks it for every page, script and websocket."""
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """Pages of its own by path below the server's prefix, such as ``/login``; open to everyone."""
+        """The provider's own pages, by path below the server's prefix, such as ``/login``. They need no login."""
 
     @property
     def logout_path(self) -> str | None:
-        """Where a user logs out: a path below the prefix or a full URL; ``None`` if there is no such place."""
+        """The page that logs a user out: a path below the prefix or a full URL; ``None`` if there is none."""
 
     async def user_of(self, connection: HTTPConnection) -> User | None:
-        """Who sent the request or opens the websocket; ``None`` for nobody known."""
+        """The user who sent the request or opens the websocket; ``None`` if the user is unknown."""
 
     async def login_path(self, connection: HTTPConnection) -> str | None:
-        """Where to send a visitor whom it does not know: as ``logout_path``."""
+        """The page where an unknown user logs in, in the same form as ``logout_path``."""
 
     async def start(self) -> None:
-        """Open what it needs, on the loop that serves. Raises ``ConfigError`` if it can't work."""
+        """Open connections and threads, on the serving loop. Raises ``ConfigError`` if logins can't work."""
 
     async def stop(self) -> None:
-        """Let go of it again."""
+        """Close what ``start`` opened."""

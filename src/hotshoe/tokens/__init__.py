@@ -1,8 +1,17 @@
-"""Session ids and session tokens, signed or not, and the keys that sign. Pure but for ``kept_key``."""
+"""Session ids and session tokens, signed or not, and the keys for signing. Only ``read_or_make_key`` does I/O."""
 
-from .ids import check_session_id, new_session_id
-from .keys import derived, kept_key, new_key
-from .token import MAX_TOKEN_CHARS, Token, is_signed_by, mint, read
+from .keys import derived, new_key, read_or_make_key
+from .token import (
+    MAX_TOKEN_CHARS,
+    Token,
+    check_session_id,
+    decode_payload,
+    encode_payload,
+    is_signed_by,
+    mint,
+    new_session_id,
+    read,
+)
 
-__all__ = ["MAX_TOKEN_CHARS", "Token", "check_session_id", "derived", "is_signed_by", "kept_key", "mint", "new_key",
-           "new_session_id", "read"]
+__all__ = ["MAX_TOKEN_CHARS", "Token", "check_session_id", "decode_payload", "derived", "encode_payload",
+           "is_signed_by", "mint", "new_key", "new_session_id", "read", "read_or_make_key"]

@@ -1,30 +1,64 @@
-"""The secret keys of a server: the newest signs, all are believed; each purpose has a key of its own.
+"""The secret keys of a server, and signatures.
 
-Session ids and tokens use the keys as they are, since bokeh's own programs must be able to make and check them.
+A signature has Bokeh's format: HMAC-SHA256 of text, in URL-safe base64 without padding. Session ids and tokens use the
+keys directly, since bokeh's own programs must make and check them; every other purpose has a derived key.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import stat
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
+
+_BASE64 = re.compile(r"[A-Za-z0-9_-]*={0,2}")
 
 KEY_BYTES = 48
 SHORT_BYTES = 32
-"""A key with less is warned of, as by bokeh."""
+"""The server warns of a shorter key, as bokeh does."""
 CLAIM_S = 5.0
-"""How long the file of a key that another process is about to make may take."""
+"""How long to wait for another process that is making the file."""
+
+
+def sign(text: str, key: bytes) -> str:
+    """The signature of ``text``."""
+    if not key:
+        raise ValueError("an empty key signs nothing")
+    return to_base64(hmac.digest(key, _bytes_of(text), hashlib.sha256))
+
+
+def is_signed(text: str, signature: str, key: bytes) -> bool:
+    """Whether ``signature`` is right for ``text``; takes the same time for right and wrong ones."""
+    return hmac.compare_digest(_bytes_of(sign(text, key)), _bytes_of(signature))
+
+
+def to_base64(data: bytes) -> str:
+    """URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def from_base64(text: str) -> bytes:
+    """The inverse of ``to_base64``. Raises ``ValueError`` for text that is not URL-safe base64, padded or not."""
+    if not _BASE64.fullmatch(text):  # b64decode would skip characters outside of the alphabet
+        raise ValueError("not URL-safe base64")
+    bare = text.rstrip("=")
+    return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # so that any text of a client can be checked
 
 
 def derived(key: bytes, purpose: str) -> bytes:
-    """A key for one purpose only, which tells nothing of the others."""
+    """A key for one purpose only; it reveals nothing about the others."""
     return hmac.digest(key, f"hotshoe:{purpose}".encode(), hashlib.sha256)
 
 
@@ -33,11 +67,11 @@ def new_key() -> str:
     return secrets.token_urlsafe(KEY_BYTES)
 
 
-def kept_key(file: Path) -> str:
-    """The key in the file, which is made if there is none; only its owner may read it.
+def read_or_make_key(file: Path) -> str:
+    """The key in the file. Makes the file if it is missing; only its owner may read it.
 
-    Several processes may start at once: one of them makes it. Raises ``ConfigError`` if the file is not what it
-    should be, ``OSError`` if it can be neither read nor made.
+    If several processes start at once, one of them makes it. Raises ``ConfigError`` if the file is not safe or not
+    complete, ``OSError`` if it can be neither read nor made.
     """
     with suppress(FileExistsError):
         _make(file)
@@ -45,7 +79,7 @@ def kept_key(file: Path) -> str:
         _check(file, os.fstat(opened.fileno()))
         key = opened.read(4096).decode("utf-8", "replace").strip()
     if len(key) < SHORT_BYTES:
-        raise ConfigError(f"The secret key in {file} is not whole; delete the file, and a new one is made")
+        raise ConfigError(f"The secret key in {file} is incomplete: delete the file, and the server makes a new one")
     return key
 
 
@@ -64,7 +98,7 @@ def _make(file: Path) -> None:
 
 
 def _publish(draft: Path, file: Path) -> None:
-    """Give the draft its name unless somebody was faster; nobody ever sees half a key."""
+    """Give the draft its final name, unless another process was faster. No process ever sees half a key."""
     try:
         os.link(draft, file)
     except FileExistsError:
@@ -74,7 +108,7 @@ def _publish(draft: Path, file: Path) -> None:
 
 
 def _rename_once(draft: Path, file: Path) -> None:
-    """Give the draft its name, as only one of several processes does."""
+    """Rename the draft; of several processes only one does so."""
     claim = file.with_name(f".{file.name}.claim")
     try:
         claim.touch(exist_ok=False)
@@ -83,7 +117,7 @@ def _rename_once(draft: Path, file: Path) -> None:
         while time.monotonic() < end:
             if file.exists():
                 raise
-            time.sleep(0.01)  # whoever has claimed it has only to rename; or has been killed
+            time.sleep(0.01)  # the other process has only to rename, unless it was killed
     try:
         if file.exists():
             raise FileExistsError(file)
@@ -94,4 +128,5 @@ def _rename_once(draft: Path, file: Path) -> None:
 
 def _check(file: Path, status: os.stat_result) -> None:
     if hasattr(os, "getuid") and (stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid not in (os.getuid(), 0)):
-        raise ConfigError(f"Others may read the secret key in {file}; run: chmod 600 {file}, and own it")
+        raise ConfigError(f"Other users may read the secret key in {file}: make the server's user its owner, and run: "
+                          f"chmod 600 {file}")

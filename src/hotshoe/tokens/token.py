@@ -1,29 +1,38 @@
-"""Session tokens in Bokeh's format: who made them is proved by a signature, what they carry is bounded.
+"""Session ids and session tokens in Bokeh's format, signed if there is a key.
 
-A token is ``B64(json)``, signed ``B64(json).B64(hmac)``. BokehJS reads ``session_id`` from it. Large payloads are
-deflated into one field. A token comes from anyone: reading one raises ``TokenError`` and nothing else.
+A token is ``B64(json)``, or signed ``B64(json).B64(hmac)``. BokehJS reads ``session_id`` from it. Large payloads are
+compressed into one field. Any client may send a token, so reading one raises ``TokenError`` and no other error.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
+import string
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import TokenError
-from .ids import check_session_id, is_session_id
-from .signing import from_base64, is_signed, sign, to_base64
+from ..base.errors import TokenError
+from .keys import from_base64, is_signed, sign, to_base64
+
+ID_CHARS = 44
+"""The number of random letters and digits in a generated id: 261 bits."""
+
+MAX_ID_CHARS = 1024
+"""The longest id that is accepted, with its signature."""
+
+_ALPHABET = string.ascii_letters + string.digits
 
 MAX_TOKEN_CHARS = 65_536
-"""Longest token: it travels in a request header, and servers bound those to this or less."""
+"""The longest token: it is sent in a request header, and servers limit these to this size or less."""
 
 MAX_PAYLOAD_BYTES = 1 << 20
-"""Largest payload as JSON, however small it was deflated to."""
+"""The largest payload as JSON, before compression."""
 
 SMALL_PAYLOAD_BYTES = 256
-"""Up to here deflating makes a payload longer rather than shorter, since it is base64 twice over."""
+"""Up to this size compression makes a payload longer, since it is then in base64 twice."""
 
 _ID = "session_id"
 _EXPIRY = "session_expiry"
@@ -31,36 +40,51 @@ _DEFLATED = "__bk__zlib_"
 _RESERVED = frozenset({_ID, _EXPIRY, _DEFLATED})
 
 _MAX_EXPIRY_S = 1 << 53
-"""Beyond it a JavaScript number is not exact, and nobody means it."""
+"""The largest exact integer in JavaScript; no real expiry is larger."""
+
+
+def new_session_id(*, key: bytes | None = None) -> str:
+    """A random session id; with a key ``id.signature``."""
+    session_id = "".join(secrets.choice(_ALPHABET) for _ in range(ID_CHARS))
+    return session_id if key is None else f"{session_id}.{sign(session_id, key)}"
+
+
+def is_session_id(session_id: str) -> bool:
+    """Whether the text can be a session id: not empty, not too long, and printable."""
+    return 0 < len(session_id) <= MAX_ID_CHARS and session_id.isprintable()
+
+
+def check_session_id(session_id: str, key: bytes | None = None) -> bool:
+    """Whether the id is acceptable: well-formed and, with a key, signed by it."""
+    if not is_session_id(session_id):
+        return False
+    if key is None:
+        return True
+    bare, dot, signature = session_id.partition(".")
+    return bool(dot) and is_signed(bare, signature, key)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says. Without a signature it is only what somebody claims."""
+    """The content of a token. Without a signature, any client may have made it up."""
 
     session_id: str
     expires_at_s: int | None
-    """Unix time; ``None`` if the token names none."""
+    """Unix time; ``None`` if the token has no expiry."""
     payload: Mapping[str, Any] = field(default_factory=dict)
-    """What was carried along. Its shape is unchecked: any JSON, and bytes."""
+    """Unchecked data: any JSON, and bytes."""
 
     def expired(self, now_s: float) -> bool:
-        """Whether it is too old to create a session. A token that names no expiry always is, as in Bokeh."""
+        """Whether it is too old to create a session. As in Bokeh, a token without expiry always is."""
         return self.expires_at_s is None or now_s >= self.expires_at_s
 
 
-def mint(
-    session_id: str,
-    *,
-    now_s: float,
-    lifetime_s: int,
-    payload: Mapping[str, Any] = {},
-    key: bytes | None = None,
-) -> str:
+def mint(session_id: str, *, now_s: float, lifetime_s: int, payload: Mapping[str, Any] = {},
+         key: bytes | None = None) -> str:
     """A token that expires ``lifetime_s`` after ``now_s`` (Unix time); with a key it is signed.
 
-    The payload may hold what JSON can say, and bytes. Raises ``ValueError`` if it names a field of the token itself
-    or is too large for any token, or if the id can't be one; ``TypeError`` if the payload holds anything else.
+    The payload may contain JSON data and bytes. Raises ``ValueError`` if it has a field of the token itself or is too
+    large, or for a wrong id; ``TypeError`` for other data.
     """
     if not is_session_id(session_id):
         raise ValueError(f"not a session id: {session_id!r:.80}")
@@ -70,15 +94,15 @@ def mint(
     body = to_base64(_json(fields).encode())
     text = body if key is None else f"{body}.{sign(body, key)}"
     if len(text) > MAX_TOKEN_CHARS:
-        raise ValueError(f"a token of {len(text)} characters is too long for a request header; carry less in it")
+        raise ValueError(f"a token of {len(text)} characters is too long for a request header; put less into it")
     return text
 
 
 def read(text: str, *, key: bytes | None = None) -> Token:
-    """What the token says; with a key, its signature and that of its session id are checked.
+    """Read a token; with a key, check its signature and that of its session id.
 
-    Raises ``TokenError`` for every text that is no token (``missing``, ``malformed``), or not one made with the key
-    (``forged``). An expired token is read like any other: ask ``Token.expired``.
+    Raises ``TokenError`` if the text is not a token (``missing``, ``malformed``), or not made with the key
+    (``forged``). Does not check the expiry: call ``Token.expired``.
     """
     if not text:
         raise TokenError("no token", reason="missing")
@@ -96,8 +120,18 @@ def read(text: str, *, key: bytes | None = None) -> Token:
     return token
 
 
+def encode_payload(payload: Mapping[str, Any]) -> bytes:
+    """The payload as JSON, with an escape for bytes. Raises ``TypeError`` for other data."""
+    return json.dumps(payload, default=_escaped, separators=(",", ":")).encode()
+
+
+def decode_payload(data: bytes) -> dict[str, Any]:
+    """The inverse of ``encode_payload``. Raises ``ValueError`` for other data."""
+    return {name: _with_bytes(value) for name, value in _object(data).items()}
+
+
 def is_signed_by(text: str, key: bytes) -> bool:
-    """Whether the token as a whole is signed with the key, whatever its session id is."""
+    """Whether the whole token is signed with the key; does not check its session id."""
     body, _, signature = text.partition(".")
     return is_signed(body, signature, key)
 
@@ -112,21 +146,22 @@ def _parsed(body: str) -> Token:
         raise ValueError("no time")
     payload = {name: value for name, value in fields.items() if name not in _RESERVED}
     if _DEFLATED in fields:
-        inner = _object(_inflated(from_base64(fields[_DEFLATED])))
-        payload |= {name: _with_bytes(value) for name, value in inner.items() if name not in _RESERVED}
+        inner = decode_payload(_inflated(from_base64(fields[_DEFLATED])))
+        payload |= {name: value for name, value in inner.items() if name not in _RESERVED}
     return Token(session_id, expiry, payload)
 
 
 def _packed(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The payload as fields of the token: as it is if it is small and plain JSON, else deflated, as in Bokeh.
+    """The payload as fields of the token: unchanged if it is small and plain JSON, else compressed, as in Bokeh.
 
-    Only in deflated payloads does Bokeh look for bytes, and does BokehJS not stumble over Python's NaN.
+    Bokeh allows bytes only in compressed payloads. Python's NaN, which BokehJS cannot parse, is safe only there:
+    BokehJS does not read compressed payloads.
     """
     if _is_plain(payload):
         return payload
-    text = json.dumps(payload, default=_escaped, separators=(",", ":")).encode()
+    text = encode_payload(payload)
     if len(text) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"a token's payload of {len(text)} bytes is too large; carry less in it")
+        raise ValueError(f"a token's payload of {len(text)} bytes is too large; put less into it")
     return {_DEFLATED: to_base64(zlib.compress(text, level=9))}
 
 
@@ -144,7 +179,7 @@ def _json(value: Mapping[str, Any]) -> str:
 def _escaped(value: object) -> dict[str, str]:
     if isinstance(value, bytes):
         return {"bytes": to_base64(value)}
-    raise TypeError(f"a token can't carry a {type(value).__name__}")
+    raise TypeError(f"a token can't contain a {type(value).__name__}")
 
 
 def _object(data: bytes) -> dict[str, Any]:
@@ -160,7 +195,7 @@ def _inflated(data: bytes) -> bytes:
     if len(text) > MAX_PAYLOAD_BYTES:
         raise ValueError("too large")
     if not inflater.eof or inflater.unused_data:
-        raise ValueError("cut off, or followed by more")
+        raise ValueError("incomplete, or followed by more data")
     return text
 
 

@@ -1,7 +1,7 @@
-"""The page that logs out.
+"""The page that logs a user out.
 
-Stock's ``logout_url`` is a link that is followed, so GET has to do it; but a picture of another site must not. So GET
-logs out if the browser says that somebody followed a link of this very server; else, as in old browsers, it asks.
+Stock's ``logout_url`` is a link, so a GET must log out; but an image tag on another site must not. So a GET logs out if
+the browser says that the user followed a link on this server. Otherwise, as with old browsers, the page asks first.
 """
 
 from __future__ import annotations
@@ -13,37 +13,39 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import RequestError
-from .forms import FormGuard, read_form
+from ...base.errors import RequestError
+from ...base.users import User
+from ...http.paths import reference_beside
+from ..provider import OnLogout
+from .forms import CsrfProtection, read_form
 from .logins import Logins
-from .pages import LOGIN, LOGOUT, lead_to, notice, page, without_slash, wrong_method
-from .returning import reference
-from .user import User
+from .pages import LOGIN, LOGOUT, notice, page, redirect, redirect_without_slash, wrong_method
 
 _log = logging.getLogger(__name__)
 
-Elsewhere = Callable[[Request], Awaitable[str | None]]
+ProviderLogout = Callable[[], Awaitable[str | None]]
+"""The URL of the page that logs out at the login provider, too; ``None`` if it has none."""
 
 
-async def nowhere(request: Request) -> str | None:
-    """There is nothing else to log out of."""
+async def no_provider() -> str | None:
+    """For logins of this server alone."""
     return None
 
 
 class Logout:
-    """``answer`` is the endpoint. ``elsewhere`` brings the URL of the page that logs out at the provider too."""
+    """The logout page of one provider; ``respond`` is its endpoint."""
 
-    def __init__(self, logins: Logins, guard: FormGuard, on_logout: Callable[[User], None],
-                 elsewhere: Elsewhere = nowhere) -> None:
+    def __init__(self, logins: Logins, csrf: CsrfProtection, on_logout: OnLogout,
+                 provider_logout: ProviderLogout = no_provider) -> None:
         self._logins = logins
-        self._guard = guard
+        self._csrf = csrf
         self._on_logout = on_logout
-        self._elsewhere = elsewhere
+        self._provider_logout = provider_logout
 
-    async def answer(self, request: Request) -> Response:
-        """Answer a request."""
-        if (redirect := without_slash(request, LOGOUT)) is not None:
-            return redirect
+    async def respond(self, request: Request) -> Response:
+        """Log out, or ask first."""
+        if (response := redirect_without_slash(request, LOGOUT)) is not None:
+            return response
         match request.method:
             case "GET" | "HEAD":
                 return await self._get(request)
@@ -52,19 +54,19 @@ class Logout:
         return wrong_method("GET", "HEAD", "POST")
 
     async def _get(self, request: Request) -> Response:
-        login = self._logins.find(request)
+        login = await self._logins.find(request)
         if login is None:
-            return notice(200, "You are logged out.", link=reference(LOGIN), link_text="Log in")
+            return notice(200, "You are logged out.", link=reference_beside(LOGIN), link_text="Log in")
         if request.method == "GET" and _is_followed_link(request):
             return await self._end(request)
         return await self._ask(request, login.user)
 
     async def _post(self, request: Request) -> Response:
-        login = self._logins.find(request)
+        login = await self._logins.find(request)
         if login is None:
-            return lead_to(reference(LOGOUT))
+            return redirect(reference_beside(LOGOUT))
         try:
-            problem = self._guard.problem(request, await read_form(request))
+            problem = self._csrf.problem(request, await read_form(request))
         except RequestError as error:
             return notice(error.status, error.detail)
         if problem is not None:
@@ -72,20 +74,20 @@ class Logout:
         return await self._end(request)
 
     async def _ask(self, request: Request, user: User, problem: str = "") -> Response:
-        token = self._guard.token(request)
-        place = await self._elsewhere(request)
-        # Chromium holds the redirect after a form against form-action too.
+        token = self._csrf.token(request)
+        place = await self._provider_logout()
+        # Chromium applies form-action to the redirect after a form, too.
         response = page("logout.html", {"user": user.name, "token": token, "problem": problem},
                         403 if problem else 200, form_action=_origin(place) if place else "")
-        self._guard.keep(response, request, token)
+        self._csrf.keep(response, request, token)
         return response
 
     async def _end(self, request: Request) -> Response:
-        response = lead_to(await self._elsewhere(request) or reference(LOGOUT))
-        login = self._logins.end(response, request)
+        response = redirect(await self._provider_logout() or reference_beside(LOGOUT))
+        login = await self._logins.end(response, request)
         if login is not None:
             _log.info("User %r has logged out", login.user.name)
-            self._on_logout(login.user)
+            await self._on_logout(login.user)
         return response
 
 

@@ -1,6 +1,6 @@
-"""Tornado's ``RequestHandler`` on ASGI: Tornado's own code runs the handlers, only its connection is ours.
+"""Runs Tornado's ``RequestHandler`` classes on ASGI, by Tornado's own code with a connection of ours.
 
-Imported only for modules that need it. A method that is not async runs on a thread, so that it freezes nobody.
+Imported only for modules that need it. A method that is not async runs on a thread, so that it does not block the loop.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from starlette.responses import Response
 from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPServerRequest, RequestStartLine, ResponseStartLine
 from tornado.web import Application, HTTPError, RequestHandler
 
-from ..errors import RequestError
-from .calls import Calls, runs_on_loop
-from .redirects import uri_of
+from ...base.errors import RequestError
+from ...http.paths import uri_of
+from ...http.responses import raw_response
+from ..calls import Calls, runs_on_loop
 
-_OF_THE_SERVER = frozenset({"server", "date", "connection", "transfer-encoding"})
+_SERVER_HEADERS = frozenset({"server", "date", "connection", "transfer-encoding"})
 
 
 class TornadoSite:
-    """What Tornado's handlers find as their ``application``, and how they are run."""
+    """The ``application`` of Tornado's handlers; runs them."""
 
     def __init__(self, calls: Calls, *, prefix: str = "", cookie_secret: str | None = None, xsrf: bool = False,
                  login_url: str | None = None) -> None:
@@ -33,36 +34,36 @@ class TornadoSite:
             cookie_secret=cookie_secret,
             xsrf_cookies=xsrf,
             login_url=None if login_url is None else prefix + login_url,
-            log_function=lambda handler: None,  # URLs may have passwords in them
+            log_function=lambda handler: None,  # it would log URLs, which may contain passwords
         )
         self._application.prefix = prefix  # type: ignore[attr-defined]  # stock's has one
 
     async def ask(self, function: Callable[..., Any], connection: HTTPConnection) -> tuple[Any, list[str]]:
-        """What a function of a handler gives, such as ``get_user``, and the cookies that it has set."""
-        handler = _Asked(self._application, _request(connection, b""))
+        """Call a function with a handler, such as ``get_user``. Returns its result and the cookies that it set."""
+        handler = _ReadOnlyHandler(self._application, _request(connection, b""))
         try:
             result = await self._calls.run(function, handler)
         except HTTPError as error:
             raise RequestError(error.reason or "The login was refused", status=error.status_code) from error
-        return result, handler.made_cookies
+        return result, handler.new_cookies
 
     async def respond(self, handler_class: type[RequestHandler], request: Request) -> Response:
-        """What a handler answers. Raises what it raises, unless it shows its errors itself."""
+        """Run a handler and return its response. Raises its exception, unless it shows its errors itself."""
         asked = _request(request, await request.body())
         connection = asked.connection
         assert isinstance(connection, _Connection)
         handler = handler_class(self._application, asked)
-        failures = _failures_of(handler)
+        failures = _collect_failures(handler)
         self._move_to_threads(handler, asked.method or "GET")
-        await self._calls.run(handler._execute, [])  # noqa: SLF001 - else no task of ours would own the handler
+        await self._calls.run(handler._execute, [])  # noqa: SLF001 - so that our task owns the handler
         if failures:
             raise failures[0]
         return connection.response()
 
     def _move_to_threads(self, handler: RequestHandler, method: str) -> None:
-        """Let the next call of ``prepare`` and of the method run on a thread, which is Tornado's own.
+        """Let the next call of ``prepare`` and of the method, Tornado's own, run on a thread.
 
-        Later ones are the handler's, which calls itself.
+        Later calls are the handler's calls of itself; they run where they are made.
         """
         for name in {"prepare", method.lower() if method in handler.SUPPORTED_METHODS else "prepare"}:
             function = getattr(handler, name)
@@ -76,18 +77,18 @@ class TornadoSite:
             setattr(handler, name, once)
 
 
-class _Asked(RequestHandler):
-    """What ``get_user`` gets: it reads the request, and may set cookies."""
+class _ReadOnlyHandler(RequestHandler):
+    """The handler for ``get_user``, which reads the request and may set cookies."""
 
     @property
-    def made_cookies(self) -> list[str]:
+    def new_cookies(self) -> list[str]:
         """The values of ``Set-Cookie``."""
         cookies = [cookie.OutputString(None) for cookie in getattr(self, "_new_cookie", {}).values()]
         return [*cookies, *self._headers.get_list("Set-Cookie")]
 
 
 class _Connection:
-    """Where Tornado writes to: keeps the answer until it is whole."""
+    """Collects Tornado's response until it is complete."""
 
     def __init__(self, context: Any) -> None:
         self.context = context
@@ -98,35 +99,31 @@ class _Connection:
         self._body = bytearray()
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
-        """Answers are kept until they are whole: nobody can leave in between."""
+        """Ignore the callback: a response is collected whole, so a client can't disconnect in between."""
 
     def write_headers(self, start_line: ResponseStartLine, headers: HTTPHeaders,
                       chunk: bytes | None = None) -> asyncio.Future[None]:
-        """The answer begins."""
+        """Start the response."""
         self._status, self._headers = start_line.code, headers
         return self.write(chunk or b"")
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
-        """More of the answer."""
+        """Add to the response's body."""
         self._body += chunk
         done: asyncio.Future[None] = self._loop.create_future()
         done.set_result(None)
         return done
 
     def finish(self) -> None:
-        """The answer is whole."""
+        """Do nothing: ``response`` is called next."""
 
     def response(self) -> Response:
-        """The answer. Raises ``RuntimeError`` if there is none."""
+        """The collected response. Raises ``RuntimeError`` if there is none."""
         if not self._status:
-            raise RuntimeError("the handler has not answered")
-        response = Response(bytes(self._body), self._status)
-        response.raw_headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in self._headers.get_all()
-            if name.lower() not in _OF_THE_SERVER
-        ]
-        return response
+            raise RuntimeError("the handler sent no response")
+        headers = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in self._headers.get_all()
+                   if name.lower() not in _SERVER_HEADERS)
+        return raw_response(self._status, headers, self._body)
 
 
 def _request(connection: HTTPConnection, body: bytes) -> HTTPServerRequest:
@@ -145,12 +142,10 @@ def _request(connection: HTTPConnection, body: bytes) -> HTTPServerRequest:
         raise RequestError(str(error)) from error
 
 
+def _collect_failures(handler: RequestHandler) -> list[BaseException]:
+    """A list that will get the handler's exceptions other than HTTPError, so that the front can respond to them.
 
-
-def _failures_of(handler: RequestHandler) -> list[BaseException]:
-    """Where the handler's errors will be kept, but for its HTTPErrors: the front says what is to be said of them.
-
-    A handler with words of its own for them shows those.
+    It stays empty for a handler that shows or logs its errors itself.
     """
     failures: list[BaseException] = []
     kind = type(handler)

@@ -1,4 +1,4 @@
-"""Forms that a browser sends: read within limits, and believed only if the browser got them from here."""
+"""Reads forms, within limits, and checks that the form came from one of our own pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ..errors import RequestError
+from ...base.errors import RequestError
 from .sealing import Seal
 
 FIELD = "form_token"
@@ -22,13 +22,13 @@ _MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, the last one of each name. Raises ``RequestError``."""
+    """The fields of a form; of several fields with one name, the last. Raises ``RequestError``."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise RequestError("A form has to be sent as the login page sends it.", status=415)
     try:
         async with asyncio.timeout(_PATIENCE_S):
             body = await _body(request)
-        # What is no UTF-8 becomes U+FFFD, which is in no password.
+        # Invalid UTF-8 becomes U+FFFD, which no password contains.
         fields = parse_qs(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except TimeoutError:
         raise RequestError("The form took too long to arrive.", status=408) from None
@@ -48,29 +48,29 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-class FormGuard:
-    """Tells forms of our own pages from those that other sites let a visitor send (cross-site request forgery).
+class CsrfProtection:
+    """Refuses forms that another site makes a browser send (cross-site request forgery).
 
-    The token of a form must be that of a cookie, which is sealed, so that nobody makes up the pair. This holds behind
-    every proxy, while ``Origin`` can only be compared where the host that the browser knows is known. Where the browser
-    says itself from where it was sent, that has to be right too: a neighbour with a subdomain of the same domain could
-    give a visitor his own cookie. One token serves all tabs.
+    The token in a form must equal the token in a sealed cookie, so nobody can invent a pair. This works behind every
+    proxy; a check of ``Origin`` works only if the server knows the host name that the browser uses. A browser's
+    ``Sec-Fetch-Site`` is checked as well: the owner of another subdomain could plant a cookie of theirs in the browser.
+    All tabs share one token.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._seal = Seal(keys, "form")
 
     def token(self, request: Request) -> str:
-        """The token to put into a form: that which the browser has, or a new one."""
+        """The token for a form: the one in the browser's cookie, or a new one."""
         return self._known(request) or secrets.token_urlsafe(16)
 
     def keep(self, response: Response, request: Request, token: str) -> None:
-        """Let the browser have the token of the form that it gets with the response."""
+        """Set the cookie with the form's token, unless the browser has it already."""
         if token != self._known(request):
             self._seal.set_cookie(response, request, {"t": token})
 
     def problem(self, request: Request, form: Mapping[str, str]) -> str | None:
-        """Why the form can't be believed, in words, or ``None``."""
+        """Why the form is refused, as a text for the user; ``None`` if it is accepted."""
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "This form was sent by another site. Please fill it in here."
         known = self._known(request)

@@ -1,0 +1,1 @@
+"""``--auth oidc``: OpenID Connect providers, and GitHub."""
