@@ -1,52 +1,71 @@
-"""The files behind a page's URLs: BokehJS, extensions and our own script, each known from the first request on."""
+"""Files and scripts of pages: the folder of BokehJS, our own scripts, and the text of script elements.
+
+Each file is read once per process. Data gets into a script only as JSON made by ``script_json``.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bokeh.settings import settings
 
-from ..needs import find_extension
-from .scripting import read_script
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file of ours, ready to be sent."""
-
-    body: bytes
-    version: str
-    """Changes with the content; what stands in ``?v=`` and in the ETag."""
-    content_type: str
-
-
 STATIC = "static"
-"""Where BokehJS is below the prefix, as in stock: people alias it to bokeh's own folder."""
+"""The path of BokehJS below the prefix, as in ``bokeh serve``: proxies may map it to bokeh's own folder."""
 OWN_STATIC = "_hotshoe/static"
-"""Where it is, too. Pages ask for it there in a site of somebody else, who has a ``static`` of their own."""
+"""A second path of BokehJS, for pages inside a site, which has its own ``static``."""
 
 PAGE_SCRIPTS = ("address.js", "signs.js", "busy.js", "failures.js", "closing.js", "framed.js", "hotshoe.js")
 COMPONENT_SCRIPTS = ("loads.js", "shows.js", "notices.js", "plans.js", "component.js")
 
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+# Read at import: later reads would block the event loop.
+_SCRIPTS = {file.name: file.read_text(encoding="utf-8")
+            for file in (Path(__file__).parent / "scripts").iterdir() if file.suffix == ".js"}
+
+_EMBED = """\
+(function() {{
+  function embed() {{ {call} }}
+  function start(attempts) {{
+    if (window.Bokeh !== undefined) embed();
+    else if (attempts > 0) setTimeout(start, 10, attempts - 1);
+    else console.error("Bokeh: BokehJS is not loaded, so the app can't be shown");
+  }}
+  if (document.readyState != "loading") start(100);
+  else document.addEventListener("DOMContentLoaded", function() {{ start(100); }}, {{once: true}});
+}})();"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of ours, ready to send."""
+
+    body: bytes
+    version: str
+    """For ``?v=`` and the ETag; changes with the content."""
+    content_type: str
+
 
 @cache
 def page_script() -> Asset:
-    """What is served as ``_hotshoe/page.js``."""
-    return _as_one(PAGE_SCRIPTS)
+    """The file ``_hotshoe/page.js``."""
+    return _join(PAGE_SCRIPTS)
 
 
 @cache
 def component_script() -> Asset:
-    """What is served as ``_hotshoe/embed.js``, and below each app: the ``<bokeh-app>`` element."""
-    return _as_one(COMPONENT_SCRIPTS)
+    """The file ``_hotshoe/embed.js``, also below each app: the ``<bokeh-app>`` element."""
+    return _join(COMPONENT_SCRIPTS)
 
 
-def _as_one(names: Sequence[str]) -> Asset:
-    """Several files as one, which has its names for itself."""
+def _join(names: Sequence[str]) -> Asset:
+    """Several scripts as one function, so that their names are not global."""
     parts = "\n".join(map(read_script, names))
     body = f'(function () {{\n"use strict";\n\n{parts}}})();\n'.encode()
     return Asset(body, hashlib.sha512(body).hexdigest(), "application/javascript")
@@ -59,11 +78,46 @@ def bokehjs_dir() -> Path:
 
 @cache
 def file_version(path: Path) -> str:
-    """The SHA-512 of a file's content in hexadecimal, as stock puts it into ``?v=``; read once per process."""
+    """The hexadecimal SHA-512 of a file, for ``?v=``, as in ``bokeh serve``; the file is read once per process."""
     return hashlib.sha512(path.read_bytes()).hexdigest()
 
 
-def extension_dir(name: str) -> Path | None:
-    """The folder served as ``static/extensions/NAME/``; ``None`` if there is no such extension."""
-    extension = find_extension(name)
-    return extension.file.parent if extension is not None else None
+def script_json(value: Any) -> str:
+    """JSON in ASCII that cannot end a script element, start a comment in it, or break a line of JavaScript."""
+    return json.dumps(value, separators=(",", ":")).translate(_ESCAPES)
+
+
+def script_tag(code: str, *, nonce: str) -> str:
+    """An inline script; ``code`` is ours or comes from ``script_json``."""
+    return f'<script nonce="{nonce}">\n{code}\n</script>'
+
+
+def embed_script(item: Any, *, guarded: bool = True) -> str:
+    """Shows a render item when the page is parsed; ``guarded`` shows errors in the page, not only in the console."""
+    code = f"Bokeh.embed.embed_items({{}}, {script_json([item])});"
+    return _EMBED.format(call=f"Bokeh.safely(function() {{ {code} }});" if guarded else code)
+
+
+def dev_script(app_url: str, version: str, *, nonce: str) -> str:
+    """The element with which a page in dev mode follows changes of its app; the page shows ``version`` of it."""
+    plan = {"app": app_url, "version": version}
+    data = f'<script type="application/json" id="hotshoe-dev">{script_json(plan)}</script>'
+    return f'\n{data}\n<script nonce="{nonce}">{dev_code()}</script>'
+
+
+@cache
+def dev_code() -> str:
+    """The exact text of the script in ``dev_script``."""
+    return f"\n{read_script('dev.js')}\n"
+
+
+@cache
+def compact_code(*names: str) -> str:
+    """Some of the scripts as one, without comments and blank lines."""
+    lines = "\n".join(map(read_script, names)).splitlines()
+    return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("//"))
+
+
+def read_script(name: str) -> str:
+    """The text of one of the scripts beside this module."""
+    return _SCRIPTS[name]

@@ -1,4 +1,4 @@
-"""The tags that load BokehJS and what else a document needs; the same for all documents with the same needs."""
+"""The tags that load BokehJS, extensions and custom models; equal for documents with the same needs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bokeh.resources import Resources
 from bokeh.settings import settings
 from jinja2 import Template
 
-from ..needs import BOKEHJS_COMPONENTS, find_extension, needs_of
-from ..panel_seams import panel_page
-from .assets import STATIC, bokehjs_dir, file_version, page_script
-from .models import compile_model
-from .scripting import read_script, script_json, script_tag
+from ..http.paths import segments
+from ..seams.needs import BOKEHJS_COMPONENTS, find_extension, needs_of
+from ..seams.panel import panel_page
+from .assets import STATIC, bokehjs_dir, compact_code, file_version, page_script, script_json, script_tag
+from .custom_models import compile_model
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What templates put in as ``bokeh_css`` and ``bokeh_js``."""
+    """``bokeh_css`` and ``bokeh_js`` of templates."""
 
     css: str
     js: str
     base: Template = FILE
-    """What pages without a template are made from, and what templates extend."""
+    """The template of pages without their own, which other templates extend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """What settings say of how BokehJS is loaded."""
+    """How to load BokehJS, from bokeh's settings."""
 
     mode: str
     minified: bool
     dev: bool
     log_level: str
     static: str = STATIC
-    """Where the server has BokehJS."""
+    """The server's path of BokehJS."""
 
     @classmethod
     def from_settings(cls, static: str = STATIC) -> Flavour:
-        """``BOKEH_RESOURCES``, ``BOKEH_MINIFIED``, ``BOKEH_LOG_LEVEL``, ``BOKEH_DEV``."""
+        """From ``BOKEH_RESOURCES``, ``BOKEH_MINIFIED``, ``BOKEH_LOG_LEVEL`` and ``BOKEH_DEV``."""
         resources = Resources(mode=settings.resources(default="server"))
         return cls(resources.mode, resources.minified, resources.dev, resources.log_level, static)
 
     def file_name(self, component: str) -> str:
-        """A component's file in BokehJS's folder ``js``."""
+        """The name of a component's file in BokehJS's folder ``js``."""
         return f"{component}{'.min' if self.minified else ''}.js"
 
 
@@ -65,41 +65,41 @@ def bundle_for(document: Document, *, app_url: str, nonce: str, busy_sign: bool 
     return _other_tags(needs, depth, flavour, nonce, busy_sign)
 
 
-def segments(path: str) -> list[str]:
-    """The names in a URL's path."""
-    return [name for name in path.split("/") if name]
-
-
 def script_urls(needs: Iterable[str], flavour: Flavour) -> list[str]:
-    """What to load for these needs, in order: what extensions ask for, BokehJS, extensions, custom models."""
+    """The scripts for these needs, in order: scripts of model classes, BokehJS, extensions, custom models."""
     wanted = set(needs) | {"bokeh"}
     return [
         *_split(sorted(_named(wanted, "js:"))),
         *(component_url(name, flavour) for name in BOKEHJS_COMPONENTS if name in wanted),
         *(f"static/extensions/{path}" for path in sorted(_named(wanted, "ext:"))),
-        *(f"_hotshoe/models/{digest}.js" for digest in sorted(_named(wanted, "model:"))),
+        *model_urls(wanted),
     ]
 
 
+def model_urls(needs: Iterable[str]) -> list[str]:
+    """The scripts of the custom models among these needs."""
+    return [f"_hotshoe/models/{digest}.js" for digest in sorted(_named(needs, "model:"))]
+
+
 def style_urls(needs: Iterable[str]) -> list[str]:
-    """The style sheets that model classes ask for."""
+    """The style sheets of model classes."""
     return _split(sorted(_named(needs, "css:")))
 
 
 def component_url(component: str, flavour: Flavour) -> str:
-    """``static/js/…``, or where else BokehJS is, with the file's version."""
+    """The URL of a BokehJS component, with the file's version."""
     name = flavour.file_name(component)
     return f"{flavour.static}/js/{name}?v={file_version(bokehjs_dir() / 'js' / name)}"
 
 
 def log_script(flavour: Flavour) -> str:
-    """Sets BokehJS up once it is loaded."""
+    """The script that configures BokehJS when it has loaded."""
     dev = "\nBokeh.settings.dev = true;" if flavour.dev else ""
     return f"Bokeh.set_log_level({script_json(flavour.log_level)});{dev}"
 
 
 def compile_models(needs: Iterable[str]) -> list[str]:
-    """The scripts of the custom models among these needs, by digest. Raises ``CompileError``."""
+    """Compile the custom models among these needs. Returns their scripts. Raises ``CompileError``."""
     return [compile_model(digest) for digest in sorted(_named(needs, "model:"))]
 
 
@@ -112,8 +112,16 @@ def _split(lists: Iterable[str]) -> list[str]:
 
 
 def _with_panel(document: Document, tags: Tags, needs: frozenset[str], flavour: Flavour) -> Tags:
-    page = panel_page(document, [*script_urls(needs, flavour), *style_urls(needs)])
-    return tags if page is None else Tags(f"{tags.css}\n{page.css}", f"{tags.js}\n{page.js}", page.base)
+    found = panel_page(document, _loaded_urls(needs, flavour))
+    if found is None:
+        return tags
+    css, js, base = found
+    return Tags(f"{tags.css}\n{css}", f"{tags.js}\n{js}", base)
+
+
+@lru_cache(maxsize=128)
+def _loaded_urls(needs: frozenset[str], flavour: Flavour) -> tuple[str, ...]:
+    return (*script_urls(needs, flavour), *style_urls(needs))
 
 
 @lru_cache(maxsize=128)
@@ -129,17 +137,11 @@ def _server_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str
 
 def _load_tag(js: list[str], css: list[str], depth: int, nonce: str, config: Any = None) -> str:
     plan = {"depth": depth, "js": js, "css": css, "config": config}
-    return script_tag(f"{_load_code()}({script_json(plan)});", nonce=nonce)
-
-
-@cache
-def _load_code() -> str:
-    lines = read_script("load.js").rstrip().splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
+    return script_tag(f"{compact_code('load.js')}({script_json(plan)});", nonce=nonce)
 
 
 def _config(needs: Iterable[str], flavour: Flavour, busy_sign: bool) -> dict[str, Any]:
-    """What our page script must know, above all to load more later."""
+    """The data for our page script, which uses it to load more later."""
     return {
         "loaded": sorted({"bokeh", *needs}),
         "components": {name: component_url(name, flavour) for name in BOKEHJS_COMPONENTS},
@@ -148,7 +150,7 @@ def _config(needs: Iterable[str], flavour: Flavour, busy_sign: bool) -> dict[str
 
 
 def _other_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str, busy_sign: bool) -> Tags:
-    """BokehJS from elsewhere (``cdn``, ``inline``, …): all of it, as its versions come as one."""
+    """Tags with BokehJS from another source (``cdn``, ``inline``, …): all components, since these load as a whole."""
     resources = Resources(mode=settings.resources(default="server"))
     urls, raw = list(resources.js_files), list(resources.js_raw)
     for name in sorted(_named(needs, "ext:")):
@@ -158,11 +160,10 @@ def _other_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str,
     if flavour.mode == "inline":
         raw = [page_script().body.decode(), *raw, *scripts]
     else:
-        models = [f"_hotshoe/models/{digest}.js" for digest in sorted(_named(needs, "model:"))]
-        urls = [page_js, *urls, *models]
+        urls = [page_js, *urls, *model_urls(needs)]
     load = _load_tag(urls, [], depth, nonce, _config({*BOKEHJS_COMPONENTS, *needs}, flavour, busy_sign))
     css = _load_tag([], list(resources.css_files), depth, nonce) if resources.css_files else ""
-    return Tags(css=css, js="\n".join([load, *(script_tag(_unbroken(code), nonce=nonce) for code in raw)]))
+    return Tags(css=css, js="\n".join([load, *(script_tag(_escape(code), nonce=nonce) for code in raw)]))
 
 
 def _add_extension(path: str, flavour: Flavour, urls: list[str], raw: list[str]) -> None:
@@ -182,6 +183,6 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _unbroken(code: str) -> str:
-    """JavaScript in which no string ends or hides the script element that it stands in."""
+def _escape(code: str) -> str:
+    """JavaScript in which no string can end or hide its script element."""
     return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")

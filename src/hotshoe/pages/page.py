@@ -1,6 +1,6 @@
-"""A document as a page: its own template, with slots for what only the front knows.
+"""A document as an HTML page, from its own template, with slots for the token and the nonce.
 
-Nothing that comes from outside is put into HTML or a script as it is; see ``scripting``.
+No data from outside is put into HTML or a script unescaped; see ``script_json``.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from bokeh.embed.util import RenderItem
 from bokeh.settings import settings
 from jinja2 import Template
 
-from ..errors import TokenError
-from .assets import STATIC
+from ..base.errors import TokenError
+from .assets import STATIC, dev_script, embed_script, script_tag
 from .bundles import bundle_for
-from .scripting import dev_script, embed_script, script_tag
 
 if TYPE_CHECKING:
     from bokeh.document import Document
 
 TOKEN_SLOT: Final = f"token-slot-{secrets.token_hex(16)}"
 NONCE_SLOT: Final = f"nonce-slot-{secrets.token_hex(16)}"
-"""Nobody can guess them, so nothing that an app or a user puts into a page is taken for a slot."""
+"""Random, so that no text that an app or user puts into a page can be a slot."""
 
 NO_SCRIPT: Final = "<noscript><p>This app needs JavaScript, and this browser does not run it.</p></noscript>"
 
@@ -38,44 +37,43 @@ _UNSAFE_ID = re.compile(r"[\"'<>&]")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A document's page with slots left for what only the front knows."""
+    """A document's page, or the script that embeds it, with slots for values that only the front knows."""
 
-    html: str
+    text: str
     token_slot: str
-    """Text that stands in ``html`` where the session token goes."""
+    """The part of the text to replace by the session token."""
     nonce_slot: str
-    """Text that stands in ``html`` where the nonce of a content security policy goes."""
+    """The part of the text to replace by the nonce of a content security policy. A script has none."""
 
     def fill(self, *, token: str, nonce: str = "") -> bytes:
-        """The page as it is sent.
+        """The page as bytes to send.
 
-        Raises ``TokenError`` or ``ValueError`` for a token or nonce with characters that could end its slot.
+        Raises ``TokenError`` or ``ValueError`` for a token or nonce with characters that are unsafe there.
         """
         check_token(token)
         if not _NONCE.fullmatch(nonce):
             raise ValueError("a nonce is base64")
-        return self.html.replace(self.token_slot, token).replace(self.nonce_slot, nonce).encode()
+        return self.text.replace(self.token_slot, token).replace(self.nonce_slot, nonce).encode()
 
 
 def check_token(token: str) -> None:
-    """Raise ``TokenError`` unless the token is base64 and dots, which may stand in any script."""
+    """Raise ``TokenError`` unless the token is base64 and dots, which are safe in any script."""
     if not _TOKEN.fullmatch(token):
         raise TokenError("malformed session token", reason="malformed")
 
 
 def render_page(document: Document, *, app_url: str, busy_sign: bool = True, version: str = "",
                 static: str = STATIC) -> Page:
-    """The document as HTML; to be called with the document's lock held.
+    """Render the document; call it with the document's lock held.
 
-    ``app_url`` is the app's route (``/name``): from it and its own address the page finds where BokehJS is.
-    ``busy_sign`` says whether the page shows that the app computes.
-    ``version`` is the app's in dev mode; the page then follows its changes. ``static`` is where BokehJS is.
-    What the document's template raises goes through; ``CompileError`` for a custom model.
+    The page finds BokehJS from ``app_url``, the app's route (``/name``), and its own address. ``busy_sign`` lets it
+    show that the app is busy. With ``version``, the app's version in dev mode, it follows changes of the app.
+    ``static`` is the path of BokehJS. Raises exceptions of the document's template, and ``CompileError``.
     """
     item = RenderItem(token=TOKEN_SLOT, roots=list(document.roots), use_for_title=True)
     _check_ids(item)
     bundle = bundle_for(document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign, static=static)
-    script = script_tag(embed_script([item.to_json()], guarded=not settings.dev), nonce=NONCE_SLOT)
+    script = script_tag(embed_script(item.to_json(), guarded=not settings.dev), nonce=NONCE_SLOT)
     if version:
         script += dev_script(app_url, version, nonce=NONCE_SLOT)
     context: dict[str, Any] = {
@@ -93,11 +91,11 @@ def render_page(document: Document, *, app_url: str, busy_sign: bool = True, ver
         "plot_div": PLOT_DIV.render(doc=item, macros=MACROS),
     }
     html = _template(document.template, bundle.base).render(context)
-    return Page(html=html, token_slot=TOKEN_SLOT, nonce_slot=NONCE_SLOT)
+    return Page(html, TOKEN_SLOT, NONCE_SLOT)
 
 
 def _check_ids(item: RenderItem) -> None:
-    # Templates put ids into attributes as they are, and a client that pushes a document chooses them.
+    # Templates put ids into attributes unescaped, and a client that pushes a document chooses them.
     for model_id in item.roots.to_json():
         if _UNSAFE_ID.search(model_id):
             raise ValueError(f"a root with the id {model_id!r} can't stand in a page")

@@ -1,6 +1,6 @@
 """The front: one ASGI app for all HTTP and websockets of a server."""
 
-from .asgi import Asgi, asgi
 from .front import Front
+from .mount import Asgi, asgi
 
 __all__ = ["Asgi", "Front", "asgi"]

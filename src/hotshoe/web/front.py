@@ -1,6 +1,7 @@
 """The front: one ASGI app for all of a server's HTTP and websockets. It knows sessions only through the host.
 
-Of user code it runs nothing; what it sends is escaped, and what it accepts is checked here and nowhere later.
+It runs only the user code that the operator names for it: an auth module, ``authorize=``, the site around the apps. It
+escapes everything that it sends and checks everything that it accepts, because no later part does.
 """
 
 from __future__ import annotations
@@ -8,64 +9,86 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
-from .. import log_fields
-from ..auth import User
+from starlette.responses import Response
+
+from ..base import logs
+from ..base.counters import Counters, Refusal
+from ..base.errors import AccessError, CapacityError, LoginError, RemoteError, SessionGone
+from ..base.shared import MemoryShared, Shared
+from ..base.tasks import Deadline
 from ..config import Settings
-from ..errors import AccessError, CapacityError, LoginError, RemoteError, SessionGone
-from ..hosts.host import Host
+from ..hosts.host import Event, Host
+from ..http.paths import mount_keys, normalized_prefix, normalized_url
+from ..http.requests import Disclosure, arguments_of, last, request_id
+from ..http.responses import NO_STORE, TRY_AGAIN, count_bytes, json, refuse_text, send_response
+from ..http.scopes import Receive, Scope, Send
 from . import own_pages
-from .admission import Inquiry, Reply, SiteAnswer
-from .answers import NO_STORE, TRY_AGAIN, Answer, Receive, Scope, Send, json
-from .app_answers import AppAnswers
-from .autoload import cors_headers
-from .disclosure import Disclosure
-from .failures import failure_of, report_of
-from .gatekeeper import GUARDED, VISITED, Foreign
-from .guard import Guard
-from .handshakes import Handshakes
-from .headers import SecurityHeaders
-from .lifecycle import Lifecycle
-from .origins import Origins, misnamed
-from .own_answers import Assets, OwnAnswers, folder_of
-from .proxies import Proxies
-from .requests import arguments_of, last, request_id
-from .routes import Kind, Route, Routes, mounted_path, normalized_prefix
-from .secret_keys import keys_of
-from .sites import Site
-from .sockets import refuse_text
-from .static import FRESH_S, StaticFiles
-from .tickets import Mode, Tickets
-from .visits import Visits
+from .files.lookup import FILES, find_file
+from .files.requested_files import PackagedFile
+from .files.static import FRESH_S, StaticFiles
+from .gate.auth_options import AuthOptions
+from .gate.gatekeeper import GUARDED, VISITED
+from .gate.headers import SecurityHeaders
+from .gate.logouts import Logouts
+from .gate.origins import Origins, log_misnamed
+from .gate.proxies import Proxies
+from .gate.secret_keys import keys_of
+from .lifespan import Component, Lifecycle
+from .own_answers import Assets, OwnAnswers
+from .route_table import RouteTable
+from .routes import Kind, Route
+from .site.admission import SiteAnswer, SiteCheck
+from .site.extensions import JoinCheck
+from .site.sites import Site
+from .visits.app_pages import AppAnswers
+from .visits.autoload_requests import cors_headers
+from .visits.capacity import Capacity
+from .visits.following import Versions
+from .visits.opening import Opener, log_error, report_of
+from .visits.sockets import Sockets
+from .visits.tickets import Mode, Tickets
 
 _log = logging.getLogger(__name__)
 
-Handler = Callable[[Scope, Route], Awaitable[Answer | Foreign | None]]
+Handler = Callable[[Scope, Route], Awaitable[Response | None]]
 
 
 class Front:
-    """An ASGI callable for http, websocket and lifespan."""
+    """An ASGI callable for http, websocket and lifespan. Without ``shared``, it shares nothing with other processes."""
 
     def __init__(self, host: Host, *, settings: Settings, only_local: bool = False,
-                 guard: Guard = Guard(), site: Site | None = None) -> None:  # noqa: B008 - it is a value
-        self._host = host
-        self._settings = settings
+                 auth_options: AuthOptions = AuthOptions(), site: Site | None = None,  # noqa: B008 - it is a value
+                 shared: Shared | None = None) -> None:
+        shared = shared or MemoryShared()
+        self.host = host
+        """The place where sessions live."""
+        self.settings = settings
+        """The settings in force."""
         self._site = site
+        self.counters = Counters()
+        """Counts bytes and refusals, of this front and of the server's sockets."""
         keys = keys_of(settings)
-        self._gate = guard.gatekeeper(settings, keys, host.apps, self._log_out, _inquiry(site, host, settings))
-        self._lifecycle = Lifecycle(host, [self._gate] if site is None else [site, self._gate], self.stop)
+        site_check = _site_check(site, host, settings)
+        self._logouts = Logouts(shared, lambda names: self._sockets.log_out(names))
+        self._gate = auth_options.gatekeeper(settings, keys, host.apps, shared, self._logouts.report, site_check)
+        self._versions = Versions(host, shared)
+        self._lifecycle = Lifecycle(host, self._parts(auth_options), self.stop)
         self._proxies = Proxies.of(settings)
         self._static = self._new_static()
         self._headers = SecurityHeaders(settings)
         only_local = only_local and not settings.use_xheaders
         self._origins = Origins(settings.allow_websocket_origin, only_local=only_local)
-        self._known_routes: Routes | None = None
+        self._table = RouteTable(host, settings, self._gate, site)
         mode = Mode(settings.session_ids)
-        tickets = Tickets(() if mode is Mode.UNSIGNED else keys, mode, settings.session_token_expiration)
-        visits = Visits(host, tickets, Disclosure(settings))
-        self._handshakes = Handshakes(host, settings, visits, self._origins, self._gate)
-        self._of_apps = of_apps = AppAnswers(host, settings, visits, self._origins, self._gate)
-        own = OwnAnswers(host, settings, self._gate)
+        tickets = Tickets(() if mode is Mode.UNSIGNED else keys, mode, settings.session_token_expiration,
+                          shared=shared)
+        self._capacity = Capacity.of(settings)
+        opener = Opener(host, tickets, Disclosure(settings), self._capacity)
+        self._sockets = Sockets(host, settings, opener, self._origins, self._gate, self._versions, self.counters)
+        self._of_apps = of_apps = AppAnswers(host, settings, opener, self._origins, self._gate, shared, self.counters)
+        own = OwnAnswers(host, settings, self._gate, self._table)
         self._handlers: Mapping[Kind, Handler] = {
             Kind.PAGE: of_apps.page,
             Kind.AUTOLOAD: of_apps.autoload,
@@ -76,73 +99,80 @@ class Front:
             Kind.FAVICON: own.favicon,
             Kind.ASSET: self._asset,
         }
+        host.listen(self._handle_event)
 
-    @property
-    def host(self) -> Host:
-        """Where the sessions live."""
-        return self._host
+    def _handle_event(self, event: Event) -> None:
+        self._capacity.handle_event(event)
+        self._versions.handle_event(event)
 
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return self._settings
-
-    @property
-    def static(self) -> StaticFiles:
-        """What serves files."""
-        return self._static
-
-    @property
-    def _routes(self) -> Routes:
-        if self._known_routes is None:
-            self._known_routes = Routes(self._host.apps, self._settings.prefix, login=self._gate.pages,
-                                        has_site=self._site is not None)
-        return self._known_routes
+    def _parts(self, auth_options: AuthOptions) -> list[Component]:
+        """The parts that start before the host, in order."""
+        parts: list[Component] = []
+        if auth_options.checks_extensions:
+            parts.append(JoinCheck(None if self._site is None else self._site.joined, has_site=self._site is not None))
+        if self._site is not None:
+            parts.append(self._site)
+        if not self._gate.is_open:
+            parts.append(self._logouts)
+        if self.settings.dev:
+            parts.append(self._versions)
+        return [*parts, self._gate]
 
     def _route(self, scope: Scope) -> Route:
-        return self._routes.resolve(scope["path"], scope.get("root_path", ""))
+        if self._table.snapshot is not self.host.apps:
+            self._table.update()
+        return self._table.routes.resolve(scope["path"], scope.get("root_path", ""))
 
     def _below_prefix(self, scope: Scope) -> Scope:
-        """The scope as the site around the apps gets it: the prefix is in front of its URLs, too."""
-        prefix = normalized_prefix(self._settings.prefix)
-        if not prefix:
-            return scope
-        # Older servers leave the root out of the path, in which the prefix then could not be told from it.
-        root = scope.get("root_path", "").rstrip("/")
-        return {**scope, "root_path": root + prefix, "path": root + mounted_path(scope["path"], root)}
+        """The scope for the site around the apps; its URLs are below the prefix, too."""
+        prefix = normalized_prefix(self.settings.prefix)
+        return {**scope, **mount_keys(scope, prefix)} if prefix else scope
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         serve = {"http": self._http, "websocket": self._websocket}.get(scope["type"])
         if serve is not None:
             scope = self._proxies.effective(scope)
-            noted = log_fields.note(request_id=request_id(scope))
+            noted = logs.note(request_id=request_id(scope))
             try:
                 await serve(scope, receive, send)
             finally:
-                log_fields.forget(noted)
+                logs.forget(noted)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             raise RuntimeError(f"an ASGI connection of type {scope['type']!r} can't be served")
 
-    # -- life
-
     async def start(self) -> None:
-        """Start the host. Whoever serves without a lifespan may call it; else the first request does."""
+        """Start the host. Without a lifespan, a server may call this; otherwise the first request does."""
         await self._lifecycle.start()
 
-    async def stop(self) -> None:
+    async def serve_app(self, url: str, target: Any) -> None:
+        """Serve one more app while the server runs, or replace the app at ``url``.
+
+        Raises ``AppError`` if ``target`` is not an app, and ``ConfigError`` if no app can be at this URL.
+        """
+        await self._lifecycle.ensure_started()
+        url = normalized_url(url)
+        self._table.check(url)
+        await self.host.serve_app(url, target)
+
+    async def withdraw_app(self, url: str) -> None:
+        """Stop serving an app. Raises ``RequestError`` if there is none at ``url``."""
+        await self.host.withdraw_app(normalized_url(url))
+
+    async def stop(self, deadline: Deadline | None = None) -> None:
         """Close all websockets, end all sessions, run all hooks. May be called more than once."""
         try:
-            await self._lifecycle.stop(self._handshakes.close)
+            await self._lifecycle.stop(self._sockets.close, deadline or Deadline())
         finally:
+            self._capacity.clear()
             self._of_apps.close()
             self._static.close()
             self._static = self._new_static()  # a front that is started again serves files again
 
     def _new_static(self) -> StaticFiles:
-        return StaticFiles(fresh_s=0 if self._settings.dev else FRESH_S)
+        return StaticFiles(fresh_s=0 if self.settings.dev else FRESH_S)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         if not await self._lifecycle.lifespan(receive, send):
@@ -155,40 +185,58 @@ class Front:
             return
         await send({"type": "lifespan.shutdown.complete"})
 
-    # -- http
-
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        receive, send = count_bytes(receive, send, self.counters)
         plain, send = send, self._headers.sender(scope, send)
-        if not self._lifecycle.running and not await self._lifecycle.ready():
-            await own_pages.error_page(503, headers={"Retry-After": "5"}).send(scope, send)
+        route = self._route(scope)
+        if route.kind is Kind.HEALTH:
+            await send_response(self._health(scope, route), scope, send)
+            return
+        if not self._lifecycle.running and not await self._lifecycle.ensure_started():
+            await send_response(own_pages.error_page(503, headers={"Retry-After": "5"}), scope, send)
             return
         if self._origins.is_misnamed(scope):
-            page = own_pages.error_page(403, misnamed(scope), words="This server does not know that name.")
-            await page.send(scope, send)
+            self.counters.refuse(Refusal.HOST_NAME)
+            page = own_pages.error_page(403, log_misnamed(scope), words="This server does not know that name.")
+            await send_response(page, scope, send)
             return
-        route = self._route(scope)
-        found = folder_of(route) if self._allows(route, scope["method"]) else None
-        if self._site is not None and (route.kind is Kind.SITE or (route.kind is Kind.EXTENSION and found is None)):
+        has_file = route.kind in FILES and self._allows(route, scope["method"])
+        file = await find_file(route, self.host, self._static) if has_file else None
+        if self._site is not None and (route.kind is Kind.SITE or (route.kind is Kind.EXTENSION and file is None)):
             await self._site(self._below_prefix(scope), receive, plain)
             return
-        if found is None or not found[2]:  # anybody may have what is not an app's own
-            scope, send = self._gate.dressed(scope, send, private=found is not None)
-        handler = self._handlers.get(route.kind) if found is None else self._file_admitted
+        if isinstance(file, PackagedFile):
+            await self._static.respond(scope, receive, send, file)
+            return
+        scope, send = self._gate.with_cookies(scope, send, private=file is not None)
+        handler = self._handlers.get(route.kind) if file is None else self._admit_file
         if route.kind is Kind.LOGIN:
             handler = partial(self._gate.respond, receive=receive)
-        answer = None if found is not None and found[2] else await self._answer(scope, route, handler)
+        answer = await self._answer(scope, route, handler)
         if answer is not None:
-            await answer.send(scope, send)
-        elif found is not None:
-            root, relative, packaged = found
-            await self._static.respond(scope, receive, send, root, relative, follow_links=packaged)
+            await send_response(answer, scope, send)
+        elif file is not None:
+            await self._static.respond(scope, receive, send, file)
+
+    def _health(self, scope: Scope, route: Route) -> Response:
+        """The response that says whether the process is alive, and whether it is ready for users.
+
+        It needs no login and accepts any ``Host``. So it contains nothing else: no session, login, version or number.
+        """
+        if not self._allows(route, scope["method"]):
+            return own_pages.error_page(405, headers={"Allow": ", ".join(route.methods)})
+        is_ready = self._lifecycle.running
+        if not is_ready and route.rest != "alive":
+            self._lifecycle.start_in_background()  # a mount without lifespan gets no other request until it is ready
+        status = 200 if is_ready or route.rest == "alive" else 503
+        return json({"alive": True, "ready": is_ready}, status, NO_STORE)
 
     @staticmethod
     def _allows(route: Route, method: str) -> bool:
         return route.kind in (Kind.NOTHING, Kind.LOGIN) or method in route.methods
 
-    async def _answer(self, scope: Scope, route: Route, handler: Handler | None) -> Answer | Foreign | Reply | None:
-        home = None if self._settings.disable_index or self._site is not None else route.up
+    async def _answer(self, scope: Scope, route: Route, handler: Handler | None) -> Response | None:
+        home = None if self.settings.disable_index or self._site is not None else route.up
         follow = None
         try:
             if not self._allows(route, scope["method"]):
@@ -198,13 +246,14 @@ class Front:
                 return own_pages.error_page(405, headers=headers, home=home)
             if handler is None:
                 return own_pages.error_page(404, home=home)
-            if route.kind in GUARDED:
-                scope = await self._gate.enter(scope, route)
-            # Only who was let in is shown what fails.
-            follow = route.app if self._settings.dev and route.kind is Kind.PAGE else None
-            return await handler(scope, route)
+            with self.counters.count_refusals():
+                if route.kind in GUARDED:
+                    scope = await self._gate.enter(scope, route)
+                # Only clients with access see why an app fails.
+                follow = route.app if self.settings.dev and route.kind is Kind.PAGE else None
+                return await handler(scope, route)
         except SiteAnswer as answer:
-            return answer.reply
+            return answer.response
         except LoginError as error:
             return own_pages.login_needed(error.detail, error.place, visited=route.kind in VISITED)
         except AccessError as error:
@@ -218,51 +267,47 @@ class Front:
         except SessionGone:
             return own_pages.error_page(410, home=home, follow=follow)
         except Exception as error:
-            words, error_id = failure_of(error, scope["path"])
+            words, error_id = log_error(error, scope["path"])
             if follow is not None:
                 return own_pages.failure_page(report_of(error), follow, error_id)
             return own_pages.error_page(500, words=words, error_id=error_id, home=home)
 
-    async def _file_admitted(self, scope: Scope, route: Route) -> None:
-        """Nothing to be said: the file may be sent."""
+    async def _admit_file(self, scope: Scope, route: Route) -> None:
+        """No response: the client has access, and ``StaticFiles`` sends the file."""
 
-    async def _asset(self, scope: Scope, route: Route) -> Answer:
+    async def _asset(self, scope: Scope, route: Route) -> Response:
         if route.rest == "refusal":
             return await self._refusal(scope, route)
-        return await Assets(self._static).answer(scope, route)
+        return await Assets(self.host, self._static).answer(scope, route)
 
-    async def _refusal(self, scope: Scope, route: Route) -> Answer:
-        """Why a page's websocket is refused, which no script can read from the handshake itself."""
+    async def _refusal(self, scope: Scope, route: Route) -> Response:
+        """The reason why the server refuses a page's websocket. A script can't read it from the handshake."""
         origin = last(arguments_of(scope.get("query_string", b"")), "origin") or ""
         words = self._origins.explain(scope, origin, was_refused=True) or await self._gate.refusal(scope, route.app)
-        return json({"refusal": words}, NO_STORE)
-
-    def _log_out(self, user: User) -> None:
-        self._handshakes.log_out(user)
-
-    # -- websockets
+        return json({"refusal": words}, headers=NO_STORE)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_named = not self._origins.is_misnamed(scope)
         is_of_site = self._site is not None and self._route(scope).kind is Kind.SITE
-        if self._site is not None and is_of_site and is_named and await self._lifecycle.ready():
-            await self._site(self._below_prefix(scope), receive, send)
+        if self._site is not None and is_of_site and is_named and await self._lifecycle.ensure_started():
+            await self._site(self._below_prefix(scope), *count_bytes(receive, send, self.counters))
             return
-        send = self._headers.sender(scope, send)
+        send_refusal = self._headers.sender(scope, send)
         if (await receive())["type"] != "websocket.connect":
             return
-        if not self._lifecycle.running and not await self._lifecycle.ready():
-            await refuse_text(scope, send, "The server is shutting down", 503)
+        if not self._lifecycle.running and not await self._lifecycle.ensure_started():
+            await refuse_text(scope, send_refusal, "The server is shutting down", 503)
             return
         if not is_named:
-            await refuse_text(scope, send, misnamed(scope), 403)
+            self.counters.refuse(Refusal.HOST_NAME)
+            await refuse_text(scope, send_refusal, log_misnamed(scope), 403)
             return
-        await self._handshakes.serve(scope, receive, send, self._route(scope))
+        await self._sockets.serve(scope, receive, send, send_refusal, self._route(scope))
 
 
-def _inquiry(site: Site | None, host: Host, settings: Settings) -> Inquiry | None:
-    """What asks the site who may see its apps, if the site wants to be asked."""
+def _site_check(site: Site | None, host: Host, settings: Settings) -> SiteCheck | None:
+    """The check that asks the site who may see its apps, if the site has an extension for that."""
     if site is None or site.joined is None:
         return None
     site.joined.join(list(host.apps))
-    return Inquiry(site, settings.prefix)
+    return SiteCheck(site, settings.prefix)

@@ -1,7 +1,7 @@
-"""Which resource a path names. Pure: paths in, a route out; nothing here answers.
+"""Maps a path to a resource. Pure: paths in, a route out.
 
-A path is taken as decoded by the server. ``P/app`` and ``P/app/`` are one resource, and neither is ever redirected
-to the other, because proxies add and drop trailing slashes.
+The server has decoded the path. ``P/app`` and ``P/app/`` are one resource, and neither redirects to the other, because
+proxies add and drop trailing slashes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from ..base.errors import RequestError
 from ..hosts.host import AppInfo
+from ..http.paths import normalized_prefix, path_below, path_without, reference_to_base
 
 
 class Kind(Enum):
-    """What stands at a path."""
+    """The kind of resource at a path."""
 
     PAGE = "page"
     SOCKET = "socket"
@@ -29,18 +31,23 @@ class Kind(Enum):
     SOURCE = "source"
     FAVICON = "favicon"
     LOGIN = "login"
+    HEALTH = "health"
     SITE = "site"
-    """Somebody else's: the site around the apps."""
+    """A URL of the site around the apps."""
     NOTHING = "nothing"
 
 
 _READ = ("GET", "HEAD")
 _METHODS = {Kind.SOCKET: ("GET",), Kind.AUTOLOAD: ("GET", "HEAD", "OPTIONS")}
 _OWN = "/_hotshoe/"
+_HEALTH = {"/_hotshoe/health": "", "/_hotshoe/health/alive": "alive"}
+"""The paths of health checks. They are served below the prefix and without it, so that proxies need not know it."""
 _EXTENSIONS = "/static/extensions/"
-_OF_APPS = {"/_hotshoe/thumbnails": Kind.THUMBNAIL, "/_hotshoe/source": Kind.SOURCE}
+_THUMBNAILS, _SOURCES = "/_hotshoe/thumbnails", "/_hotshoe/source"
+_OF_APPS = {_THUMBNAILS: Kind.THUMBNAIL, _SOURCES: Kind.SOURCE}
 COMPONENT = "embed.js"
-"""The script of ``<bokeh-app>``. It is found below every path, as embedders know paths of apps, and not the prefix."""
+"""The script of ``<bokeh-app>``. It is served below every path, as embedding pages know paths of apps, but not the
+prefix."""
 _ENDPOINTS = {"ws": Kind.SOCKET, "metadata": Kind.METADATA, "autoload.js": Kind.AUTOLOAD}
 
 
@@ -55,103 +62,92 @@ class Route:
     """A relative reference from this path to ``P/``; ``None`` outside the prefix."""
 
     @property
+    def served_app(self) -> AppInfo:
+        """The route's app. Raises ``RequestError`` if it has none."""
+        if self.app is None:
+            raise RequestError("There is no app at this address", status=404)
+        return self.app
+
+    @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that the resource answers to."""
+        """The HTTP methods that the resource supports."""
         return _METHODS.get(self.kind, _READ)
-
-
-def normalized_prefix(prefix: str) -> str:
-    """``foo/bar/`` → ``/foo/bar``; nothing, or only slashes → the empty string."""
-    stripped = prefix.strip("/")
-    return f"/{stripped}" if stripped else ""
-
-
-def below(path: str, base: str) -> str | None:
-    """What of ``path`` follows ``base``: empty, or with a leading slash; ``None`` if it is not below it."""
-    if not base:
-        return path
-    if path.startswith(base) and path[len(base):len(base) + 1] in ("", "/"):
-        return path[len(base):]
-    return None
-
-
-def mounted_path(path: str, root_path: str) -> str:
-    """The path inside the mount. Servers that follow ASGI put ``root_path`` into ``path``, older ones do not."""
-    inside = below(path, root_path.rstrip("/"))
-    return path if inside is None else inside
 
 
 class Routes:
     """The map of one front.
 
-    Where a site is around the apps (``has_site``), it has all that is not an app's, below ``/_hotshoe/``, a page for
-    logging in, or the file of an extension.
+    If a site is around the apps (``has_site``), it has all URLs but those of apps, login pages and extensions' files,
+    and those below ``/_hotshoe/``. It still has views at the URLs of ``withdrawn`` apps: these respond with 404.
     """
 
     def __init__(self, apps: Mapping[str, AppInfo], prefix: str = "", *, login: Container[str] = (),
-                 has_site: bool = False) -> None:
+                 has_site: bool = False, withdrawn: Container[str] = ()) -> None:
         self._apps = apps
+        self._withdrawn = withdrawn
         self._has_site = has_site
         self._login = login
         self._prefix = normalized_prefix(prefix)
         self._longest = max(map(len, apps), default=0)
 
     def resolve(self, path: str, root_path: str = "") -> Route:
-        """The route of ``path``, in stock's order: favicon, apps, index, static."""
-        inside = mounted_path(path, root_path)
+        """The route of ``path``. The order is stock's: favicon, apps, index, static."""
+        inside = path_without(path, root_path)
         if inside == "/favicon.ico" and not self._has_site:
             return Route(Kind.FAVICON)
-        rest = below(inside, self._prefix)
+        rest = path_below(inside, self._prefix)
+        if (question := _HEALTH.get((inside if rest is None else rest).rstrip("/"))) is not None:
+            return Route(Kind.HEALTH, rest=question)
         if rest is None:
             return Route(Kind.NOTHING)
         if (page := rest.rstrip("/")) in self._login:
-            return Route(Kind.LOGIN, rest=page, up=climb(rest))
+            return Route(Kind.LOGIN, rest=page, up=reference_to_base(rest))
         return self._own(rest) or self._app(rest) or self._shared(rest)
 
     def _own(self, rest: str) -> Route | None:
         if not rest.startswith(_OWN):
             return self._own_of_app(rest)
         for base, kind in _OF_APPS.items():
-            if (url := below(rest, base)) is not None:
-                return Route(kind, self._apps.get(url.rstrip("/") or "/"), up=climb(rest))
+            if (url := path_below(rest, base)) is not None:
+                return Route(kind, self._apps.get(url.rstrip("/") or "/"), up=reference_to_base(rest))
         if (file := self._static(rest.removeprefix("/_hotshoe"), rest)) is not None:
             return file
-        return Route(Kind.ASSET, self._apps.get("/"), rest=rest.removeprefix(_OWN), up=climb(rest))
+        return Route(Kind.ASSET, self._apps.get("/"), rest=rest.removeprefix(_OWN), up=reference_to_base(rest))
 
     def _own_of_app(self, rest: str) -> Route | None:
-        """Pages ask for what is ours below their own address: a proxy may pass on no more than that."""
+        """One of our files below the URL of an app. Pages request it there, as a proxy may pass on nothing else."""
         head, mark, name = rest.partition(_OWN)
         app = self._at(head) if mark else None
-        return None if app is None else Route(Kind.ASSET, app, rest=name, up=climb(rest))
+        return None if app is None else Route(Kind.ASSET, app, rest=name, up=reference_to_base(rest))
 
     def _app(self, rest: str) -> Route | None:
         trimmed = rest.rstrip("/") or "/"
         if app := self._apps.get(trimmed):
-            return Route(Kind.PAGE, app, up=climb(rest))
+            return Route(Kind.PAGE, app, up=reference_to_base(rest))
         head, _, tail = trimmed.rpartition("/")
         if (kind := _ENDPOINTS.get(tail)) and (app := self._at(head)):
-            return Route(kind, app, up=climb(rest))
+            return Route(kind, app, up=reference_to_base(rest))
         file = self._app_static(rest)
         return self._of_no_app(rest, tail) if file is None and not rest.startswith("/static/") else file
 
     def _at(self, path: str) -> AppInfo | None:
-        """The app whose URL is followed by more. A proxy that passes ``/app`` on as ``/app/`` adds a slash."""
+        """The app at the beginning of a longer path. A proxy that passes ``/app`` on as ``/app/`` adds a slash."""
         return self._apps.get(path.rstrip("/") or "/")
 
     def _of_no_app(self, rest: str, tail: str) -> Route | None:
-        """What embedding pages ask for below any path: where there is no app, they have to hear that."""
+        """A script that embedding pages request below any path. If no app is there, the response says so."""
         if self._has_site and self._at(rest.removesuffix(f"/{tail}")) is None:
             return None
         if tail == COMPONENT:
-            return Route(Kind.ASSET, rest=COMPONENT, up=climb(rest))
-        return Route(Kind.AUTOLOAD, up=climb(rest)) if tail == "autoload.js" else None
+            return Route(Kind.ASSET, rest=COMPONENT, up=reference_to_base(rest))
+        return Route(Kind.AUTOLOAD, up=reference_to_base(rest)) if tail == "autoload.js" else None
 
     def _app_static(self, rest: str) -> Route | None:
         at = rest.find("/static/")
         while 0 <= at <= self._longest + 1:
             app = self._at(rest[:at])
-            if app is not None and not (at == 0 and self._has_site and app.static_dir is None):  # that is the site's
-                return Route(Kind.APP_STATIC, app, rest[at + len("/static/"):], up=climb(rest))
+            if app is not None and not (at == 0 and self._has_site and not app.has_static):  # a file of the site
+                return Route(Kind.APP_STATIC, app, rest[at + len("/static/"):], up=reference_to_base(rest))
             at = rest.find("/static/", at + 1)
         return None
 
@@ -159,49 +155,33 @@ class Routes:
         if self._has_site:
             return self._of_site(rest)
         if rest in ("", "/"):
-            return Route(Kind.INDEX, up=climb(rest))
+            return Route(Kind.INDEX, up=reference_to_base(rest))
         if rest == "/favicon.ico":
             return Route(Kind.FAVICON)
-        return self._static(rest, rest) or Route(Kind.NOTHING, up=climb(rest))
+        return self._static(rest, rest) or Route(Kind.NOTHING, up=reference_to_base(rest))
 
     def _of_site(self, rest: str) -> Route:
-        """Extensions' files stay where they are; what is none of these is for the front to find out, and the site's."""
+        """A file of an extension stays at its URL; if the front finds that it does not exist, the site responds."""
+        if (rest.rstrip("/") or "/") in self._withdrawn:
+            return Route(Kind.NOTHING, up=reference_to_base(rest))
         file = self._static(rest, rest) if rest.startswith(_EXTENSIONS) else None
-        return file or Route(Kind.SITE, up=climb(rest))
+        return file or Route(Kind.SITE, up=reference_to_base(rest))
 
     @staticmethod
     def _static(path: str, rest: str) -> Route | None:
-        """The file of BokehJS or of an extension that ``path`` names, asked for as ``rest``."""
+        """The file of BokehJS or of an extension that ``path`` names; ``rest`` is the path of the request."""
         if path.startswith(_EXTENSIONS):
-            return Route(Kind.EXTENSION, rest=path.removeprefix(_EXTENSIONS), up=climb(rest))
+            return Route(Kind.EXTENSION, rest=path.removeprefix(_EXTENSIONS), up=reference_to_base(rest))
         if path.startswith("/static/"):
-            return Route(Kind.STATIC, rest=path.removeprefix("/static/"), up=climb(rest))
+            return Route(Kind.STATIC, rest=path.removeprefix("/static/"), up=reference_to_base(rest))
         return None
-
-
-def climb(rest: str) -> str | None:
-    """The relative reference from ``P`` + ``rest`` to ``P/``; ``None`` where only the caller knows (``rest`` empty)."""
-    depth = rest.count("/")
-    if depth == 0:
-        return None
-    return "../" * (depth - 1) or "./"
 
 
 def thumbnail_path(url: str) -> str:
-    """Where the thumbnail of the app at ``url`` is, below the prefix."""
-    return "/_hotshoe/thumbnails" + url
+    """The path of an app's thumbnail below the prefix."""
+    return _THUMBNAILS + url
 
 
 def source_path(url: str) -> str:
-    """Where the source of the app at ``url`` is, below the prefix."""
-    return "/_hotshoe/source" + url
-
-
-def to_app(path: str, url: str) -> str:
-    """The relative reference from the index at ``path`` to the app at ``url``, right behind any prefix.
-
-    The leading ``./`` keeps a colon in a name from being read as a scheme.
-    """
-    if path.endswith("/") or not path:
-        return "." + url
-    return "./" + path.rsplit("/", 1)[1] + url
+    """The path of an app's source below the prefix."""
+    return _SOURCES + url

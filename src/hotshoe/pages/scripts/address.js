@@ -1,5 +1,5 @@
-// The page of an app that took long to begin came by an address that names its session: the visitor's own comes back,
-// before anything reads the arguments, so that to load the page again makes another session.
+// While an app starts slowly, the address of its page gets the session's id. This restores the visitor's address before
+// anything reads the arguments, so that reloading the page makes a new session.
 (function () {
   const { search, pathname, hash } = location;
   const own = search.replace(/[?&](bokeh-session-id=[^&]*&hotshoe-starting=new|hotshoe-starting=kept)$/, "");
@@ -7,6 +7,6 @@
   try {
     history.replaceState(history.state, "", location.origin + pathname + own + hash);
   } catch (error) {
-    // A frame without an address of its own.
+    // This is a frame without its own address.
   }
 })();

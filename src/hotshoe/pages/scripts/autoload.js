@@ -1,4 +1,4 @@
-// `autoload.js`: shows one session where its element stands. An element that is a script is replaced, as by bokeh.
+// `autoload.js`: shows one session in its element. A script element is replaced by a new element, as bokeh does.
 
 async function until_parsed() {
   if (document.readyState !== "loading") return;
@@ -9,7 +9,7 @@ async function place_of(element_id) {
   if (document.getElementById(element_id) === null) await until_parsed();
   const element = document.getElementById(element_id);
   if (element === null) {
-    console.error(`Bokeh: this page has no element with the id ${element_id} to show an app in`);
+    console.error(`Bokeh: this page has no element with the id ${element_id} for an app`);
     return null;
   }
   if (element.tagName !== "SCRIPT") return element;
@@ -19,7 +19,7 @@ async function place_of(element_id) {
   return place;
 }
 
-// A reference from where `autoload.js` is, if it leads to a page.
+// The URL of a reference relative to `autoload.js`, if it is http or https.
 function login_url({ login, app_path, absolute_url }) {
   if (!login) return undefined;
   const app = new URL(absolute_url || app_path, document.baseURI);

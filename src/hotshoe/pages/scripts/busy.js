@@ -1,8 +1,8 @@
-// A thin line at the top of the page while the app computes: as the server says, or because an answer is missing.
+// Shows a thin line at the top of the page while the app is busy: the server tells it, or a reply is late.
 
 const LATE_MS = 300;
-const LINGER_MS = 200; // so that it does not flicker between two callbacks
-const SAID_MS = 1500; // before a screen reader is told
+const LINGER_MS = 200; // against flickering between two callbacks
+const SAID_MS = 1500; // until screen readers announce it
 
 const BUSY_STYLE = `
   :host { inset: 0 0 auto 0; height: var(--hotshoe-busy-height, 3px); pointer-events: none; overflow: hidden;
@@ -55,10 +55,10 @@ class BusySign extends Sign {
 
 let busy_sign = null;
 
-// What one socket waits for. Follows what the page sends as Bokeh's messages, of which each change is answered.
+// The replies that one socket waits for. It reads the messages that the page sends; each change gets a reply.
 class Waiting {
-  is_busy = false; // as the server says
-  changes = new Map(); // id -> when it was sent, oldest first
+  is_busy = false; // by the server's messages
+  changes = new Map(); // id -> time of sending, oldest first
   index = 0;
   count = 3;
   timer = null;

@@ -1,9 +1,9 @@
-// Says why the page has no connection, where the server has a reason: as it closed the websocket, or as it says when
-// asked why it refuses one, which no script can read from the handshake.
+// Shows the server's reason when the page has no connection. The reason is in the close frame, or for a refused
+// websocket in a separate request, since scripts cannot read the response to a handshake.
 
 const TELLING = new Set([1008, 1011, 1013]); // RFC 6455: policy, error, try again later
-const UNKNOWN_REASON = "The connection to its server could not be opened, though the page itself came. A proxy between "
-  + "them may not pass websockets on: whoever runs the server finds out by hotshoe doctor and this page's address.";
+const UNKNOWN_REASON = "The connection to its server could not be opened, although the page itself was loaded. Perhaps "
+  + "a proxy does not pass websockets. The server's operator can check with hotshoe doctor and this page's address.";
 
 class ClosedSign extends Sign {
   constructor() {
@@ -25,21 +25,21 @@ class ClosedSign extends Sign {
 }
 
 let closed_sign = null;
-let was_connected = false; // later the server may just be away, and comes back
+let was_connected = false; // if it was, the server may only be away for a moment
 
 function show_closed(reason) {
   if (closed_sign === null) closed_sign = new ClosedSign();
   closed_sign.show(reason);
 }
 
-// Where the server says why it refuses a socket.
+// The URL for the reason of a refused socket.
 function reasons_of(socket) {
   const url = new URL(socket.url.replace(/^ws/, "http"));
   const query = new URLSearchParams({ origin: location.origin });
   return `${url.origin}${url.pathname.replace(/\/?ws$/, "/")}_hotshoe/refusal?${query}`;
 }
 
-// Looks after one socket of BokehJS.
+// Shows the sign when one socket of BokehJS closes, and hides it when it opens.
 function follow_closing(socket) {
   let has_opened = false;
   socket.addEventListener("open", () => {
@@ -53,7 +53,7 @@ function follow_closing(socket) {
     }
     fetch(reasons_of(socket))
       .then((answer) => answer.ok ? answer.json() : {})
-      .catch(() => ({})) // it has nothing to say
+      .catch(() => ({})) // there is no reason
       .then(({ refusal }) => {
         if (refusal || !was_connected) show_closed(refusal || UNKNOWN_REASON);
       });

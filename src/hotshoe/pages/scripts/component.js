@@ -1,5 +1,5 @@
-// <bokeh-app src="/sliders">: an app in any page. Its notices stand in a shadow root, the app itself in a slotted child,
-// so that what looks for elements of the document finds those of the app.
+// <bokeh-app src="/sliders">: an app in any page. Its notices are in a shadow root; the app is in a slotted child, so
+// that scripts of the page find the app's elements in the document.
 //
 // Attributes: src (the app's address; its query, the app's arguments), with-credentials, headers (JSON),
 // resources="none".
@@ -19,7 +19,7 @@ const STRETCHES = /^(stretch|scale)_(both|height)$/;
 class BokehApp extends HTMLElement {
   static observedAttributes = ["src", "with-credentials", "headers", "resources"];
 
-  #turn = null; // what is being loaded, as {abort, …}; another object means that it is out of date
+  #turn = null; // the current load, as {abort, …}; if it is another object, a load is out of date
   #shown = null;
   #place = null;
   #failures = 0;
@@ -41,7 +41,7 @@ class BokehApp extends HTMLElement {
     this.#update();
   }
 
-  // Frameworks move elements: what is back at once has not been away.
+  // Frameworks move elements: an element that returns at once was not removed.
   disconnectedCallback() {
     window.removeEventListener("focus", this.#on_return);
     window.removeEventListener("online", this.#on_return);
@@ -111,7 +111,7 @@ class BokehApp extends HTMLElement {
   }
 
   async #load(turn) {
-    // Frameworks may set it a moment later, which begins anew.
+    // Frameworks may set it a moment later, which starts a new load.
     if (!this.hasAttribute("src")) await new Promise((resolve) => setTimeout(resolve, SRC_WAIT_MS));
     if (turn !== this.#turn) return;
     const app = new AppAddress(this.getAttribute("src"));
@@ -140,8 +140,8 @@ class BokehApp extends HTMLElement {
     try {
       headers = given ? JSON.parse(given) : {};
     } catch (error) {
-      const detail = `Its attribute "headers" is no JSON: ${error.message}`;
-      throw new Trouble("This app can't be asked for.", detail, { again: false });
+      const detail = `Its attribute "headers" is not JSON: ${error.message}`;
+      throw new Trouble("This app can't be requested.", detail, { again: false });
     }
     return { headers, with_credentials, resources: this.getAttribute("resources") !== "none" };
   }
@@ -151,7 +151,7 @@ class BokehApp extends HTMLElement {
     this.notices.replaceChildren();
     this.removeAttribute("aria-busy");
     const { document: bokeh_document, views } = this.#shown;
-    // What fills its container's height needs one that has a height.
+    // An app that fills the height of its container needs a container with a height.
     const fills = bokeh_document.roots().some((root) => STRETCHES.test(root.sizing_mode || ""));
     if (fills && this.#place.clientHeight < 100 && !has_own_height(this)) {
       this.#place.style.height = SOME_HEIGHT;
@@ -166,20 +166,20 @@ class BokehApp extends HTMLElement {
     this.#waits_for_login = Boolean(trouble.login);
     const wait_s = trouble.passes ? this.#next_wait(trouble.after_s) : 0;
     if (wait_s) this.#timer = setTimeout(() => this.#start(), wait_s * 1000);
-    const soon = wait_s ? `or wait: it is tried again in ${Math.round(wait_s)} s.` : "";
+    const soon = wait_s ? `or wait: the next attempt is in ${Math.round(wait_s)} s.` : "";
     this.notices.replaceChildren(trouble_notice(this.parentElement || this, trouble, () => this.reload(), soon));
     console.error(`Bokeh: ${trouble.message}`);
     this.dispatchEvent(new CustomEvent("bokeh-error", { detail: { title: trouble.title, detail: trouble.detail } }));
   }
 
-  // Not all pages of a server that comes back shall ask it in the same second.
+  // Random, so that not all pages connect to a restarted server in the same second.
   #next_wait(after_s = 0) {
     const wait_s = Math.min(FIRST_RETRY_S * 2 ** this.#failures++, LAST_RETRY_S);
     return Math.max(after_s, wait_s * (0.8 + 0.4 * Math.random()));
   }
 }
 
-// Whether the page gives the element a height, rather than its content: then it has one without content, too.
+// Whether the element's height comes from the page, not from its content: then it has a height without content.
 function has_own_height(element) {
   const children = [...element.children];
   const shown = children.map((child) => child.style.display);

@@ -1,5 +1,5 @@
-// Dev mode's part in a page, of an app or of its error: loads the page again when the server says that the app has
-// changed, and keeps what was entered in its widgets. The element `hotshoe-dev` says what: app (its URL), version.
+// Dev mode, in the page of an app or of its error: reloads the page when the server tells that the app has changed, and
+// keeps the values of its widgets. The element `hotshoe-dev` has the app's URL and version.
 (function () {
   "use strict";
 
@@ -12,9 +12,7 @@
 
   const { app, version } = JSON.parse(document.getElementById("hotshoe-dev").textContent);
   const key = `hotshoe:inputs:${location.pathname}`;
-  let initial = null; // what the server had in the widgets, by name
-
-  // -- widgets ------------------------------------------------------------------------------------------------------
+  let initial = null; // the server's values of the widgets, by name
 
   const is_plain = (value) => value === null || ["string", "number", "boolean"].includes(typeof value)
     || (Array.isArray(value) && value.every(is_plain));
@@ -26,7 +24,7 @@
     return ["value", "active"].find((name) => name in model.properties && is_plain(model[name])) || null;
   }
 
-  // The widgets, each under its name and under its type and label, with a number where several have the same.
+  // The widgets, each under its name and under its type and label, with a number if several are equal.
   function widgets() {
     const found = new Map();
     const counts = new Map();
@@ -48,14 +46,14 @@
 
   const values = () => new Map([...widgets()].map(([name, { model, attribute }]) => [name, model[attribute]]));
 
-  // Only what was changed here: a new default in the code shall be seen.
+  // Keeps only values that were changed in this page, so that new defaults in the code are visible.
   function keep() {
     if (initial === null) return;
     const changed = [...values()].filter(([name, value]) => initial.has(name) && !same(value, initial.get(name)));
     try {
       sessionStorage.setItem(key, JSON.stringify(changed));
     } catch (error) {
-      console.warn(`hotshoe: what was entered can't be kept: ${error.message}`);
+      console.warn(`hotshoe: could not keep the values of widgets: ${error.message}`);
     }
   }
 
@@ -84,7 +82,7 @@
       kept = JSON.parse(sessionStorage.getItem(key) || "[]");
       sessionStorage.removeItem(key);
     } catch (error) {
-      console.warn(`hotshoe: what was entered can't be had back: ${error.message}`);
+      console.warn(`hotshoe: could not restore the values of widgets: ${error.message}`);
     }
     const found = widgets();
     const done = new Set();
@@ -92,7 +90,7 @@
       const { model, attribute } = found.get(name) || {};
       if (model === undefined || done.has(model) || !fits(model, attribute, value)) continue;
       done.add(model);
-      if (!same(model[attribute], value)) model[attribute] = value; // BokehJS tells the server
+      if (!same(model[attribute], value)) model[attribute] = value; // BokehJS sends it to the server
     }
   }
 
@@ -106,12 +104,10 @@
     }
   }
 
-  // -- the server ---------------------------------------------------------------------------------------------------
-
-  // Below the app itself, as a proxy may pass nothing else on.
+  // Below the app itself, since a proxy may pass nothing else.
   const own = location.origin.replace(/^http/, "ws") + location.pathname.replace(/\/+$/, "") + "/";
 
-  // A server that is gone for good is asked less and less often.
+  // Waits longer and longer while the server stays away.
   function follow(wait_ms) {
     const query = new URLSearchParams({ app, version });
     const socket = new WebSocket(`${own}_hotshoe/dev?${query}`);
@@ -122,7 +118,7 @@
       keep();
       location.reload();
     };
-    // The server was stopped, or is being started again: another process has another version.
+    // The server was stopped, or is restarting: a new process has a new version.
     socket.onclose = () => {
       const was_steady = performance.now() - began_ms > STEADY_MS;
       setTimeout(follow, wait_ms, was_steady ? RETRY_MS : Math.min(wait_ms * 1.25, RETRY_MOST_MS));

@@ -1,4 +1,4 @@
-// Says that the app has failed: to viewers by the id that stands in the log, to authors (dev mode) with the traceback.
+// Shows that the app has failed: to viewers with the error's id in the log, to authors (dev mode) with the traceback.
 
 const FAILURE_STYLE = `
   :host { right: 20px; bottom: 20px; left: auto; max-width: calc(100vw - 40px); }
@@ -31,7 +31,7 @@ const FAILURE_STYLE = `
 `;
 
 class FailureSign extends Sign {
-  dismissed = new Set(); // keys of failures that nobody wants to see again
+  dismissed = new Set(); // keys of failures that the viewer has dismissed
   shown = null;
   total = 0;
 

@@ -1,9 +1,9 @@
-// In a frame: tells the page around it how tall this page wants to be, if that asks for it by sending a port.
+// In a frame: sends the height of this page to the outer page, if that asks for it by sending a port.
 
 const FRAMED_QUICK_MS = 300;
 const FRAMED_MOST_STEPS = 3;
 
-// The boxes in the page's flow. What floats above it, menus and signs, makes it no taller.
+// The boxes in the page's flow. Floating boxes, such as menus and signs, do not count for its height.
 function framed_boxes(parent) {
   return [...parent.children].flatMap((child) => {
     const { display, position } = getComputedStyle(child);
@@ -24,8 +24,8 @@ function framed_height(boxes) {
 class FramedHeight {
   told = 0;
   told_ms = -Infinity;
-  step = 0; // by how much what was told last was more than the frame had
-  steps = 0; // how often in quick succession it was as much more
+  step = 0; // by how much the last sent height exceeded the frame's
+  steps = 0; // how often it quickly exceeded it by the same amount
   waiting = false;
 
   constructor(port) {
@@ -53,7 +53,7 @@ class FramedHeight {
     const now_ms = performance.now();
     const again = step > 0 && step === this.step && now_ms - this.told_ms < FRAMED_QUICK_MS;
     this.steps = again ? this.steps + 1 : 0;
-    if (this.steps >= FRAMED_MOST_STEPS) return; // it is as tall as its frame and a bit: it would grow for ever
+    if (this.steps >= FRAMED_MOST_STEPS) return; // always a bit taller than its frame: it would grow for ever
     this.told = height;
     this.told_ms = now_ms;
     this.step = step;

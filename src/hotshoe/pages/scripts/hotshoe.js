@@ -1,8 +1,8 @@
-// hotshoe's part in the page, loaded before BokehJS, together with the signs, which are put in front of it.
+// hotshoe's script for pages, loaded before BokehJS. The scripts of the signs are in the same file, before this one.
 //
-// It stands between the socket and BokehJS: a message whose metadata names bundles that the page has not loaded
-// waits, and what follows it waits behind it, until they are. Other metadata is for the signs. Pages pass
-// `window._hotshoe`: base and own (URLs of the server and of the app, with a slash at their end), nonce, loaded (names),
+// It works between the socket and BokehJS: if a message's metadata names bundles that the page has not loaded, the
+// message, and all messages after it, wait until they are loaded. Other metadata is for the signs. Pages set
+// `window._hotshoe`: base and own (URLs of the server and of the app, with a slash at the end), nonce, loaded (names),
 // components (name -> URL below base), busy_sign (whether there is one).
 (function () {
   "use strict";
@@ -12,18 +12,16 @@
 
   const LOAD_TIMEOUT_MS = 60000;
 
-  // -- bundles ------------------------------------------------------------------------------------------------------
-
-  // What extensions ask for comes first, custom models last, as in the page itself.
+  // Files of model classes come first, custom models last, as in the page itself.
   const ORDER = ["css:", "js:", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax", "ext:", "model:"];
   const rank = (need) => ORDER.findIndex((kind) => need.startsWith(kind));
 
   const LOCAL = /^(?![a-z][a-z0-9+.-]*:|\/)/i; // neither a scheme nor a slash first
 
   const config = () => window._hotshoe || { base: "", own: "", nonce: "", loaded: [], components: {} };
-  const loads = new Map(); // URL -> {promise, done}; resolved when it is there or has failed
+  const loads = new Map(); // URL -> {promise, done}; resolved when it has loaded or failed
 
-  // The URLs behind a name; null for one that nobody knows.
+  // The URLs of a need; null for an unknown one.
   function urls_of(need) {
     const { base, own, components } = config();
     const rest = need.slice(need.indexOf(":") + 1);
@@ -38,7 +36,7 @@
   const is_loaded = (url) => loads.has(url) ? loads.get(url).done
     : config().loaded.some((need) => (urls_of(need) || []).includes(url));
 
-  // Whether to wait for it. An unknown name is reported and not waited for.
+  // Whether to wait for a need. An unknown one is logged and ignored.
   function is_missing(need) {
     if (config().loaded.includes(need)) return false;
     const urls = urls_of(need);
@@ -87,7 +85,7 @@
     return Promise.all(arrivals).then(() => needs.includes("bokeh-mathjax") ? retry_mathjax() : undefined);
   }
 
-  // The first widget of a page makes BokehJS look for MathJax, and what it finds is final: have it look again.
+  // BokehJS looks for MathJax once, at the first widget of a page, and remembers a failure: let it look again.
   async function retry_mathjax() {
     try {
       const provider = window.Bokeh.require("models/text/providers").default_provider;
@@ -96,8 +94,6 @@
       console.error(`hotshoe: ${error.message} asking BokehJS for MathJax`);
     }
   }
-
-  // -- the socket ---------------------------------------------------------------------------------------------------
 
   // Follows the fragments of Bokeh's messages: header, metadata, content, then two per buffer.
   class Fragments {
@@ -108,7 +104,7 @@
       this.waiting = waiting;
     }
 
-    // The missing bundles that the message to which this frame belongs needs.
+    // The missing bundles for the message of this frame.
     needs_of(data) {
       let needs = [];
       if (this.index === 0) {
@@ -129,13 +125,13 @@
         if (busy !== undefined) this.waiting.told(busy);
         if (failure !== undefined) show_failure(failure);
       } catch (error) {
-        console.error(`hotshoe: ${error.message} showing a sign`); // the app comes first
+        console.error(`hotshoe: ${error.message} showing a sign`); // must not stop the app
       }
     }
   }
 
-  // Events are stopped on their way to BokehJS and dispatched again, on the same native socket, when their time has
-  // come. So the socket keeps its whole interface; only `isTrusted` tells.
+  // Stops events before BokehJS gets them, and dispatches them again later, on the same native socket. So the socket
+  // keeps its whole interface; only `isTrusted` of an event is different.
   class Gate {
     constructor(socket) {
       this.socket = socket;
@@ -145,7 +141,7 @@
       this.held = [];
       this.waiting = false;
       this.passing = false;
-      // First to listen: nobody but the constructor has seen the socket yet.
+      // These are the first listeners, since the socket is new.
       for (const type of ["message", "error", "close"]) socket.addEventListener(type, (event) => this.on_event(event));
     }
 
@@ -155,7 +151,7 @@
         try {
           this.counting.sent(data);
         } catch (error) {
-          this.counting.sent = () => undefined; // not what we take for a message: it is none of our business
+          this.counting.sent = () => undefined; // it is not a message of Bokeh, so ignore all
         }
         return send.call(this.socket, data);
       };
@@ -171,14 +167,14 @@
       if (!this.waiting) this.release();
     }
 
-    // Whether bundles must be loaded before this event; if so it has begun to load them.
+    // Whether this event must wait for bundles; starts to load them.
     must_wait(event) {
       if (event.type !== "message" || this.fragments === null) return false;
       let needs;
       try {
         needs = this.fragments.needs_of(event.data);
       } catch (error) {
-        this.fragments = null; // not what we take for a message: BokehJS shall say so
+        this.fragments = null; // it is not a message of Bokeh; BokehJS reports that
         return false;
       }
       if (needs.length === 0) return false;

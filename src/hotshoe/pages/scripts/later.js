@@ -1,4 +1,4 @@
-// An app that takes long to begin: its element says so until there is a plan to show it by.
+// For an app that starts slowly: shows a notice in its element until there is a plan.
 
 async function until_started(plan, place) {
   const app = new AppAddress(plan.absolute_url || plan.app_path);

@@ -1,13 +1,13 @@
-// Run inline where a page's template puts BokehJS: writes the tags of what `plan` names, relative to where the
-// browser found the page, so that they load in order and before the rest of the page, as tags in the HTML would.
+// Runs inline at the place of BokehJS in a page's template. Writes the tags for the files in `plan`, with URLs relative
+// to the page's address in the browser, so that they load in order, before the rest of the page, like tags in the HTML.
 (function (plan) {
-  // A page inside `srcdoc` has no address of its own, but a base.
+  // A page in `srcdoc` has no address, but a base.
   const place = location.protocol === "about:" ? new URL(document.baseURI) : location;
   let path = place.pathname.replace(/\/+$/, "");
   for (let i = 0; i < plan.depth; i++) path = path.slice(0, Math.max(path.lastIndexOf("/"), 0)).replace(/\/+$/, "");
   // With the origin in front, a path such as //other.host/x stays a path of this host.
   const base = place.origin + path + "/";
-  // What is ours is also below the app itself: a proxy may pass nothing on but that and static/.
+  // Our own files are also below the app itself, since a proxy may pass only that and static/.
   const own = place.origin + place.pathname.replace(/\/+$/, "") + "/";
 
   const quote = (text) => '"' + text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;") + '"';

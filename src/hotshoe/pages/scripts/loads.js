@@ -1,12 +1,11 @@
-// Loads BokehJS, and what else an app needs, into a page that is not hotshoe's: each file once, whoever asks for it and
-// whichever server has it. What is known of a page is kept in `window._hotshoe_loads`, as each server brings its own
-// copy of this code.
+// Loads BokehJS, and all other files of an app, into a page of another site: each file once, for all apps and servers.
+// The state of the page is in `window._hotshoe_loads`, since each server loads its own copy of this code.
 
 const page_loads = window._hotshoe_loads || (window._hotshoe_loads = { files: new Map(), version: null });
 const FILE_TIMEOUT_MS = 60000;
 const STOCK_TIMEOUT_MS = 20000;
 
-// Words for the page, rather than for the console.
+// An error with a text for the page, not for the console.
 class Trouble extends Error {
   constructor(title, detail = "", more = {}) {
     super(`${title} ${detail}`.trim());
@@ -16,7 +15,7 @@ class Trouble extends Error {
 
 const release_of = (version) => (/^\d+\.\d+\.\d+/.exec(version) || [version])[0];
 
-// BokehJS is one per page: its bundles add themselves to the first that is there.
+// A page has one BokehJS: further bundles add themselves to the first one.
 function claim_version(wanted) {
   const present = window.Bokeh && window.Bokeh.version ? window.Bokeh.version : page_loads.version;
   if (present && release_of(present) !== release_of(wanted)) {
@@ -27,7 +26,7 @@ function claim_version(wanted) {
   page_loads.version = wanted;
 }
 
-// The bundle of BokehJS that a URL names, whatever its version, host and flavour: "bokeh", "bokeh-widgets", …
+// The name of a URL's bundle of BokehJS, for any version, host and flavour: "bokeh", "bokeh-widgets", …
 function bundle_of(url) {
   const found = /\/(bokeh(?:-[a-z]+)?)(?:-\d[\w.-]*?)?(?:\.min)?\.js$/.exec(new URL(url, document.baseURI).pathname);
   return found ? found[1] : null;
@@ -53,7 +52,7 @@ function insert(url, is_style, nonce) {
   });
 }
 
-// Files are the same if they are the same bundle of BokehJS, or have the same address below their server.
+// Two files are equal if they are the same bundle of BokehJS, or have the same path below their servers.
 const key_of = (url, base) => bundle_of(url) || (url.startsWith(base) ? url.slice(base.length) : url);
 
 function load_file(url, base, is_style, nonce) {
@@ -63,7 +62,7 @@ function load_file(url, base, is_style, nonce) {
   return files.get(key).catch((error) => { files.delete(key); throw error; });
 }
 
-// Scripts of bokeh's own that are loading BokehJS just now.
+// Waits for bokeh's own scripts that are loading BokehJS now.
 function until_stock_has_loaded() {
   if (!(window._bokeh_is_loading > 0) || !Array.isArray(window._bokeh_onload_callbacks)) return Promise.resolve();
   return new Promise((resolve) => {
@@ -78,7 +77,7 @@ function until_present() {
     (function look() {
       if (window.Bokeh) resolve();
       else if (Date.now() - start < STOCK_TIMEOUT_MS) setTimeout(look, 50);
-      else reject(new Trouble("This page has not loaded BokehJS.", 'It is to come with the page (resources="none").'));
+      else reject(new Trouble("This page has not loaded BokehJS.", 'With resources="none", the page has to load it.'));
     })();
   });
 }
@@ -92,7 +91,7 @@ async function load_all(plan, nonce) {
   const scripts = plan.scripts.map((url) => load_file(url, plan.base, false, nonce));
   const failed = (await Promise.allSettled([...scripts, ...styles])).find((result) => result.status === "rejected");
   if (failed) {
-    // What ran without the file that failed has to run again.
+    // The scripts that ran without the failed file have to run again.
     for (const url of plan.scripts) page_loads.files.delete(key_of(url, plan.base));
     if (!had_bokeh) page_loads.version = null;
     throw new Trouble("A part of this app could not be loaded.", failed.reason.message);

@@ -1,4 +1,4 @@
-// What an embedded app shows in its place while it is not there: that it loads, or why it can't.
+// The notices in the place of an embedded app: that it is loading, or why it failed.
 
 const NOTICE_STYLE = `
   :host { --surface: #fff; --ink: #1c1d1f; --soft: #5d6066; --line: #e2e2de; --accent: #c2410c; --well: #f6f6f4; }
@@ -42,7 +42,7 @@ function notice_sheet(more = "") {
   return sheet;
 }
 
-// Whether what lies behind an element is dark, whatever the system is set to.
+// Whether the background of an element is dark, independently of the system's setting.
 function is_on_dark(element) {
   for (let place = element; place; place = place.parentElement || (place.getRootNode() || {}).host) {
     const numbers = (getComputedStyle(place).backgroundColor.match(/[\d.]+/g) || []).map(Number);
@@ -60,14 +60,14 @@ function waiting_notice(around) {
     made("span", { class: "ring", "aria-hidden": "true" }), made("span", { class: "words" }, "Loading the app…"));
 }
 
-// `retry` is what the button does; `soon` says that it will be done without.
+// `retry` is the action of the button; `soon` is a text about the next automatic attempt.
 function trouble_notice(around, trouble, retry = null, soon = "") {
   const { title, detail, error_id, flag, login } = trouble;
   const body = made("div", { class: "body" }, made("p", { class: "title" }, title));
   const add = (...words) => body.append(made("p", { class: "detail" }, ...words));
   if (detail) add(detail);
-  if (error_id) add("In the log it is error ", made("code", {}, error_id), ".");
-  if (flag) add("Whoever runs the server can allow it with ", made("code", {}, flag));
+  if (error_id) add("Its id in the server's log is ", made("code", {}, error_id), ".");
+  if (flag) add("The server's operator can allow it with ", made("code", {}, flag));
   const acts = made("div", { class: "acts" });
   if (login) acts.append(made("a", { class: "main", href: login, target: "_blank", rel: "noopener" }, "Log in"));
   if (retry !== null && trouble.again) {

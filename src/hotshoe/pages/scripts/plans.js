@@ -1,4 +1,4 @@
-// Asks a server for what is needed to show an app, and finds words for each way in which that can fail.
+// Requests the plan of an app from its server, with a text for each kind of failure.
 
 class AppAddress {
   constructor(src) {
@@ -13,7 +13,7 @@ class AppAddress {
       throw new Trouble("This app has no address.", detail, { again: false });
     }
     if (url.username || url.password) {
-      throw new Trouble("This app can't be asked for.", "Its address has a user and password in it.", { again: false });
+      throw new Trouble("This app can't be requested.", "Its address has a user and password in it.", { again: false });
     }
     this.origin = url.origin;
     this.path = url.pathname.replace(/\/+$/, "");
@@ -40,11 +40,11 @@ const LEAST_MS = 200;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// `starting` is the query with which a server wants to be asked again for an app that takes long to begin.
+// `starting` is the query for the next request while an app is starting.
 async function ask_for_plan(app, options, signal, starting = null) {
   const names = Object.keys(options.headers);
   const headers = { ...options.headers, Accept: "application/json" };
-  // So that the server knows which headers are ours, and not of a proxy.
+  // It tells the server which headers are ours and not a proxy's.
   if (names.length > 0) headers["Bokeh-Embed-Headers"] = new URLSearchParams(options.headers).toString();
   const credentials = options.with_credentials ? "include" : "same-origin";
   let failures = 0;
@@ -57,7 +57,7 @@ async function ask_for_plan(app, options, signal, starting = null) {
       if (signal.aborted) throw error;
       if (starting === null || ++failures > AGAIN_MOST) throw await trouble_of_silence(app, options);
     }
-    // A server that restarts, or its proxy: the session that was begun can still be had.
+    // The server, or its proxy, is restarting: the session may still exist afterwards.
     if (starting !== null && (answer === null || answer.status === 502 || answer.status === 504)) {
       await pause(AGAIN_MS);
       continue;
@@ -68,7 +68,7 @@ async function ask_for_plan(app, options, signal, starting = null) {
       return data;
     }
     ({ starting } = data);
-    await pause(LEAST_MS); // the server waits, unless something between here and there does not
+    await pause(LEAST_MS); // the server already waits, unless a proxy cuts that short
   }
 }
 
@@ -92,13 +92,13 @@ function trouble_of_answer(app, answer, data) {
   if (status === 404) return new Trouble("There is no app at this address.", app.url);
   if (status === 429 || status === 503) {
     const after_s = Math.min(Number(answer.headers.get("Retry-After")) || 0, 300);
-    const title = data.error || "The server has no room for this app just now.";
+    const title = data.error || "The server has no room for this app at the moment.";
     return new Trouble(title, data.detail, { passes: true, after_s });
   }
-  if (status === 502 || status === 504) return unreachable(app, `The proxy before it answers with status ${status}.`);
+  if (status === 502 || status === 504) return unreachable(app, `Its proxy responds with status ${status}.`);
   if (data.error) return new Trouble(data.error, data.detail, more);
-  const what = answer.ok ? "What answers there is no server that knows <bokeh-app>."
-    : `It answers with status ${status}.`;
+  const what = answer.ok ? "The server at its address does not support <bokeh-app>."
+    : `Its server responds with status ${status}.`;
   return new Trouble("This app could not be shown.", `${what}\n${app.url}`, more);
 }
 
@@ -106,14 +106,14 @@ function unreachable(app, detail, more = { passes: true }) {
   return new Trouble("This app can't be reached.", `${detail}\n${app.url}`, more);
 }
 
-// A browser does not tell why there is no answer; what can be found out is.
+// Browsers do not tell why there is no response; this finds out as much as possible.
 async function trouble_of_silence(app, options) {
   const is_local = /^(localhost|127\.|\[::1\])/.test(new URL(app.origin).host);
   if (location.protocol === "https:" && app.origin.startsWith("http:") && !is_local) {
     return unreachable(app, "Browsers load nothing by http into a page of https.", { again: false });
   }
-  if (app.origin === location.origin) return unreachable(app, "Its server does not answer.");
-  // Without cookies and headers of ours the server tells everyone whether it lets pages from here in.
+  if (app.origin === location.origin) return unreachable(app, "Its server does not respond.");
+  // Without cookies and our headers, the server tells everybody whether it allows pages of this site.
   const plain = { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-store" };
   try {
     const answer = await fetch(app.ask(options), { ...plain, method: "HEAD" });
@@ -125,8 +125,8 @@ async function trouble_of_silence(app, options) {
       return new Trouble(`The server does not give cookies to pages of ${location.origin}.`, "",
         { flag: `--allow-websocket-origin=${location.host}` });
     }
-    return new Trouble("This app could not be asked for.", "The server does not answer requests with these headers.");
+    return new Trouble("This app could not be requested.", "The server does not accept requests with these headers.");
   } catch (error) {
-    return unreachable(app, `Its server does not answer, or lets no page of ${location.origin} read what it says.`);
+    return unreachable(app, `Its server does not respond, or allows no requests from pages of ${location.origin}.`);
   }
 }

@@ -1,4 +1,4 @@
-// Shows a session in an element of the page, with a socket and views of its own, and takes them away again.
+// Shows a session in an element of the page, with its own socket and views, and removes them again.
 
 class Shown {
   constructor(session, views) {
@@ -10,7 +10,7 @@ class Shown {
     return this.session.document;
   }
 
-  // First the socket, so that nothing of what follows is told to the server.
+  // The socket first, so that the server gets no changes of the rest.
   close() {
     this.session.close();
     this.views.clear();
@@ -22,10 +22,10 @@ class Shown {
 
 const root_views = (views) => [...views].filter((view) => view.el && view.el.isConnected);
 
-// `only` is the id of the root to be shown; the others are drawn where nobody sees them.
+// `only` is the id of the root to show; the others are drawn outside of the page.
 async function show_session(plan, place, only = null) {
   const { Bokeh } = window;
-  const absolute_url = plan.absolute_url === null ? undefined : plan.absolute_url; // which is another thing to BokehJS
+  const absolute_url = plan.absolute_url === null ? undefined : plan.absolute_url; // BokehJS expects undefined
   const url = Bokeh.require("embed/server")._get_ws_url(plan.app_path, absolute_url);
   let session;
   try {
@@ -37,17 +37,17 @@ async function show_session(plan, place, only = null) {
   const places = only === null ? [] : roots.map((root) => (root.id === only ? place : document.createElement("div")));
   if (only !== null && !places.includes(place)) {
     session.close();
-    throw new Trouble("This session has nothing of that id to show.", only, { again: false });
+    throw new Trouble("This session has no root with this id.", only, { again: false });
   }
   return new Shown(session, await Bokeh.embed.add_document_standalone(session.document, place, places, false));
 }
 
-// RFC 6455: the server goes away, restarts, or has no room just now.
+// RFC 6455: the server goes away, restarts, or has no room.
 const PASSING = ["1001", "1012", "1013"];
 
 function trouble_of_socket(error) {
   const [, code, reason] = /^Lost websocket connection, (\d+) \((.*)\)$/.exec(error.message || "") || [];
   return new Trouble("The app's connection could not be opened.",
-    reason || "Its websocket was refused, or something between here and the server does not pass websockets.",
+    reason || "Its websocket was refused, or a proxy does not pass websockets.",
     { passes: PASSING.includes(code) });
 }

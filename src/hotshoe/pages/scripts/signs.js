@@ -1,5 +1,5 @@
-// The elements with which hotshoe itself shows something in a page. Each has a shadow root, so that the app's styles
-// and its own leave each other alone; a strict content security policy allows all of it.
+// The elements that hotshoe itself shows in a page. Each has a shadow root, so that its styles and the app's do not
+// affect each other; a strict content security policy allows all of it.
 
 const SIGN_STYLE = `
   :host { all: initial; position: fixed; z-index: 2147483000; color-scheme: light;
@@ -19,7 +19,7 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-// Whether the page is dark, whatever the system is: an app without a theme is white everywhere.
+// Whether the page is dark, independently of the system: an app without a theme is always white.
 function is_dark() {
   for (const place of [document.body, document.documentElement]) {
     const [red, green, blue, alpha = 1] = (getComputedStyle(place).backgroundColor.match(/[\d.]+/g) || []).map(Number);
@@ -38,7 +38,7 @@ class Sign {
     this.root.adoptedStyleSheets = [sheet];
   }
 
-  // Apps may have replaced the body, or changed their theme, since the last time.
+  // The app may have replaced the body, or changed its theme, since the last call.
   place() {
     this.host.dataset.theme = is_dark() ? "dark" : "light";
     if (this.host.parentNode !== document.body) document.body.append(this.host);

@@ -1,0 +1,1 @@
+"""The network server: sockets, HTTP and websocket protocols over uvicorn, TLS, limits, start and stop."""

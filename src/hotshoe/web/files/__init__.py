@@ -1,0 +1,1 @@
+"""Files over HTTP: BokehJS, extensions, apps' own files."""

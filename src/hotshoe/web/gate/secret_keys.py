@@ -1,0 +1,40 @@
+"""The server's secret keys: those of the settings, or one that is made at the first start and kept in a file."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from pathlib import Path
+
+from ...base.errors import ConfigError
+from ...base.folders import state_folder
+from ...config import Settings
+from ...tokens import read_or_make_key
+from ...tokens.keys import KEY_BYTES, SHORT_BYTES
+
+_log = logging.getLogger(__name__)
+
+
+def keys_of(settings: Settings) -> tuple[bytes, ...]:
+    """The keys; the first one signs. Raises ``ConfigError`` if the settings require a key and have none."""
+    key = settings.secret_key
+    if key is None and settings.session_ids in ("signed", "external-signed"):
+        raise ConfigError(f"--session-ids={settings.session_ids} needs a key that all programs that sign share: make "
+                          "one with `hotshoe secret`, and put it into the environment variable BOKEH_SECRET_KEY")
+    if key is not None and len(key) < SHORT_BYTES:
+        _log.warning("BOKEH_SECRET_KEY is shorter than %d characters; make a better one with `hotshoe secret`",
+                     SHORT_BYTES)
+    old = (given.encode() for given in settings.old_secret_keys)
+    return (_kept(settings) if key is None else key.encode(), *old)
+
+
+def _kept(settings: Settings) -> bytes:
+    file = settings.secret_file
+    try:
+        return read_or_make_key(state_folder() / "secret-key" if file is None else Path(file)).encode()
+    except OSError as error:
+        if file is not None:
+            raise ConfigError(f"--secret-file: {file} can't be read or made: {error.strerror}") from error
+        _log.warning("Could not keep a secret key (%s): pages and logins are valid in this process only; set "
+                     "BOKEH_SECRET_KEY", error)
+    return secrets.token_bytes(KEY_BYTES)

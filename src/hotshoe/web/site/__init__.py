@@ -1,0 +1,1 @@
+"""The site around the apps: a WSGI or ASGI app of the user, and its login."""

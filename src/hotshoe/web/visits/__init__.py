@@ -1,0 +1,1 @@
+"""Pages, embed scripts and websockets of apps: from a request to its session."""
