@@ -1,19 +1,19 @@
 """hotshoe: the production server for Bokeh and Panel apps.
 
-The names below are imported when they are first asked for, so that ``import hotshoe`` costs nothing.
+The names below are imported when they are first used, so that ``import hotshoe`` is fast.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hotshoe.config import Settings as Settings
+    from hotshoe.server.server import Server as Server
     from hotshoe.sessions import FailureInfo as FailureInfo
     from hotshoe.sessions import locked_callback as locked_callback
     from hotshoe.sessions import on_exception as on_exception
     from hotshoe.sessions import pause_when_unwatched as pause_when_unwatched
-    from hotshoe.web.asgi import asgi as asgi
-    from hotshoe.web.server import Server as Server
-    from hotshoe.web.wrapping import wrap as wrap
+    from hotshoe.web.mount import asgi as asgi
+    from hotshoe.web.mount import wrap as wrap
 
 __version__ = "0.1.0"
 
@@ -31,13 +31,13 @@ __all__ = [
 
 _HOMES = {
     "FailureInfo": "hotshoe.sessions",
-    "Server": "hotshoe.web.server",
+    "Server": "hotshoe.server.server",
     "Settings": "hotshoe.config",
-    "asgi": "hotshoe.web.asgi",
+    "asgi": "hotshoe.web.mount",
     "locked_callback": "hotshoe.sessions",
     "on_exception": "hotshoe.sessions",
     "pause_when_unwatched": "hotshoe.sessions",
-    "wrap": "hotshoe.web.wrapping",
+    "wrap": "hotshoe.web.mount",
 }
 
 
@@ -51,14 +51,14 @@ def __getattr__(name: str) -> Any:
 
 
 def load_ipython_extension(shell: object) -> None:
-    """``%load_ext hotshoe`` in a notebook: bokeh's own ``show`` of an app uses hotshoe."""
+    """``%load_ext hotshoe`` in a notebook: from now on, bokeh's ``show`` of an app uses hotshoe."""
     from hotshoe.notebook import install
 
     install()
 
 
 def unload_ipython_extension(shell: object) -> None:
-    """``%unload_ext hotshoe``: it no longer does."""
+    """``%unload_ext hotshoe``: bokeh's ``show`` of an app uses bokeh's server again."""
     from hotshoe.notebook import uninstall
 
     uninstall()

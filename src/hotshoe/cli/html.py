@@ -1,34 +1,39 @@
-"""``hotshoe html``: each app as a page that needs no server."""
+"""``hotshoe html``: each app as a page that needs no server. ``hotshoe json`` builds its documents here too."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AppError, ConfigError
-from .documents import STDOUT, add_arguments, split, use_each, write
-from .loading import tell_bokeh
-from .options import Parser
+from ..base.errors import AppError, BuildError, ConfigError
+from ..config import Settings
+from .arguments import Parser, configure_bokeh, split_app_arguments
 
 if TYPE_CHECKING:
     import argparse
 
     from bokeh.document import Document
 
+    from ..hosts import Host
+
 _MODES = ("cdn", "inline", "relative", "absolute", "server")
 _SHOWN = 10
 _ALWAYS_THERE = ("document", "BrowserInfo", "Location")
-"""What Panel listens to in every document, and also once it is merely imported."""
+"""Objects to which Panel listens in every document, also if it is only imported."""
+STDOUT = "-"
+Use = Callable[[str, "Document"], None]
+"""Called with the name of the file to write, and the document."""
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Write a page for each app. Raises ``UserError``."""
-    own, argv = split(arguments)
+    own, argv = split_app_arguments(arguments)
     values = make_parser().parse_intermixed_args(own)
-    tell_bokeh()
+    configure_bokeh()
     template = None if values.template is None else _text(values.template)
     use_each(values.files, argv, values.output, "html", partial(_use, values, template))
     return 0
@@ -37,17 +42,16 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def make_parser() -> Parser:
     """The parser of ``hotshoe html``."""
     parser = Parser(
-        prog="hotshoe html",
-        usage="hotshoe html FILE [FILE ...] [options] [--args ...]",
-        description="Run each app once, without a server, and write a page that shows its document. What is done in "
-                    "JavaScript works in it, Python callbacks do not: it says which these are.")
+        "html", "FILE [FILE ...] [options] [--args ...]",
+        description="Run each app once, without a server, and write a page that shows its document. JavaScript "
+                    "callbacks work in the page. Python callbacks do not work; the command lists them.")
     add_arguments(parser, "html")
-    parser.add_argument("--resources", metavar="MODE", choices=_MODES, default=None,
-                        help="Where BokehJS comes from: cdn loads it from cdn.bokeh.org, inline puts it into the page; "
-                             "relative, absolute and server name a folder or server (default: BOKEH_RESOURCES, or cdn)")
-    parser.add_argument("--title", metavar="TEXT", default=None, help="Title of the page (default: the document's)")
-    parser.add_argument("--template", metavar="FILE", type=Path, default=None,
-                        help="Template of Jinja2, as bokeh.embed.file_html takes it (default: the app's own)")
+    parser.add_argument("--resources", metavar="MODE", choices=_MODES,
+                        help="Source of BokehJS: cdn (cdn.bokeh.org), inline (in the page), relative or absolute (a "
+                             "folder), or server (default: BOKEH_RESOURCES, or cdn)")
+    parser.add_argument("--title", metavar="TEXT", help="Title of the page (default: the document's)")
+    parser.add_argument("--template", metavar="FILE", type=Path,
+                        help="Jinja2 template, as for bokeh.embed.file_html (default: the app's own)")
     parser.add_argument("--show", action="store_true", help="Open each page in the browser")
     return parser
 
@@ -66,10 +70,10 @@ def _page(values: argparse.Namespace, template: str | None, document: Document) 
     from bokeh.settings import settings
     from jinja2 import TemplateError
 
-    from ..panel_seams import panel_file
+    from ..seams.panel import panel_file
 
     if not document.roots:
-        raise AppError("the app's document is empty, so there is nothing to show")
+        raise AppError("the app's document is empty: use curdoc().add_root() or .servable()")
     chosen: Any = template if template is not None else document.template
     chosen = None if chosen is FILE else chosen
     mode = settings.resources(values.resources, default="cdn")
@@ -85,8 +89,9 @@ def _page(values: argparse.Namespace, template: str | None, document: Document) 
 def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--template: {file} can't be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"--template: {file} can't be read: {reason}") from error
 
 
 def _warn(name: str, document: Document) -> None:
@@ -97,9 +102,9 @@ def _warn(name: str, document: Document) -> None:
     if len(lines) > _SHOWN:
         lines = [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
     if any(line.endswith("-> Panel") and not line.startswith(_ALWAYS_THERE) for line in every):
-        lines.append("what Panel does when its parts change")
+        lines.append("Panel's own, when its parts change")
     if lines:
-        print(f"{name}: these Python callbacks do not run in it, as there is no server behind it:", file=sys.stderr)
+        print(f"{name}: without a server, these Python callbacks do not run:", file=sys.stderr)
         print("\n".join(f"  {line}" for line in lines), file=sys.stderr)
 
 
@@ -107,3 +112,54 @@ def _show(name: str) -> None:
     from bokeh.util.browser import view
 
     view(Path(name).absolute().as_uri(), new="tab")
+
+
+def add_arguments(parser: Parser, kind: str) -> None:
+    """Add the arguments that ``hotshoe html`` and ``hotshoe json`` share."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="app.py, app.ipynb or a directory")
+    parser.add_argument("-o", "--output", metavar="FILE", action="append", default=[],
+                        help=f"File to write, once for each app; - is standard output (default: APP.{kind})")
+    parser.add_argument("--args", metavar="...", nargs="...",
+                        help="All arguments after this option become sys.argv[1:] of every app")
+
+
+def use_each(files: Sequence[str], argv: Sequence[str] | None, outputs: Sequence[str], kind: str,
+             use: Use) -> None:
+    """Build each app's document, as for a first visitor, and call ``use`` with it. Raises ``UserError``."""
+    from ..hosts.factory import make_host
+
+    host = make_host(list(files), Settings(threads=0, args=tuple(argv or ())))
+    urls = list(host.apps)
+    if len(outputs) > len(urls):
+        number = f"{len(urls)} app{'s' * (len(urls) > 1)}"
+        raise ConfigError(f"--output is given {len(outputs)} times for {number}; give it once for each app")
+    names = [*outputs, *(f"{url.strip('/') or 'index'}.{kind}" for url in urls[len(outputs):])]
+    asyncio.run(_use_each(host, {url: partial(use, name) for url, name in zip(urls, names, strict=True)}))
+
+
+async def _use_each(host: Host, uses: Mapping[str, Callable[[Document], None]]) -> None:
+    """Build the documents in sessions, as apps expect. There is no visitor, so the request is empty."""
+    from ..hosts.host import OpenRequest
+    from ..http.requests import Request
+    from ..tokens import new_session_id
+
+    await host.start()
+    try:
+        for url, use in uses.items():
+            await host.open(OpenRequest(url, Request(path=url, host="localhost"), new_session_id()))
+            await host.update(url, use)
+    except BuildError as error:
+        raise AppError(f"the app {error.app} failed; its traceback is above") from error
+    finally:
+        await host.stop()
+
+
+def write(name: str, text: str) -> None:
+    """Write a file, or to the standard output. Raises ``ConfigError``."""
+    if name == STDOUT:
+        print(text)
+        return
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--output: {name} can't be written: {error.strerror}") from error

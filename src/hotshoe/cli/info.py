@@ -1,4 +1,4 @@
-"""``hotshoe info``: versions and folders, for questions and reports of bugs."""
+"""``hotshoe info``: versions and folders, for questions and bug reports."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .. import __version__
-from .loading import local_file, user_file
-from .options import Parser
+from .arguments import Parser, local_file, user_file
 
 _ABSENT = "(not installed)"
 _PACKAGES = {
@@ -38,10 +37,11 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def make_parser() -> Parser:
     """The parser of ``hotshoe info``."""
-    parser = Parser(prog="hotshoe info", usage="hotshoe info [--static]",
-                    description="Print which versions are installed, and where things are.")
+    parser = Parser(
+        "info", "[--static]",
+        description="Print the installed versions and the folders that hotshoe uses.")
     parser.add_argument("--static", action="store_true",
-                        help="Print only the folder with BokehJS, for proxies that serve it themselves")
+                        help="Print only the folder of BokehJS, for proxies that serve it themselves")
     return parser
 
 

@@ -1,11 +1,11 @@
-"""``hotshoe secret``: print a new key that signs sessions, for ``BOKEH_SECRET_KEY``."""
+"""``hotshoe secret``: print a new key that signs session ids, for ``BOKEH_SECRET_KEY``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from ..tokens import new_session_id
-from .options import Parser
+from .arguments import Parser
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -18,7 +18,6 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def make_parser() -> Parser:
     """The parser of ``hotshoe secret``."""
     return Parser(
-        prog="hotshoe secret",
-        usage="hotshoe secret",
-        description="Print a new random key of 44 letters and digits. Servers that share sessions or users get the "
-                    "same one in the environment's BOKEH_SECRET_KEY; keep it like a password.")
+        "secret", usage="",
+        description="Print a new random key of 44 letters and digits. Set the environment variable BOKEH_SECRET_KEY "
+                    "to it; servers that share sessions or users need the same key. Keep it like a password.")

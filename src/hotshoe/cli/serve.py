@@ -1,117 +1,118 @@
-"""``hotshoe serve``: serve apps until a signal ends it."""
+"""``hotshoe serve``: serve apps until a signal ends it.
+
+The log of a startup has the words of ``bokeh serve``, which other programs look for.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from glob import glob
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..config import FILE_NAME, TABLE, Settings
-from ..errors import AppError
-from .loading import Sources, tell_bokeh
-from .options import Parser, add_settings, split_app_arguments
-from .reports import report_changes
+from ..base.errors import AppError, ConfigError
+from ..base.logs import FIELDS, UNKNOWN, AddFields
+from ..config import FILE_NAME, TABLE, Settings, SettingSources
+from .arguments import Parser, add_settings, configure_bokeh, sources_of, split_app_arguments
 
 if TYPE_CHECKING:
-    from ..web.server import Server
+    from ..hosts.host import AppInfo
+    from ..server.server import Server
 
 _log = logging.getLogger("hotshoe")
 
 _STDOUT = 1
+_PANEL_OPTIONS = {
+    "--autoreload": "use --dev",
+    "--basic-auth": "use --auth basic, and add users with hotshoe user add",
+    "--num-threads": "use --threads",
+    "--oauth-provider": "use --auth oidc and --oidc-issuer",
+    "--reuse-sessions": "leave it out, as each page has a session of its own",
+}
+_DEFAULTS = Settings()
+_MB = 1024**2
+TRACE = 9
+"""bokeh's level below DEBUG."""
+_LEVELS = {"trace": TRACE, "None": logging.INFO}
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Serve what the arguments name. Returns the exit status; raises ``UserError`` for a mistake in them."""
+    """Serve the files. Returns the exit status; raises ``UserError`` for a mistake in the arguments."""
     files, sources = read(arguments, environ)
     settings = sources.settings()
-    # bokeh is imported from here on: help and mistakes need not wait for it.
-    from .logs import configure
+    # bokeh is imported from here on, so that --help and errors are fast.
+    configure_logs(settings)
+    configure_bokeh(sources.bokeh)
+    from ..server.server import Server
+    from ..web.site.extensions import Search
 
-    configure(settings)
-    tell_bokeh(sources.bokeh)
-    from ..web.server import Server
-
-    server = Server(expand(files) if settings.glob else files, settings=settings)
-    run_server(server, partial(_started, server))
+    # Without --wsgi there is no site here. An app may import one for its models, but that is served elsewhere.
+    guard = None if settings.wsgi is None else Search.IN_SITE
+    server = Server(expand(files) if settings.glob else files, settings=settings, guard=guard)
+    run_server(server, partial(_log_start, server))
     return 0
 
 
 def run_server(server: Server, on_started: Callable[[], None]) -> None:
-    """Serve until a signal ends it, and say so as ``bokeh serve`` does."""
-    from ..web.loops import SAME_ORDER_S
+    """Serve until a signal ends it, and print that signal as ``bokeh serve`` does."""
+    from ..server.loops import SAME_ORDER_S
 
-    server.run(on_started=on_started, on_signal=partial(_ending, SAME_ORDER_S))
-
-
-def parse(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str], Settings]:
-    """The files that are named, and the settings from all sources. Ends with status 2 if the usage is wrong."""
-    files, sources = read(arguments, environ)
-    return files, sources.settings()
+    server.run(on_started=on_started, on_signal=partial(_handle_signal, SAME_ORDER_S))
 
 
-def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str], Sources]:
-    """The files that are named, and what settings come from. Ends with status 2 if the usage is wrong."""
+def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str], SettingSources]:
+    """The files, and the sources of the settings. Exits with status 2 if the usage is wrong."""
     own, for_apps = split_app_arguments(arguments)
     values = make_parser().parse_intermixed_args(own)
     files, explicit = list(values.files), dict[str, Any]()
     if named := list(getattr(values, "dev_files", ())):
-        # `--dev app.py` alone can only mean the app. (bokeh serves an empty one then.)
+        # `--dev app.py` alone can only mean the app. (bokeh serve shows an empty app then.)
         if files:
             explicit["watch"] = (*getattr(values, "watch", ()), *named)
         else:
             files = named
     if for_apps is not None:
         explicit["args"] = tuple(for_apps)
-    return files, Sources.of(values, environ, **explicit)
-
-
-_OF_PANEL_SERVE = {
-    "--autoreload": "here it is --dev",
-    "--basic-auth": "here it is --auth basic, with users of hotshoe user add",
-    "--num-threads": "here it is --threads",
-    "--oauth-provider": "here it is --auth oidc, with --oidc-issuer",
-    "--reuse-sessions": "each page has a session of its own here",
-}
+    return files, sources_of(values, environ, **explicit)
 
 
 def make_parser() -> Parser:
     """The parser of ``hotshoe serve``."""
     parser = Parser(
-        prog="hotshoe serve",
-        usage="hotshoe serve [FILE ...] [options] [--args ...]",
-        description="Serve Bokeh and Panel apps: scripts, notebooks, directories with a main.py. Without any, one "
-                    "empty app, for clients that push their document (none with --wsgi).",
+        "serve", "[FILE ...] [options] [--args ...]",
+        description="Serve Bokeh and Panel apps: scripts, notebooks, directories with a main.py. Without FILE, serve "
+                    "an empty app, to which clients push documents; with --wsgi, serve the site alone.",
         epilog=f"Every option is also a key of {FILE_NAME} and an environment variable: --log-level is log-level "
-               "and HOTSHOE_LOG_LEVEL. What bokeh calls BOKEH_... counts too; options come first. "
-               "`hotshoe settings NAME` says more of one of them.")
+               "and HOTSHOE_LOG_LEVEL. bokeh's BOKEH_... variables count too. An option overrides all of them, "
+               "except BOKEH_ALLOW_WS_ORIGIN. `hotshoe settings NAME` explains one option in full.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="app.py, app.ipynb or a directory")
     add_settings(parser, TABLE)
-    parser.advice |= _OF_PANEL_SERVE
+    parser.advice |= _PANEL_OPTIONS
     return parser
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
-    """The files that the patterns name, each once. Raises ``AppError`` for a pattern that names none."""
+    """The files that match the patterns, each once. Raises ``AppError`` for a pattern without a match."""
     found: dict[str, None] = {}
     for pattern in patterns:
         matches = sorted(glob(pattern))  # noqa: PTH207 - a pattern may be absolute
         if not matches:
-            raise AppError(f"{pattern}: no file has a name like this")
+            raise AppError(f"{pattern}: no file matches this pattern")
         found |= dict.fromkeys(matches)
     return list(found)
 
 
-def _started(server: Server) -> None:
-    """Say so in the words of ``bokeh serve``, which other programs wait for."""
+def _log_start(server: Server) -> None:
     import bokeh
 
     _log.info("Starting Bokeh server version %s (running on hotshoe %s)", bokeh.__version__, __version__)
@@ -121,7 +122,7 @@ def _started(server: Server) -> None:
     for url in urls:
         _log.info("Bokeh app running at: %s", url)
     if server.settings.wsgi and not server.settings.unix_socket:
-        _log.info("%s has all the rest of %s", server.settings.wsgi, server.url())
+        _log.info("The site %s serves the rest of %s", server.settings.wsgi, server.url())
         urls = urls or [server.url()]
     if server.settings.unix_socket:
         _log.info("Listening on the Unix socket %s", server.settings.unix_socket)
@@ -137,17 +138,119 @@ def _show(urls: Sequence[str]) -> None:
         view(url, new="tab")
 
 
-def _ending(same_order_s: float, number: signal.Signals) -> None:
+def _handle_signal(same_order_s: float, number: signal.Signals) -> None:
     """Runs in the signal handler: a later signal ends the process even if an app keeps the loop busy."""
     end_now = partial(_end_now, time.monotonic() + same_order_s)
     for again in (signal.SIGINT, signal.SIGTERM):
         signal.signal(again, end_now)
     text = "Received signal SIGTERM" if number is signal.SIGTERM else "\nInterrupted"
-    with suppress(OSError):  # nobody reads it any more
-        # Not print: the signal may have interrupted one.
+    with suppress(OSError):  # its reader may be gone
+        # Not print(), as the signal may have interrupted a print().
         os.write(_STDOUT, f"{text}, shutting down\n".encode())
 
 
 def _end_now(not_before: float, number: int, frame: FrameType | None) -> None:
     if time.monotonic() >= not_before:
         os._exit(1)
+
+
+def report_changes(settings: Settings, apps: Iterable[AppInfo] = ()) -> Iterator[str]:
+    """A line for each setting that was changed, in the words and order of ``bokeh serve``."""
+    if settings.ssl_certfile:
+        yield "Configuring for SSL termination"
+    yield from _time_changes(settings)
+    size = settings.websocket_max_message_size
+    if size != _DEFAULTS.websocket_max_message_size:
+        yield f"Torndado websocket_max_message_size set to {size} bytes ({size / _MB:0.2f} MB)"
+    yield from _login_changes(settings)
+    yield from _process_changes(settings, apps)
+
+
+def _time_changes(settings: Settings) -> Iterator[str]:
+    if settings.keep_alive_milliseconds == 0:
+        yield "Keep-alive ping disabled"
+    lines = {
+        "keep_alive_milliseconds": "Keep-alive ping configured every %d milliseconds",
+        "check_unused_sessions_milliseconds": "Check for unused sessions every %d milliseconds",
+        "unused_session_lifetime_milliseconds": "Unused sessions last for %d milliseconds",
+        "stats_log_frequency_milliseconds": "Log statistics every %d milliseconds",
+        "mem_log_frequency_milliseconds": "Log memory usage every %d milliseconds",
+    }
+    for name, line in lines.items():
+        value = getattr(settings, name)
+        if value not in (0, getattr(_DEFAULTS, name)):
+            yield line % value
+
+
+def _login_changes(settings: Settings) -> Iterator[str]:
+    if settings.auth != "none" or settings.auth_module:
+        yield "User authentication hooks provided"
+    if settings.enable_xsrf_cookies:
+        yield "XSRF cookie protection enabled"
+
+
+def _process_changes(settings: Settings, apps: Iterable[AppInfo]) -> Iterator[str]:
+    wanted = settings.num_procs or os.cpu_count() or 1
+    if wanted == 1:
+        return
+    if settings.dev:
+        yield "Running in --dev mode. --num-procs is limited to 1."
+    else:
+        yield f"--num-procs asks for {wanted} processes, but hotshoe has no workers yet: this process serves alone"
+        for app in apps:
+            if app.has_process_request:
+                yield (f"{app.url}: if process_request returns more than a token can carry, that stays in "
+                       "one process; another process calls process_request again")
+
+
+def configure_logs(settings: Settings) -> None:
+    """Set up the log. Raises ``ConfigError`` if its file can't be written.
+
+    The level applies to hotshoe and bokeh. Other packages log from WARNING on, as under ``bokeh serve``.
+    """
+    from bokeh.util.logconfig import basicConfig
+
+    level = _LEVELS.get(settings.log_level) or logging.getLevelNamesMapping()[settings.log_level.upper()]
+    basicConfig(handlers=[_log_handler(settings)])
+    for name in ("hotshoe", "bokeh"):
+        logging.getLogger(name).setLevel(level)
+    # It warns of mistakes in requests, which anybody can send.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR if level > logging.DEBUG else level)
+
+
+def _log_handler(settings: Settings) -> logging.Handler:
+    handler: logging.Handler = logging.StreamHandler()
+    if settings.log_file is not None:
+        try:
+            handler = logging.FileHandler(settings.log_file, errors="backslashreplace")
+        except OSError as error:
+            raise ConfigError(f"--log-file: {settings.log_file} can't be written: {error.strerror}") from error
+    handler.setFormatter(JsonFormatter() if settings.log_json else logging.Formatter(settings.log_format))
+    handler.addFilter(AddFields())
+    return handler
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON, in ASCII: time (UTC), level, logger, message, then the known fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": at.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: text for name in FIELDS if (text := str(getattr(record, name, UNKNOWN))) != UNKNOWN}
+        if (traceback := self._traceback(record)) is not None:
+            line["traceback"] = traceback
+            # The message of an app's error ends with its traceback, for logs that are text.
+            line["message"] = line["message"].removesuffix(f"\n{traceback}")
+        return json.dumps(line)
+
+    def _traceback(self, record: logging.LogRecord) -> str | None:
+        if (given := getattr(record, "traceback", None)) is not None:
+            return str(given)
+        parts = [self.formatException(record.exc_info)] if record.exc_info and record.exc_info[0] else []
+        return "\n".join([*parts, *([record.stack_info] if record.stack_info else [])]) or None

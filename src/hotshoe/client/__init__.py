@@ -1,12 +1,12 @@
-"""Work with a session on a server, of hotshoe or ``bokeh serve``, from Python: no server code comes along."""
+"""Work with a session on a server, of hotshoe or ``bokeh serve``, from Python. Imports no code of the server."""
 
-from ..errors import ClientError, ClientTimeout, LostError, NoServerError, RefusedError
+from ..base.errors import ClientError, ClientTimeout, LostError, NoServerError, RefusedError
 from .async_session import AsyncSession
-from .opening import pull_session, pull_session_async, push_session, push_session_async, show_session
+from .connecting import pull_session, pull_session_async, push_session, push_session_async, show_session
 from .session import Session
 
 ClientSession = Session
-"""The name that it has in ``bokeh.client``."""
+"""Its name in ``bokeh.client``."""
 
 __all__ = [
     "AsyncSession",

@@ -1,69 +1,57 @@
-"""A connection that is made anew when it breaks, with questions that are asked until they are answered."""
+"""A connection that is made again when it breaks, and questions that are repeated until they are answered."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from ..errors import ClientError, ClientTimeout, LostError, RefusedError
+from ..base.errors import ClientError, ClientTimeout, LostError, RefusedError
 from ..wire import Incoming
-from .addresses import Address
-from .backoff import Backoff
-from .channel import Channel, Closed, dial
-from .credentials import Credentials
-from .outbox import Outbox
-from .replies import in_one_line
+from .send_queue import SendQueue
+from .terms import Terms
+from .websocket import Closed, MessageSocket, dial, printable_line
 
 _log = logging.getLogger(__name__)
 
 _FINAL_CODES = frozenset({1002, 1003, 1007, 1008, 1009})
-"""What we have sent is at fault: it would be at fault again."""
+"""Close codes that blame what we have sent: it would fail again."""
 
 _LARGE_BYTES = 65_536
-_STRIKES_MOST = 4
-"""A server that finds a message too large may reset the connection before it has said so; it would do so for ever."""
+_MOST_LARGE_CUTS = 4
+"""A server may reset the connection because a message is too large, without a close code. It would do so for ever."""
+
+FIRST_S = 0.2
+LONGEST_S = 10.0
+STABLE_S = 5.0
+"""A connection that has lasted so long was a good one."""
 
 T = TypeVar("T")
 Handle = Callable[[Incoming], Awaitable[T]]
 Put = Callable[[str], Awaitable[None]]
-"""Puts the question of this id into the outbox."""
+"""Puts the question with this id into the queue."""
 
 
 class Listener(Protocol):
-    """Who uses the line. All of it is called on the loop."""
+    """The user of a line. All methods are called on the event loop."""
 
-    async def hear(self, message: Incoming) -> None:
-        """A message that answers no question. The next is not read before this returns."""
+    async def handle_message(self, message: Incoming) -> None:
+        """Called with a message that answers no question. The next message is read after this returns."""
 
-    async def resume(self) -> None:
-        """There is a connection again; ``Line.ask_now`` works already. Raises if it is of no use."""
+    async def handle_reconnect(self) -> None:
+        """Called when there is a connection again; ``Line.ask_now`` works. Raises if the connection is of no use."""
 
-    async def cut(self) -> None:
-        """The connection has ended."""
+    async def handle_cut(self) -> None:
+        """Called when the connection has ended."""
 
-    async def lost(self, error: LostError) -> None:
-        """It will not come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How to connect, and how long to wait."""
-
-    address: Address
-    credentials: Credentials
-    headers: Mapping[str, str]
-    tls: ssl.SSLContext | None
-    max_message_bytes: int
-    timeout_s: float | None
-    """For each attempt to connect and each answer."""
-    reconnect_s: float
-    """How long to go on trying when the connection has ended."""
+    async def handle_loss(self, error: LostError) -> None:
+        """Called when there will be no connection any more."""
 
 
 class _CutError(Exception):
@@ -77,7 +65,7 @@ class _Question:
 
 
 class Line:
-    """Open it once; it ends with ``close``, or when the listener is told that it is lost."""
+    """Open it once. It ends with ``close``, or with ``Listener.handle_loss``."""
 
     def __init__(self, terms: Terms, listener: Listener) -> None:
         self._terms = terms
@@ -87,13 +75,15 @@ class Line:
         self._ready = asyncio.Event()
         self._questions: dict[str, _Question] = {}
         self._ids = itertools.count(1)
+        self._opening = asyncio.Lock()
+        self._dialling: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._channel: Channel | None = None
+        self._socket: MessageSocket | None = None
         self._largest_bytes = 0
         """The largest message that was sent on this connection."""
-        self._strikes = 0
-        """How many connections in a row were cut after a large message."""
-        self.outbox = Outbox(self._wake)
+        self._large_cuts = 0
+        """Connections in a row that were cut after a large message."""
+        self.queue = SendQueue(self._wake)
         self.error: LostError | None = None
         self.closed = False
 
@@ -107,31 +97,49 @@ class Line:
         return self._ready.is_set() and self.error is None and not self.closed
 
     async def open(self) -> None:
-        """Connect, if that has not been done. Raises ``ClientError``."""
-        if self._task is None:
-            channel = await self._dial()
-            self._terms.credentials.may_ask = False  # from now on it is this session or none
-            self._ready.set()
-            self._task = asyncio.create_task(self._run(channel))
+        """Connect, unless there is a connection. Concurrent calls share one. Raises ``ClientError``."""
+        async with self._opening:
+            self.check()
+            if self._task is None:
+                self._dialling = asyncio.create_task(self._connect())
+                try:
+                    await self._dialling
+                except asyncio.CancelledError:
+                    task = asyncio.current_task()
+                    if task is None or not task.cancelling():  # then close() has cancelled it, and not the caller
+                        self.check()
+                    raise
+
+    async def _connect(self) -> None:
+        self._socket = await self._dial()
+        # No await from here on: a connection is either aborted by dial(), or closed by close().
+        self._terms.credentials.may_ask = False  # from now on, no other session will do
+        self._ready.set()
+        self._task = asyncio.create_task(self._run(self._socket))
 
     async def close(self) -> None:
-        """End it. What waits to be sent is forgotten."""
+        """End it. Messages that wait to be sent are dropped."""
         self.closed = True
         self._ready.set()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._channel is not None:
-            await self._channel.close()
-        self._fail(ClientError("the session is closed"))
-        self.outbox.cut()
+        try:
+            await _cancel(self._dialling)
+            await _cancel(self._task)
+            if self._socket is not None:
+                await self._socket.close()
+        except BaseException:
+            if self._socket is not None:
+                self._socket.abort()
+            raise
+        finally:
+            self._fail_questions(ClientError("the session is closed"))
+            self.queue.clear()
 
     def new_id(self) -> str:
-        """The id for a message. May be called from any thread."""
+        """A new id for a message. May be called from any thread."""
         return f"{id(self):x}-{next(self._ids)}"
 
     async def ask(self, put: Put, handle: Handle[T]) -> T:
-        """Ask, once more after each reconnect, until there is an answer; what ``handle`` makes of it."""
+        """Ask, and again after each reconnect, until there is an answer. Returns what ``handle`` returns for it."""
         async with self._deadline():
             while True:
                 await self._ready.wait()
@@ -142,7 +150,7 @@ class Line:
                     continue
 
     async def ask_now(self, put: Put, handle: Handle[T]) -> T:
-        """Ask on the connection that there is."""
+        """Ask on the present connection."""
         msgid = self.new_id()
         question = self._questions[msgid] = _Question(self._loop.create_future(), handle)
         try:
@@ -153,7 +161,7 @@ class Line:
             self._questions.pop(msgid, None)
 
     def check(self) -> None:
-        """Raises if there will be no connection any more."""
+        """Raise ``ClientError`` if there will be no connection any more."""
         if self.error is not None:
             raise LostError(str(self.error))
         if self.closed:
@@ -170,57 +178,50 @@ class Line:
             text = f"{self._terms.address.page} has not answered within {self._terms.timeout_s:g} s"
             raise ClientTimeout(text) from None
 
-    # -- the life of the line
-
-    async def _dial(self) -> Channel:
-        terms = self._terms
+    async def _dial(self) -> MessageSocket:
+        credentials = self._terms.credentials
         try:
-            return await self._dial_once(await terms.credentials.token())
+            return await dial(self._terms, await credentials.token())
         except RefusedError as error:
-            if error.status not in {None, 403} or not await terms.credentials.refused():
+            if error.status not in {None, 403} or not await credentials.replace():
                 raise
-            return await self._dial_once(await terms.credentials.token())
+            return await dial(self._terms, await credentials.token())
 
-    async def _dial_once(self, token: str) -> Channel:
-        terms = self._terms
-        return await dial(terms.address, token, headers=terms.headers, tls=terms.tls,
-                          max_message_bytes=terms.max_message_bytes, timeout_s=terms.timeout_s)
-
-    async def _run(self, channel: Channel) -> None:
+    async def _run(self, socket: MessageSocket) -> None:
         try:
-            error = await self._live(channel)
+            error = await self._stay_connected(socket)
         except Exception as failure:
-            _log.exception("A session at %s has failed", self._terms.address.page)
-            error = self._lost(f"{type(failure).__name__}: {failure}")
+            _log.exception("A session at %s failed", self._terms.address.page)
+            error = self._lost_error(f"{type(failure).__name__}: {failure}")
         self.error = error
         self._ready.set()
-        self._fail(LostError(str(error)))
-        await self._listener.lost(error)
+        self._fail_questions(LostError(str(error)))
+        await self._listener.handle_loss(error)
 
-    async def _live(self, channel: Channel) -> LostError:
+    async def _stay_connected(self, socket: MessageSocket) -> LostError:
         backoff = Backoff(self._terms.reconnect_s)
         parts: tuple[Callable[[], Awaitable[None]], ...] = ()
         while True:
             backoff.connected()
-            self._channel = channel
-            why = await self._serve(channel, *parts)
-            channel.abort()
-            self._channel = None
+            self._socket = socket
+            why = await self._serve(socket, *parts)
+            socket.abort()
+            self._socket = None
             self._ready.clear()
-            await self._listener.cut()
-            self._fail(_CutError())
+            await self._listener.handle_cut()
+            self._fail_questions(_CutError())
             backoff.cut()
             found = await self._redial(backoff, why)
             if isinstance(found, LostError):
                 return found
-            channel, parts = found, (self._resume,)
+            socket, parts = found, (self._resume,)
 
-    async def _serve(self, channel: Channel, *parts: Callable[[], Awaitable[None]]) -> Exception:
-        """Work until the connection ends; why it has."""
+    async def _serve(self, socket: MessageSocket, *parts: Callable[[], Awaitable[None]]) -> Exception:
+        """Read and write until the connection ends. Returns the reason."""
         self._waiting.set()
         self._largest_bytes = 0
         tasks = [asyncio.ensure_future(part) for part in
-                 (self._read(channel), self._write(channel), *(part() for part in parts))]
+                 (self._read(socket), self._write(socket), *(part() for part in parts))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             error = next(task.exception() for task in done)
@@ -231,35 +232,35 @@ class Line:
         if not isinstance(error, Exception):
             raise error or AssertionError("a part of the line has ended")
         if not isinstance(error, Closed | ClientError | _CutError):
-            _log.error("A connection to %s has failed", self._terms.address.page, exc_info=error)
+            _log.error("A connection to %s failed", self._terms.address.page, exc_info=error)
         return error
 
     async def _resume(self) -> None:
         async with self._deadline():
-            await self._listener.resume()
+            await self._listener.handle_reconnect()
         self._ready.set()
         await asyncio.Event().wait()
 
-    async def _read(self, channel: Channel) -> None:
+    async def _read(self, socket: MessageSocket) -> None:
         while True:
-            message = await channel.receive()
+            message = await socket.receive()
             question = self._questions.pop(message.reqid or "", None)
             if question is None:
-                await self._listener.hear(message)
+                await self._listener.handle_message(message)
             elif not question.future.done():
                 await _answer(question, message)
 
-    async def _write(self, channel: Channel) -> None:
+    async def _write(self, socket: MessageSocket) -> None:
         while True:
             await self._waiting.wait()
             self._waiting.clear()
-            while (item := self.outbox.take()) is not None:
+            while (item := self.queue.take()) is not None:
                 self._largest_bytes = max(self._largest_bytes, item.size_bytes)
-                await channel.send(item.fragments)
+                await socket.send(item.fragments)
 
-    async def _redial(self, backoff: Backoff, why: Exception) -> Channel | LostError:
-        if (reason := _final_reason(why) or self._repeated(why)) is not None:
-            return self._lost(reason)
+    async def _redial(self, backoff: Backoff, why: Exception) -> MessageSocket | LostError:
+        if (reason := _final_reason(why) or self._large_cut_reason(why)) is not None:
+            return self._lost_error(reason)
         while (delay_s := backoff.delay_s()) is not None and self._terms.reconnect_s > 0:
             await asyncio.sleep(delay_s)
             try:
@@ -268,25 +269,31 @@ class Line:
                 why = error
                 if _is_refusal(error):
                     break
-        return self._lost(str(why) or "the connection was cut")
+        return self._lost_error(str(why) or "the connection was cut")
 
-    def _repeated(self, why: Exception) -> str | None:
-        is_strike = isinstance(why, Closed) and why.code is None and self._largest_bytes > _LARGE_BYTES
-        self._strikes = self._strikes + 1 if is_strike else 0
-        if self._strikes < _STRIKES_MOST:
+    def _large_cut_reason(self, why: Exception) -> str | None:
+        is_large = isinstance(why, Closed) and why.code is None and self._largest_bytes > _LARGE_BYTES
+        self._large_cuts = self._large_cuts + 1 if is_large else 0
+        if self._large_cuts < _MOST_LARGE_CUTS:
             return None
-        return (f"it was cut {self._strikes} times when it was sent {self._largest_bytes:,} bytes; the "
-                "server may take none as large (--websocket-max-message-size raises that)")
+        return (f"the connection was cut {self._large_cuts} times after a message of {self._largest_bytes:,} bytes; "
+                "it may be too large for the server (--websocket-max-message-size raises the limit)")
 
-    def _lost(self, reason: str) -> LostError:
+    def _lost_error(self, reason: str) -> LostError:
         return LostError(f"the session at {self._terms.address.page} is lost: {reason}")
 
-    def _fail(self, error: Exception) -> None:
+    def _fail_questions(self, error: Exception) -> None:
         questions, self._questions = self._questions, {}
         for question in questions.values():
             if not question.future.done():
                 question.future.set_exception(error)
-                question.future.exception()  # whoever asked may have gone
+                question.future.exception()  # its caller may be cancelled
+
+
+async def _cancel(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _answer(question: _Question, message: Incoming) -> None:
@@ -301,20 +308,53 @@ async def _answer(question: _Question, message: Incoming) -> None:
 
 
 def _final_reason(error: Exception) -> str | None:
-    """Why it makes no sense to connect again; ``None`` if it does."""
+    """Why another connection would fail the same way; ``None`` if it might not."""
     if not isinstance(error, Closed):
         return None
     if error.too_big:
-        return "the server has sent more at once than max_message_size= allows"
+        return "the server sent a message larger than max_message_size= allows"
     if error.code == 1009:
-        return "the server takes no message as large as one that was sent (--websocket-max-message-size raises that)"
-    return (in_one_line(error.reason) or f"closed with code {error.code}") if error.code in _FINAL_CODES else None
+        return "a message was too large for the server (its --websocket-max-message-size raises the limit)"
+    return (printable_line(error.reason) or f"closed with code {error.code}") if error.code in _FINAL_CODES else None
 
 
 def _is_refusal(error: ClientError) -> bool:
-    """Whether a server that runs says no, rather than one that starts or stops, or a proxy before it."""
+    """Whether a running server refuses, rather than one that starts or stops, or a proxy in front of it."""
     if not isinstance(error, RefusedError):
         return False
     if error.status is None:
         return error.code in {1002, 1005, 1008}
     return error.status < 500 and error.status not in {408, 425, 429}
+
+
+class Backoff:
+    """Delays that double up to a limit, each shortened at random, so that many clients do not return at once."""
+
+    def __init__(self, give_up_after_s: float, *, clock: Callable[[], float] = time.monotonic,
+                 chance: Callable[[], float] = random.random) -> None:
+        self._limit_s = give_up_after_s
+        self._clock = clock
+        self._chance = chance
+        self._attempts = 0
+        self._since_s: float | None = None
+        self._connected_s = clock()
+
+    def connected(self) -> None:
+        """Note that there is a connection. It has yet to prove that it lasts."""
+        self._connected_s = self._clock()
+
+    def cut(self) -> None:
+        """Note that the connection has ended. If it was a good one, earlier failures are forgotten."""
+        if self._since_s is None or self._clock() - self._connected_s >= STABLE_S:
+            self._attempts = 0
+            self._since_s = self._clock()
+
+    def delay_s(self) -> float | None:
+        """The time to wait before the next attempt; ``None`` if it is time to give up."""
+        started_s = self._clock() if self._since_s is None else self._since_s
+        left_s = started_s + self._limit_s - self._clock()
+        if left_s <= 0:
+            return None
+        bound_s = min(FIRST_S * 2.0**min(self._attempts, 20), LONGEST_S)
+        self._attempts += 1
+        return min(bound_s * (0.5 + self._chance() / 2), left_s)

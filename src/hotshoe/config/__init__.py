@@ -1,8 +1,8 @@
-"""The settings: declared in one table, taken from flags, environment, file and defaults."""
+"""The settings: declared in one table, read from flags, environment variables, files and defaults."""
 
-from .setting import Group, Kind, Setting
+from .setting import Given, Group, Setting, did_you_mean, read_switch
 from .settings import TABLE, Settings
-from .sources import FILE_NAME, BokehFile, Given, gather, read_bokeh_file
+from .value_sources import FILE_NAME, BokehFile, SettingSources, read_bokeh_file
 
 __all__ = [
     "FILE_NAME",
@@ -10,9 +10,10 @@ __all__ = [
     "BokehFile",
     "Given",
     "Group",
-    "Kind",
     "Setting",
+    "SettingSources",
     "Settings",
-    "gather",
+    "did_you_mean",
     "read_bokeh_file",
+    "read_switch",
 ]

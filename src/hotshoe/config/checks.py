@@ -1,19 +1,27 @@
-"""What a text must look like for some settings. Each check returns what is wrong, or ``None``."""
+"""Types of settings that are texts of some form. A type has a pattern, or a function that returns what is wrong with
+a text, or ``None``.
+
+In ``--help`` the ``title`` of a type stands for a value. Its ``description`` says in words which values are allowed.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 from ipaddress import ip_network
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
 
-from ..log_fields import AddFields
+from msgspec import Meta
+
+from ..base.addresses import is_local_host
+from ..base.logs import AddFields
 
 _ORIGIN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+)(:(?P<port>\*|\d+))?")
 
-_FRAME_ANCESTOR = re.compile(r"'self'|'none'|https?:|((https?)://)?(\*\.)?[A-Za-z0-9.-]+(:(\d+|\*))?")
-_WSGI = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*(\(\))?")
-_YES = ("yes", "true", "on", "1")
-_NO = ("no", "false", "off", "0")
+
+def _text(title: str, description: str, pattern: str) -> Meta:
+    return Meta(title=title, description=description, pattern=rf"\A(?s:{pattern})\Z")
 
 
 def check_origin(text: str) -> str | None:
@@ -26,23 +34,6 @@ def check_origin(text: str) -> str | None:
     return None
 
 
-def check_frame_ancestor(text: str) -> str | None:
-    """A source of a content security policy: ``self``, ``none``, a scheme, or a host."""
-    return None if _FRAME_ANCESTOR.fullmatch(text) else f"{text!r} is not self, none or a site like https://example.org"
-
-
-def check_prefix(text: str) -> str | None:
-    """A path: no query, no fragment, no white space, no step up."""
-    if re.search(r"[?#\s\\]|://", text) or ".." in text.split("/"):
-        return f"{text!r} is not a path like /apps"
-    return None
-
-
-def check_wsgi(text: str) -> str | None:
-    """``module:app`` or ``module:make_app()``."""
-    return None if _WSGI.fullmatch(text) else f"{text!r} is not MODULE:APP, such as site:app"
-
-
 def check_network(text: str) -> str | None:
     """An address, or a network as address and length."""
     try:
@@ -50,20 +41,6 @@ def check_network(text: str) -> str | None:
     except ValueError as error:
         return f"{text!r} is not an address or a network like 10.0.0.0/8 ({error})"
     return None
-
-
-def check_mode(text: str) -> str | None:
-    """The permissions of a file in octal digits; its owner must be able to use it."""
-    if not re.fullmatch("0?[67][0-7]{2}", text):
-        return f"{text!r} is not a mode like 600 or 660"
-    return None
-
-
-def check_ico_path(text: str) -> str | None:
-    """``default``, ``none``, or a file of icons."""
-    if text.lower() in ("default", "default-dev", "none") or text.lower().endswith(".ico"):
-        return None
-    return f"{text!r} is not default, none or the path of an .ico file"
 
 
 def check_log_format(text: str) -> str | None:
@@ -77,6 +54,53 @@ def check_log_format(text: str) -> str | None:
     return None
 
 
-def session_ids_of(sign: str) -> str:
-    """What ``BOKEH_SIGN_SESSIONS`` says, as a value of ``--session-ids``: a yes or a no, or it is none."""
-    return {**dict.fromkeys(_YES, "signed"), **dict.fromkeys(_NO, "unsigned")}.get(sign.strip().lower(), sign)
+def check_issuer(text: str) -> str | None:
+    """A URL, or the name of a provider whose URL is known."""
+    return None if text in ("github", "google", "microsoft") else check_provider_url(text)
+
+
+def check_provider_url(text: str) -> str | None:
+    """A URL that tokens and keys may come from: https, or this machine."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return f"{text!r} is not a URL"
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\\]", text):
+        return f"{text!r} is not a URL like https://login.example.org"
+    if parts.scheme == "http" and not is_local_host(parts.hostname):
+        return f"{text!r} is not https: anybody on the network path could log in as any user"
+    return None
+
+
+FileName: TypeAlias = Annotated[str, Meta(title="FILE", description="the path of a file")]
+Origin: TypeAlias = Annotated[str, Meta(title="HOST[:PORT]", description="HOST or HOST:PORT"), check_origin]
+Network: TypeAlias = Annotated[
+    str, Meta(title="ADDRESS", description="an address or a network like 10.0.0.0/8"), check_network]
+LogFormat: TypeAlias = Annotated[
+    str, Meta(title="FORMAT", description="a format of Python's logging"), check_log_format]
+Issuer: TypeAlias = Annotated[
+    str, Meta(title="URL|NAME", description="github, google, microsoft or a URL like https://login.example.org"),
+    check_issuer]
+FileMode: TypeAlias = Annotated[str, _text("MODE", "a mode like 600 or 660", "0?[67][0-7]{2}")]
+PathPrefix: TypeAlias = Annotated[str, _text(
+    "PREFIX", "a path like /apps", r"(?!.*://)(?!(.*/)?\.\.(/|$))[^?#\s\\]*")]
+SiteName: TypeAlias = Annotated[str, _text(
+    "MODULE:APP", "MODULE:APP, such as site:app", r"[^\W\d][\w.]*:[^\W\d][\w.]*(\(\))?")]
+Icon: TypeAlias = Annotated[str, _text(
+    "FILE", "default, none or the path of an .ico file", r"(?i:default|default-dev|none|.*\.ico)")]
+FrameAncestor: TypeAlias = Annotated[str, _text(
+    "SITE", "self, none or a site like https://example.org",
+    r"'self'|'none'|https?:|((https?)://)?(\*\.)?[A-Za-z0-9.-]+(:(\d+|\*))?")]
+RedirectUrl: TypeAlias = Annotated[str, _text(
+    "URL", "a URL like https://example.org/login-callback", r"https?://[^/?#\s\\]+(/[^?#\s\\]*)?/login-callback")]
+UrlOrPath: TypeAlias = Annotated[str, _text(
+    "URL", "a URL or a path like /oauth2/sign_out", r"(https?://[^/\s\\]+|/(?![/\\]))\S*")]
+HeaderName: TypeAlias = Annotated[str, _text(  # RFC 9110, section 5.6.2
+    "NAME", "the name of a header, like X-Forwarded-User", r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")]
+Tenant: TypeAlias = Annotated[str, _text(
+    "TENANT", "the id or domain of one tenant; with common, organizations or consumers anybody could log in",
+    "(?!(common|organizations|consumers)$)[A-Za-z0-9.-]+")]
+AccessRule: TypeAlias = Annotated[str, _text(
+    "APP=WHO[,WHO ...]", "a rule of who may open which app, like sales=staff,@alice",
+    r"\s*[^=\s][^=]*=(.*,)?(?!\s*@?\s*(,|$)).+")]

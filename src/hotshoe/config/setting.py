@@ -1,218 +1,230 @@
-"""One setting: its type, default and help, and the names that it has as flag, environment variable and file key.
+"""One setting: its type, default and help, and its names as flag, environment variable and file key.
 
-A setting is declared once, as a field of ``Settings``. A value is checked where it comes from, so that what is
-wrong with it is said with the name that its author used.
+A setting is declared once, as a field of ``Settings``. A value is checked where it comes from, so that an error has
+the name that its author used.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Callable
-from dataclasses import Field, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import Field, dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-_T = TypeVar("_T")
-_TRUE = frozenset({"1", "yes", "true", "on"})
-_FALSE = frozenset({"0", "no", "false", "off"})
-_METADATA_KEY = "setting"
+import msgspec
+from msgspec import Meta
+
+from ..base.errors import ConfigError
+
+SWITCHES = {**dict.fromkeys(("1", "yes", "true", "on"), True), **dict.fromkeys(("0", "no", "false", "off"), False)}
+_UNITS = {"s": "seconds", "ms": "milliseconds"}
 
 
 class Group(Enum):
-    """What settings are about; they stand together in ``--help`` and in the docs."""
+    """Subjects of settings; ``--help`` and the docs list the settings of each together."""
 
-    PLACE = "where it listens"
+    LISTEN = "listening"
     APPS = "apps"
     SESSIONS = "sessions"
     SECURITY = "security"
     LOGIN = "users and login"
     LIMITS = "limits"
     LOG = "log"
-    FILES = "files of settings"
-
-
-class Kind(Enum):
-    """What values a setting has; the value is the annotation of its field."""
-
-    INTEGER = "int"
-    OPTIONAL_INTEGER = "int | None"
-    SWITCH = "bool"
-    TEXT = "str"
-    OPTIONAL_TEXT = "str | None"
-    TEXTS = "tuple[str, ...]"
+    FILES = "settings files"
 
 
 @dataclass(frozen=True, slots=True)
-class Declaration:
-    """What a field of ``Settings`` says of itself beyond its type and default."""
+class Doc:
+    """The declaration of a setting, beside its type and default."""
 
-    help: str
     group: Group
-    unit: str | None = None
+    help: str
     metavar: str | None = None
-    flag: str | None = None
-    bokeh_environment: str | None = None
-    platform_environment: str | None = None
+    """Stands for a value in ``--help``, if the type does not say it (the ``title`` of its ``Meta``)."""
+    unit: str | None = None
+    bokeh: str | None = None
+    """The ``BOKEH_…`` variable that means the same."""
     bokeh_wins: bool = False
-    least: int | None = None
-    most: int | None = None
-    choices: tuple[str, ...] = ()
-    separator: str | None = None
-    check: Callable[[str], str | None] | None = None
+    """Whether that variable overrides even the flag, as in ``bokeh serve``."""
+    from_bokeh: Callable[[str], str] = str
+    """Translates that variable, if it has values of its own."""
+    platform: str | None = None
+    """A variable that platforms set for every program, so that all other sources override it."""
     secret: bool = False
-    from_bokeh: Callable[[str], str] | None = None
+    """Never shown, and has no option, since every user of the machine can list a command's arguments."""
+    secret_option: bool = False
+    """A secret that has an option, because ``bokeh serve`` has it."""
     many: bool = False
+    """Whether several values may follow one option; else a list repeats its option."""
+    separator: str | None = ","
+    """Splits a list in an environment variable; ``None`` is white space."""
 
 
-def setting(default: _T, help: str, group: Group, *, unit: str | None = None, metavar: str | None = None,  # noqa: A002
-            flag: str | None = None, bokeh_environment: str | None = None, platform_environment: str | None = None,
-            bokeh_wins: bool = False, least: int | None = None, most: int | None = None, choices: tuple[str, ...] = (),
-            separator: str | None = ",", check: Callable[[str], str | None] | None = None, secret: bool = False,
-            from_bokeh: Callable[[str], str] | None = None, many: bool = False) -> _T:
-    """Declare a field of ``Settings``.
+class Given(NamedTuple):
+    """A value, and the place where it was given, for errors."""
 
-    ``flag`` is the option if it is not the field's name. ``platform_environment`` is a variable that platforms set for
-    every program, and so the weakest of all. ``bokeh_wins`` says that the ``BOKEH_…`` variable
-    replaces even the flag, as in ``bokeh serve``. ``separator`` splits a list in an environment variable; ``None``
-    splits at white space. ``check`` returns what is wrong with a text, or ``None``. What is ``secret`` has no option
-    unless it has a ``flag``, since anyone can list a command's arguments, and is never shown. ``from_bokeh`` makes a
-    value of what the ``BOKEH_…`` variable says, where that has words of its own. ``many`` values may follow one option.
-    """
-    declaration = Declaration(help, group, unit, metavar, flag, bokeh_environment, platform_environment, bokeh_wins,
-                              least, most, choices, separator, check, secret, from_bokeh, many)
-    return field(default=default, repr=not secret, metadata={_METADATA_KEY: declaration})
+    value: Any
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row of the table: a field of ``Settings`` and what it declares."""
+    """A row of the table: a field of ``Settings`` and its declaration."""
 
     name: str
-    kind: Kind
+    type: Any
+    """The type of a value, or of each value of a list, with its bounds: msgspec converts and checks by it."""
     default: Any
-    declaration: Declaration
+    doc: Doc
 
     @classmethod
     def of(cls, field: Field[Any]) -> Setting:
-        """The setting that a field declares."""
-        return cls(field.name, Kind(field.type), field.default, field.metadata[_METADATA_KEY])
+        """The setting that a field declares: ``name: Annotated[type, Doc(…)] = default``."""
+        declared: Any = field.type
+        (doc,) = (each for each in declared.__metadata__ if isinstance(each, Doc))
+        if field.default is None or isinstance(field.default, tuple):  # type | None, or tuple[type, ...]
+            declared = get_args(declared.__origin__)[0]
+        return cls(field.name, declared, field.default, doc)
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether its values are yes and no."""
+        return self._base is bool
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a value, or each value of a list, may be any text: no number, switch or choice."""
+        return self._base is str
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it has any number of values."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All allowed values, if they can be listed."""
+        return get_args(self._base) if get_origin(self._base) is Literal else ()
 
     @property
     def flag(self) -> str:
-        """The option on the command line. Of a switch that is on by default, it is the one that turns it off."""
-        refusal = "no-" if self.default is True else ""
-        return self.declaration.flag or f"--{refusal}{self.name.replace('_', '-')}"
+        """The option on the command line. A switch that is on by default has an option that turns it off."""
+        return f"--no-{self.key}" if self.default is True else f"--{self.key}"
+
+    @property
+    def usage(self) -> str:
+        """The option with its value."""
+        return f"{self.flag} {self.metavar}" if self.metavar else self.flag
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the option is given once for each value."""
+        return self.is_list and not self.doc.many
 
     @property
     def has_option(self) -> bool:
-        """Whether the command line takes it: not if it is secret, unless stock has an option for it."""
-        return not self.declaration.secret or self.declaration.flag is not None
+        """Whether the command line has an option for it."""
+        return not self.doc.secret or self.doc.secret_option
+
+    @property
+    def metavar(self) -> str | None:
+        """Stands for a value in ``--help``."""
+        return self.doc.metavar or self._bounds.title or ((self.doc.unit or "n").upper() if self._base is int else None)
 
     @property
     def key(self) -> str:
-        """The key in ``hotshoe.toml``."""
-        return self.flag.removeprefix("--no-" if self.default is True else "--")
+        """The key in ``hotshoe.toml``: the name, without the unit at the end of some of bokeh's names."""
+        return self.name.removesuffix("_milliseconds").replace("_", "-")
 
     @property
     def environment(self) -> tuple[str, ...]:
-        """The names of its environment variables, the stronger one first."""
+        """Its environment variables; an earlier one overrides a later one."""
         own = "HOTSHOE_" + self.key.replace("-", "_").upper()
-        others = (self.declaration.bokeh_environment, self.declaration.platform_environment)
-        return (own, *(name for name in others if name is not None))
+        return (own, *filter(None, (self.doc.bokeh, self.doc.platform)))
 
     @property
     def allowed(self) -> str:
-        """Which values it can have, in words."""
-        if self.declaration.choices:
-            *others, last = self.declaration.choices
-            return f"{', '.join(others)} or {last}"
-        match self.kind:
-            case Kind.INTEGER | Kind.OPTIONAL_INTEGER:
-                return f"{self._bounds()}{f' ({self.declaration.unit})' if self.declaration.unit else ''}"
-            case Kind.SWITCH:
-                return "yes or no"
-            case Kind.TEXTS:
-                return "a list of texts"
-            case Kind.TEXT | Kind.OPTIONAL_TEXT:
-                return "a text"
+        """The allowed values, in words."""
+        if not self.is_list:
+            return self._allowed
+        return "a list of text values" if self._bounds == Meta() else f"a list; each is {self._allowed}"
 
-    def _bounds(self) -> str:
-        match self.declaration.least, self.declaration.most:
-            case None, None:
-                return "a whole number"
-            case least, None:
-                return f"a whole number from {least}"
-            case least, most:
-                return f"a whole number from {least} to {most}"
-
-    def parse(self, text: str) -> Any:
-        """The value that a text stands for. Raises ``ValueError``, which says what is wrong; see also ``problem``."""
-        match self.kind:
-            case Kind.INTEGER | Kind.OPTIONAL_INTEGER:
-                return self._integer(text)
-            case Kind.SWITCH:
-                return self._switch(text)
-            case Kind.TEXTS:
-                return tuple(part.strip() for part in text.split(self.declaration.separator) if part.strip())
-            case Kind.TEXT | Kind.OPTIONAL_TEXT:
-                return self._choice(text)
-
-    def _integer(self, text: str) -> int:
+    def read(self, value: object, where: str, *, text: bool = False) -> Given:
+        """As ``convert``, but raises ``ConfigError``, which begins with ``where``."""
         try:
-            return int(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is not {self.allowed}") from None
+            return Given(self.convert(value, text=text), where)
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}") from None
 
-    def _switch(self, text: str) -> bool:
-        word = text.strip().lower()
-        if word not in _TRUE | _FALSE:
-            raise ValueError(f"{text!r} is not {self.allowed}")
-        return word in _TRUE
+    def convert(self, value: object, *, text: bool = False) -> Any:
+        """Check and convert a value of a program or a file or, with ``text``, the text of an option or a variable.
 
-    def _choice(self, text: str) -> str:
-        """Choices count in any case; the value is as they are written in the table."""
-        return next((choice for choice in self.declaration.choices if choice.lower() == text.lower()), text)
+        Raises ``ValueError``, which says what is wrong.
+        """
+        if value is None and self.default is None:
+            return None
+        if not self.is_list:
+            return self._convert(value, text)
+        if text:
+            value = [part.strip() for part in str(value).split(self.doc.separator) if part.strip()]
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{self._shown(value)} is not a list")
+        return tuple(self._convert(part, text) for part in value)
 
-    def read(self, value: object) -> Any:
-        """The value that a program or a file gives. Lists become tuples; ``ValueError`` if the type is wrong."""
-        if self.kind is Kind.TEXTS and isinstance(value, (list, tuple)):
-            value = tuple(value)
-        if not self.fits(value):
-            raise ValueError(f"{value!r} is not {self.allowed}")
-        return self._choice(value) if isinstance(value, str) else value
+    def _convert(self, value: object, text: bool) -> Any:
+        if isinstance(value, str):
+            value = self._word(value, text)
+        try:
+            converted = msgspec.convert(value, self.type, strict=not text)
+        except msgspec.ValidationError:
+            hint = did_you_mean(str(value).lower(), self.choices)
+            raise ValueError(f"{self._shown(value)} is not {self._allowed}{hint}") from None
+        for check in filter(callable, getattr(self.type, "__metadata__", ())):
+            if problem := check(converted):
+                raise ValueError(problem)
+        return converted
 
-    def fits(self, value: object) -> bool:
-        """Whether the value has the setting's type."""
-        match self.kind:
-            case Kind.INTEGER:
-                return isinstance(value, int) and not isinstance(value, bool)
-            case Kind.OPTIONAL_INTEGER:
-                return value is None or (isinstance(value, int) and not isinstance(value, bool))
-            case Kind.SWITCH:
-                return isinstance(value, bool)
-            case Kind.TEXT:
-                return isinstance(value, str)
-            case Kind.OPTIONAL_TEXT:
-                return value is None or isinstance(value, str)
-            case Kind.TEXTS:
-                return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+    def _word(self, text: str, means_value: bool) -> object:
+        """Upper and lower case are the same in a choice. msgspec accepts neither yes and no, nor spaces in a number."""
+        if self._base is bool and means_value:
+            return SWITCHES.get(text.strip().lower(), text)
+        if self._base is int and means_value:
+            return text.strip()
+        return next((choice for choice in self.choices if choice.lower() == text.lower()), text)
 
-    def problem(self, value: Any) -> str | None:
-        """Why the setting can't have this value of the right type, or ``None`` if it can."""
-        if isinstance(value, int):
-            return self._out_of_bounds(value)
-        texts = value if isinstance(value, tuple) else () if value is None else (value,)
-        return next(filter(None, map(self._text_problem, texts)), None)
+    @property
+    def _allowed(self) -> str:
+        if self.choices:
+            *others, last = self.choices
+            return f"{', '.join(others)} or {last}"
+        if self._base is int:
+            least, most = self._bounds.ge, self._bounds.le
+            unit = f" of {_UNITS.get(self.doc.unit, self.doc.unit)}" if self.doc.unit else ""
+            return f"a whole number{unit}" + (f", {least} or more" if most is None else f" from {least} to {most}")
+        return "yes or no" if self._base is bool else self._bounds.description or "text"
 
-    def _out_of_bounds(self, value: int) -> str | None:
-        declaration = self.declaration
-        least = -math.inf if declaration.least is None else declaration.least
-        most = math.inf if declaration.most is None else declaration.most
-        return None if least <= value <= most else f"{value} is not {self.allowed}"
+    @property
+    def _base(self) -> Any:
+        return self.type.__origin__ if get_origin(self.type) is Annotated else self.type
 
-    def _text_problem(self, text: str) -> str | None:
-        if self.declaration.choices and text not in self.declaration.choices:
-            close = difflib.get_close_matches(text.lower(), self.declaration.choices, n=1)
-            return f"{text!r} is not {self.allowed}{f'; did you mean {close[0]}?' if close else ''}"
-        return self.declaration.check(text) if self.declaration.check else None
+    @property
+    def _bounds(self) -> Meta:
+        return next((each for each in getattr(self.type, "__metadata__", ()) if isinstance(each, Meta)), Meta())
+
+    def _shown(self, value: object) -> str:
+        return "the value" if self.doc.secret else repr(value)
+
+
+def read_switch(text: str, where: str) -> bool:
+    """Whether a text means yes. Raises ``ConfigError`` if it means neither yes nor no."""
+    value = SWITCHES.get(text.strip().lower())
+    if value is None:
+        raise ConfigError(f"{where}: {text!r} is not yes or no")
+    return value
+
+
+def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """A hint for the end of an error: the known word that is most like ``word``. Empty if none is."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,8 +1,8 @@
-"""Configurations for what stands around hotshoe: proxies, service managers, containers, platforms. One plan for all."""
+"""Configurations of proxies, service managers, containers and platforms for hotshoe, all made from one plan."""
 
-from .plan import Plan, Tls, Wishes, make_plan
-from .rendering import File, render
+from .plan import DeployOptions, Plan, TlsSource, make_plan
+from .rendering import File, as_text, missing_requirements, render, write
 from .targets import TARGETS, Target
-from .writing import as_text, lacking, write
 
-__all__ = ["TARGETS", "File", "Plan", "Target", "Tls", "Wishes", "as_text", "lacking", "make_plan", "render", "write"]
+__all__ = ["TARGETS", "DeployOptions", "File", "Plan", "Target", "TlsSource", "as_text", "make_plan",
+           "missing_requirements", "render", "write"]

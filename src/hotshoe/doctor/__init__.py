@@ -1,15 +1,14 @@
-"""``hotshoe doctor``: walks the path that a browser takes to an app, and says what is wrong and what to change.
+"""``hotshoe doctor``: does what a browser does to show an app, and says what is wrong and how to fix it.
 
-Probes do the I/O and return observations (``walk``); what they mean (``checks``) and what to write into whose
-configuration (``remedies``) is pure.
+Probes do the I/O and return observations (``walk``). ``checks`` turn observations into findings, and ``remedies`` adds
+lines for configurations; both are pure.
 """
 
-from .examining import examine
-from .findings import Advice, Finding, Hop, Remedy, Severity
-from .kinds import Kind, Sighting
-from .options import Options
-from .report import Report, as_json
-from .terminal import render
+from .bounds import DoctorOptions
+from .bounds import DoctorOptions as Options
+from .findings import DoctorReport, Finding, Hop, Remedy, Severity, as_json, render
+from .products import Product, Sighting
+from .walk import examine
 
-__all__ = ["Advice", "Finding", "Hop", "Kind", "Options", "Remedy", "Report", "Severity", "Sighting", "as_json",
-           "examine", "render"]
+__all__ = ["DoctorOptions", "DoctorReport", "Finding", "Hop", "Options", "Product", "Remedy", "Severity",
+           "Sighting", "as_json", "examine", "render"]

@@ -1,36 +1,58 @@
-"""What is on a page: apps, tokens, scripts, style sheets. Pages are anybody's, so nothing is believed."""
+"""Reads a page: its apps, tokens, scripts and style sheets. The page may be hostile, so nothing in it is trusted."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from .tokens import Ticket, ticket_of
+from ..base.errors import TokenError
+from ..tokens import read
+
+T = TypeVar("T")
 
 _TOKEN = re.compile(r'"token"\s*:\s*"([A-Za-z0-9_.=-]{8,65536})"')
 _AUTOLOAD = re.compile(r"""["'`]([^"'`\s<>]{0,4000}?/?autoload\.js\?[^"'`\s<>]{0,4000})["'`]""")
 _SCRIPTS = re.compile(r'(?:"scripts"\s*:|\bconst js_urls\s*=)\s*(?=\[)')
 _STYLES = re.compile(r'(?:"styles"\s*:|\bconst css_urls\s*=)\s*(?=\[)')
-"""What ``autoload.js`` loads, of hotshoe and of bokeh."""
-_PLAN = re.compile(r'\{\s*"depth"\s*:')
+"""The files that ``autoload.js`` loads, in hotshoe's script and in bokeh's."""
+_PLAN = re.compile(r'(?=\{\s*"depth"\s*:)')
 _STARTING = re.compile(r'"starting"\s*:\s*(?=")')
 _RUN = re.compile(r"<+(?=<)")
-"""Of no use, and Python's parser takes the square of their number of steps for them."""
-_MOST_CHARACTERS = 600_000
+"""Python's parser takes quadratic time for a run of these, and they have no meaning."""
+_MAX_CHARACTERS = 600_000
 _INDEXES = ("Running Bokeh Applications", "Panel Applications")
-_MOST = 200
-"""Of anything on a page."""
+_MAX_ITEMS = 200
+"""Of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageToken:
+    """A session token, as the browser has it."""
+
+    text: str
+    expires_at_s: int | None
+    """Unix time of the server that made it."""
+
+
+def page_token_of(text: str) -> PageToken | None:
+    """Read a token; ``None`` if the text is not one."""
+    try:
+        return PageToken(text, read(text).expires_at_s)
+    except TokenError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """An app in somebody else's page."""
+    """An app that another site's page embeds."""
 
     source: str
     """A reference to the app, or to its ``autoload.js`` with a query."""
@@ -38,167 +60,139 @@ class Embed:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """The query of ``autoload.js``, the last value of each."""
-        try:
-            query = urlsplit(self.source).query
-        except ValueError:  # it can be no address
-            return {}
-        return {name: values[-1] for name, values in parse_qs(query).items()}
+        """The query of ``autoload.js``, with the last value of each name."""
+        with suppress(ValueError):  # it may not be a URL
+            return {name: values[-1] for name, values in parse_qs(urlsplit(self.source).query).items()}
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """A page, read."""
+    """The parts of a page that matter here. References are as they stand in the page."""
 
     title: str = ""
     base: str = ""
     """The reference of a ``base`` element."""
-    tickets: tuple[Ticket, ...] = ()
+    tokens: tuple[PageToken, ...] = ()
     scripts: tuple[str, ...] = ()
-    """References, as they stand there."""
     styles: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    """What else is loaded without being asked for."""
+    """Everything else that the browser loads by itself."""
     embeds: tuple[Embed, ...] = ()
     links: tuple[str, ...] = ()
-    """Of an index: its apps."""
+    """The apps of an index."""
     is_index: bool = False
     """Whether it is an index of hotshoe, bokeh or Panel, and not just a page with links."""
     has_password: bool = False
-    """Whether it asks for a password."""
+    """Whether it has a password field."""
     depth: int | None = None
-    """Of a page of hotshoe: how many steps its base is above it. Scripts are then relative to that."""
-    again: str = ""
-    """Of what hotshoe says of an app that is starting: the reference with which to ask again."""
+    """How many levels the base of a hotshoe page is above it; its scripts are relative to the base."""
+    retry: str = ""
+    """The reference to request next, if hotshoe says that the app is starting."""
     is_hotshoe: bool = False
     is_panel: bool = False
     is_cut: bool = False
-    """Whether it ends before it is over."""
+    """Whether the end of the page is missing."""
 
 
 NOTHING = Markup()
-"""What is on no page."""
 
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.scripts: list[str] = []
-        self.styles: list[str] = []
-        self.images: list[str] = []
-        self.apps: list[str] = []
-        self.links: list[str] = []
-        self.title = ""
-        self.base = ""
-        self.has_password = False
-        self.again = ""
-        self._inside = ""
+        self.found: dict[str, list[str]] = defaultdict(list)
+        self._tag = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
-        self._inside = tag
-        source = found.get("src", "")
+        attributes = {name: value or "" for name, value in attrs}
+        self._tag = tag
+        source, href = attributes.get("src", ""), attributes.get("href", "")
         match tag:
-            case "script" if source:
-                self.scripts.append(source)
-            case "link" if "stylesheet" in found.get("rel", "").lower().split() and found.get("href"):
-                self.styles.append(found["href"])
+            case "script" | "bokeh-app" if source:
+                self.found[tag].append(source)
             case "img" | "iframe" | "video" | "audio" if source:
-                self.images.append(source)
-            case "bokeh-app" if source:
-                self.apps.append(source)
-            case "base" if found.get("href") and not self.base:
-                self.base = found["href"]
-            case "main" if found.get("id") == "starting":
-                self.again = found.get("data-again", "")
-            case "input":
-                self.has_password |= found.get("type", "").lower() == "password"
-            case "a" if found.get("href"):
-                self._link(found)
-
-    def _link(self, found: dict[str, str]) -> None:
-        # hotshoe's index names the path, Panel's has it as the id; bokeh's has bare links to /app.
-        href = found["href"]
-        if "data-path" in found or found.get("id", "").startswith("/") or re.fullmatch(r"(?:/[\w.-]+)+", href):
-            self.links.append(href)
+                self.found["image"].append(source)
+            case "link" if href and "stylesheet" in attributes.get("rel", "").lower().split():
+                self.found["style"].append(href)
+            case "base" if href:
+                self.found["base"].append(href)
+            case "a" if href and _leads_to_app(href, attributes):
+                self.found["link"].append(href)
+            case "main" if attributes.get("id") == "starting":
+                self.found["retry"].append(attributes.get("data-again", ""))
+            case "input" if attributes.get("type", "").lower() == "password":
+                self.found["password"].append("")
 
     def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
+        self._tag = ""
 
     def handle_data(self, data: str) -> None:
-        if self._inside == "title" and not self.title:
-            self.title = data.strip()
+        if self._tag == "title":
+            self.found["title"].append(data.strip())
+
+    def first(self, name: str) -> str:
+        """The first that is not empty, or an empty string."""
+        return next(filter(None, self.found[name]), "")
+
+
+def _leads_to_app(href: str, attributes: dict[str, str]) -> bool:
+    # hotshoe's index has the path in data-path, Panel's in the id; bokeh's has bare links to /app.
+    return "data-path" in attributes or attributes.get("id", "").startswith("/") \
+        or re.fullmatch(r"(?:/[\w.-]+)+", href) is not None
 
 
 def read_markup(text: str) -> Markup:
     """Read a page, or a script that embeds an app. Never raises."""
     reader = _Reader()
-    with suppress(AssertionError, ValueError):  # of markup that no browser would mind
-        reader.feed(_RUN.sub("", text[:_MOST_CHARACTERS]))
-    depth, scripts, styles = _plan(text)
-    tickets = (ticket_of(match) for match in _TOKEN.findall(text)[:_MOST])
-    embeds = [*(Embed(source, True) for source in reader.apps), *_autoloads(text)]
+    with suppress(AssertionError, ValueError):  # for markup that browsers accept
+        reader.feed(_RUN.sub("", text[:_MAX_CHARACTERS]))
+    found, plan = reader.found, _json_after(_PLAN, text)
+    depth = plan.get("depth") if isinstance(plan, dict) else None
+    if not isinstance(depth, int) or not 0 <= depth <= 50:
+        depth, plan = None, {}
+    tokens = (page_token_of(match) for match in _TOKEN.findall(text)[:_MAX_ITEMS])
+    query = _json_after(_STARTING, text)
     return Markup(
-        title=reader.title,
-        base=reader.base,
-        tickets=tuple(ticket for ticket in tickets if ticket),
-        scripts=_some([*reader.scripts, *scripts, *_listed(_SCRIPTS, text)]),
-        styles=_some([*reader.styles, *styles, *_listed(_STYLES, text)]),
-        images=_some(reader.images),
-        embeds=tuple(dict.fromkeys(embeds))[:_MOST],
-        links=_some(reader.links),
-        is_index='data-path="/' in text or reader.title in _INDEXES,
-        has_password=reader.has_password,
+        title=reader.first("title"),
+        base=reader.first("base"),
+        tokens=tuple(token for token in tokens if token),
+        scripts=_distinct([*found["script"], *_texts(plan.get("js")), *_texts(_json_after(_SCRIPTS, text))]),
+        styles=_distinct([*found["style"], *_texts(plan.get("css")), *_texts(_json_after(_STYLES, text))]),
+        images=_distinct(found["image"]),
+        embeds=_distinct([*(Embed(source, True) for source in found["bokeh-app"]), *_autoloads(text)]),
+        links=_distinct(found["link"]),
+        is_index='data-path="/' in text or reader.first("title") in _INDEXES,
+        has_password="password" in found,
         depth=depth,
-        again=reader.again or _asked_again(text),
+        retry=reader.first("retry") or (f"?{query}" if query else ""),
         is_hotshoe="_hotshoe" in text or 'data-path="/' in text,
         is_panel="/panel.min.js" in text or "<title>Panel Applications" in text,
         is_cut="<html" in text.lower() and "</html>" not in text.lower(),
     )
 
 
-def _some(values: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))[:_MOST]
+def _distinct(values: list[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(values))[:_MAX_ITEMS]
 
 
 def _autoloads(text: str) -> Iterator[Embed]:
-    for match in _AUTOLOAD.findall(text)[:_MOST]:
+    for match in _AUTOLOAD.findall(text)[:_MAX_ITEMS]:
         yield Embed(html.unescape(match.replace("\\u0026", "&").replace("\\/", "/")), False)
 
 
-def _plan(text: str) -> tuple[int | None, list[str], list[str]]:
-    """What the script at the head of a page of hotshoe loads: depth, scripts, style sheets."""
-    found = _PLAN.search(text)
-    if found is None:
-        return None, [], []
+def _json_after(pattern: re.Pattern[str], text: str) -> Any:
+    """The JSON value after the first match; ``None`` if there is none."""
+    found = pattern.search(text)
+    return None if found is None else json_at(text, found.end())
+
+
+def json_at(text: str, start: int = 0) -> Any:
+    """The JSON value that begins at ``start``; ``None`` if there is none."""
     try:
-        plan, _ = json.JSONDecoder().raw_decode(text, found.start())
+        return json.JSONDecoder().raw_decode(text, start)[0]
     except (ValueError, RecursionError):
-        return None, [], []
-    depth, scripts, styles = plan.get("depth"), plan.get("js"), plan.get("css")
-    if not isinstance(depth, int) or not 0 <= depth <= 50:
-        return None, [], []
-    return depth, _texts(scripts), _texts(styles)
-
-
-def _asked_again(text: str) -> str:
-    """The query with which the script asks for the plan of an app that is starting."""
-    found = _STARTING.search(text)
-    try:
-        query = None if found is None else json.JSONDecoder().raw_decode(text, found.end())[0]
-    except (ValueError, RecursionError):
-        return ""
-    return f"?{query}" if query and isinstance(query, str) else ""
-
-
-def _listed(where: re.Pattern[str], text: str) -> list[str]:
-    found = where.search(text)
-    if found is None:
-        return []
-    try:
-        return _texts(json.JSONDecoder().raw_decode(text, found.end())[0])
-    except (ValueError, RecursionError):
-        return []
+        return None
 
 
 def _texts(values: object) -> list[str]:

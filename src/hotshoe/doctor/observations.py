@@ -1,4 +1,4 @@
-"""What probes saw: plain frozen data, without sockets or opinions."""
+"""The observations of probes: frozen data, without sockets or judgements."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from .addresses import Address
-from .markup import NOTHING, Markup, read_markup
-from .tokens import Ticket
+from .markup import NOTHING, Markup, PageToken, read_markup
+from .urls import Url
 
 
 class Trouble(Enum):
-    """Why there is no answer."""
+    """Why there is no response, in words for a report."""
 
-    NAME = "the name is not known"
+    NAME = "the name has no address"
     REFUSED = "the connection is refused"
-    UNREACHABLE = "there is no way to it"
-    UNANSWERED = "the connection is not accepted in time"
-    TIMEOUT = "there is no answer in time"
-    RESET = "the connection is closed without an answer"
-    TLS = "TLS can't be spoken"
-    MALFORMED = "the answer is not HTTP"
-    TOO_LARGE = "the answer's headers are too large"
+    UNREACHABLE = "the address can't be reached"
+    UNANSWERED = "the connection times out"
+    TIMEOUT = "the response times out"
+    RESET = "the connection is closed without a response"
+    TLS = "the TLS handshake fails"
+    MALFORMED = "the response is not HTTP"
+    TOO_LARGE = "the headers of the response are too large"
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A request without an answer."""
+class Exchange:
+    """An HTTP request and the response, as far as it was read. Without a response there is a ``trouble``."""
 
-    address: Address
-    trouble: Trouble
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, as far as it was read."""
-
-    address: Address
-    status: int
-    reason: str
-    headers: tuple[tuple[str, str], ...]
+    address: Url
+    status: int = 0
+    """0: there is no response."""
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     elapsed_s: float = 0.0
     """From the request to the end of what was read."""
     starting_s: float = 0.0
-    """For how long it was said before that the app is starting; 0: it was not."""
+    """How long hotshoe said that the app was starting; 0: never."""
     is_cut: bool = False
-    """Whether the body ended before it was whole: the connection broke."""
+    """Whether the connection broke before the end of the body."""
+    trouble: Trouble | None = None
+    """Why there is no response."""
+    detail: str = ""
+    """The error behind the trouble."""
+
+    @property
+    def outcome(self) -> str:
+        """Status and reason, or why there is no response."""
+        return f"{self.status} {self.reason}" if self.trouble is None else self.trouble.value
 
     def header(self, name: str) -> str:
-        """The first header of this name; empty if there is none."""
+        """The first header of this name, or an empty string."""
         return next(self.all(name), "")
 
     def all(self, name: str) -> Iterator[str]:
@@ -66,29 +66,16 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The body as text."""
         return self.body.decode("utf-8", "replace")
 
     @property
     def is_redirect(self) -> bool:
-        """Whether it sends the browser elsewhere."""
+        """Whether the browser follows it to another address."""
         return self.status in (301, 302, 303, 307, 308) and bool(self.header("location"))
 
 
-Exchange = Reply | Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A host name looked up."""
-
-    host: str
-    addresses: tuple[str, ...] = ()
-    error: str = ""
-
-
 class Fault(Enum):
-    """What is wrong with a certificate."""
+    """A fault of a certificate."""
 
     EXPIRED = "expired"
     NOT_YET = "not-yet-valid"
@@ -101,146 +88,123 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
+class TlsHandshake:
     """A TLS handshake."""
 
-    address: Address
+    address: Url
     version: str = ""
     names: tuple[str, ...] = ()
     """The names in the certificate (SAN)."""
-    subject: str = ""
     issuer: str = ""
     expires_at_s: float | None = None
-    begins_at_s: float | None = None
     fault: Fault | None = None
     detail: str = ""
-    """What OpenSSL says of the fault."""
-    failure: Failure | None = None
-    """Why there was no handshake at all, not even without verification."""
+    """OpenSSL's words for the fault."""
+    failure: Exchange | None = None
+    """Why the handshake failed even without verification."""
     speaks_http: bool = False
     """Whether the port speaks plain http."""
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """A page asked for, with all redirects that were followed."""
+class PageVisit:
+    """A page that was requested, with all redirects that were followed."""
 
-    asked: Address
     exchanges: tuple[Exchange, ...]
     markup: Markup = NOTHING
-    """Of the last answer."""
+    """Of the last response."""
     loops: bool = False
-    """Whether it was given up: too many redirects."""
+    """Whether there were too many redirects."""
     stray: str = ""
-    """A redirect's target that no browser follows."""
+    """A redirect's target that browsers do not follow."""
 
     @property
     def last(self) -> Exchange:
-        """What came in the end."""
+        """The last exchange, after all redirects."""
         return self.exchanges[-1]
 
     @property
-    def ticket(self) -> Ticket | None:
-        """The first token of the page."""
-        return next(iter(self.markup.tickets), None)
+    def token(self) -> PageToken | None:
+        return next(iter(self.markup.tokens), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A script or style sheet of the page, its first bytes asked for."""
+    """A script or style sheet of the page; only its first bytes were read."""
 
     kind: str
     """``script`` or ``style``."""
     exchange: Exchange
     is_own: bool
-    """Whether it is of the page's own host."""
+    """Whether it is on the page's own host."""
     works_at: str = ""
-    """Where it is found instead."""
+    """Another address where it was found."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """How a websocket ended."""
+class SocketClose:
+    """How a websocket was closed."""
 
     code: int | None
-    """``None``: without a close frame; 1005: one without a code."""
+    """``None``: without a close frame; 1005: by a close frame without a code."""
     reason: str = ""
     after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A websocket's handshake and what was said after it."""
+    """A websocket: its handshake, and the messages after it."""
 
-    address: Address
-    origin: str
     exchange: Exchange
-    """The answer to the handshake."""
+    """The handshake."""
     is_websocket: bool = False
-    """Whether that is a right 101."""
+    """Whether the response is a valid 101."""
     subprotocol: str = ""
-    """The one that was echoed."""
+    """The one in the response."""
     acknowledged: bool = False
     """Whether ``ACK`` came."""
     was_held: bool = False
-    """Whether it came only after we had sent something."""
+    """Whether ``ACK`` came only after we had sent a message."""
     pulled: bool = False
     """Whether a document came."""
     title: str | None = None
     pull_s: float = 0.0
     """How long the document took."""
-    close: Close | None = None
+    close: SocketClose | None = None
     error: str = ""
-    """What an ``ERROR`` message said."""
+    """The text of an ``ERROR`` message."""
     pings_s: tuple[float, ...] = ()
-    """When the server pinged, since the handshake."""
+    """When the server pinged, in seconds after the handshake."""
     watched_s: float = 0.0
-    """How long nothing was sent to it on purpose."""
+    """How long we watched it without sending anything."""
     refusal: str = ""
-    """The reason as ``_hotshoe/refusal`` gives it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Requests with large headers."""
-
-    plain: Exchange
-    """The same request without."""
-    padded: tuple[tuple[int, Exchange], ...] = ()
-    """The size of one header, and what came."""
-
-
-@dataclass(frozen=True, slots=True)
-class Autoload:
-    """``autoload.js``, as the page of ``origin`` asks for it."""
-
-    origin: str
-    """Empty: a page of the app's own origin."""
-    answer: Exchange
-    preflight: Exchange | None = None
+    """The reason from hotshoe's ``_hotshoe/refusal``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """An app in the walk, and all that was seen of it."""
+    """An app in one page, with all observations of it."""
 
-    app: Address
-    page: Address
-    """The page that shows it: itself, or one that embeds it."""
-    visit: Visit | None = None
-    again: Exchange | None = None
-    """The page asked for a second time."""
-    second: Ticket | None = None
-    """The token that this brought."""
+    app: Url
+    page: Url
+    """The page that shows it: its own, or one that embeds it."""
+    visit: PageVisit | None = None
+    """Of its own page; ``None`` if another page embeds it."""
+    second_token: PageToken | None = None
+    """The token of the page when it is requested a second time."""
     resources: tuple[Resource, ...] = ()
-    autoload: Autoload | None = None
-    sizes: Sizes | None = None
+    autoload: Exchange | None = None
+    """The request of the page for ``autoload.js``."""
+    preflight: Exchange | None = None
+    """The request that asks first, from a page of another origin."""
+    sizes: tuple[tuple[int, Exchange], ...] = ()
+    """Bytes of one header, and the exchange; the first one is without that header (0)."""
     talk: Talk | None = None
     others: tuple[Talk, ...] = ()
-    """More sockets of the same page, after the first gave the document ``mark`` as its title."""
+    """More websockets of the same page, opened after the first had set the document's title to ``mark``."""
     mark: str = ""
-    ticket: Ticket | None = None
-    """The token of the first socket."""
+    token: PageToken | None = None
+    """The token of the first websocket."""
 
     @property
     def is_embedded(self) -> bool:
@@ -248,65 +212,45 @@ class Mount:
         return self.visit is None
 
     @property
+    def origin(self) -> str:
+        """The origin of the page, if it is not the app's; else an empty string."""
+        return "" if self.page.origin == self.app.origin else self.page.origin
+
+    @property
     def markup(self) -> Markup:
-        """What stands on its page, or in its ``autoload.js`` where another page shows it."""
+        """The markup of its own page; for an embedded app that of its ``autoload.js``."""
         if self.visit is not None:
             return self.visit.markup
-        answer = None if self.autoload is None else self.autoload.answer
-        return read_markup(answer.text) if isinstance(answer, Reply) else NOTHING
-
-    def exchanges(self) -> Iterator[Exchange | None]:
-        """All that the app's host has answered."""
-        yield from () if self.visit is None else self.visit.exchanges
-        yield self.again
-        yield from (resource.exchange for resource in self.resources if resource.is_own)
-        yield from () if self.autoload is None else (self.autoload.answer, self.autoload.preflight)
-        if self.sizes is not None:
-            yield self.sizes.plain
-            yield from (exchange for _, exchange in self.sizes.padded)
-        for talk in filter(None, (self.talk, *self.others)):
-            yield talk.exchange
+        return NOTHING if self.autoload is None else read_markup(self.autoload.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """All that was seen."""
+    """All observations."""
 
-    asked: Address
+    asked: Url
     now_s: float
-    """Unix time here."""
-    name: Name | None = None
-    connection: Failure | None = None
+    """Unix time of this machine."""
+    addresses: tuple[str, ...] = ()
+    """Of the host's name."""
+    connection: Exchange | None = None
     """Why no connection could be made."""
-    tls: Tls | None = None
-    door: Exchange | None = None
-    """What plain http says when the page is https."""
-    front: Visit | None = None
-    """The address that was given."""
-    malformed: Exchange | None = None
-    """What came for a request that is none."""
+    tls: TlsHandshake | None = None
+    plain_http: Exchange | None = None
+    """The response to plain http, if the page is https."""
+    entry: PageVisit | None = None
+    """The visit to the given address."""
+    app_page: PageVisit | None = None
+    """The page of the app: the given address, or the first app of its index."""
     mounts: tuple[Mount, ...] = ()
-    visited: Visit | None = None
-    """The page of the app: the address that was given, or the first app of its index."""
     choices: tuple[str, ...] = ()
     """The apps of an index."""
-    wrong_prefix: Address | None = None
-    """Where an app is found although the redirect did not lead there."""
+    wrong_prefix: Url | None = None
+    """Where an app was found, although the redirect led elsewhere."""
+    replies: tuple[Exchange, ...] = ()
+    """All responses of the hosts that serve pages and apps."""
 
     @property
     def page(self) -> Exchange | None:
-        """What came in the end for the address that was given."""
-        return None if self.front is None else self.front.last
-
-    def replies(self) -> Iterator[Reply]:
-        """All answers of the hosts that serve pages and apps."""
-        for exchange in self._exchanges():
-            if isinstance(exchange, Reply):
-                yield exchange
-
-    def _exchanges(self) -> Iterator[Exchange | None]:
-        yield from () if self.front is None else self.front.exchanges
-        yield self.door
-        yield self.malformed
-        for mount in self.mounts:
-            yield from mount.exchanges()
+        """The last exchange at the given address."""
+        return None if self.entry is None else self.entry.last

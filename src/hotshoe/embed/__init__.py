@@ -1,4 +1,4 @@
-"""Tags that put apps into the pages of other sites. Needs no server: neither Starlette nor a host is imported."""
+"""Tags that put apps into the pages of other sites. Imports no part of the server, and no Starlette."""
 
 from .tags import app_tag, server_document, server_session
 

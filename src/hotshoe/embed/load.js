@@ -1,16 +1,16 @@
-// Run inline by `server_document`: asks for autoload.js and runs it, or says in its place why it can't.
+// Run inline by `server_document`: requests autoload.js and runs it, or shows in its place why that failed.
 (function (plan) {
   const place = document.getElementById(plan.id);
   const nonce = document.currentScript ? document.currentScript.nonce : "";
   const url = new URL(plan.src, document.baseURI);
   const has = (name) => url.searchParams.has(name);
-  // What only the browser knows of an address without a host.
+  // For an address without a host, only the browser knows the path.
   const path = url.pathname.replace(/\/+autoload\.js$/, "");
   if (!has("bokeh-app-path") && path) url.searchParams.set("bokeh-app-path", path);
   if (!has("bokeh-absolute-url") && !plan.relative && url.origin !== location.origin) {
     url.searchParams.set("bokeh-absolute-url", url.origin + path);
   }
-  // So that the server knows which headers are ours, and not of a proxy.
+  // Tells the server which headers are ours, and not a proxy's.
   const names = Object.keys(plan.headers).filter((name) => name.toLowerCase() !== "bokeh-session-id");
   const mark = new URLSearchParams(names.map((name) => [name, plan.headers[name]])).toString();
   const headers = names.length > 0 ? { ...plan.headers, "Bokeh-Embed-Headers": mark } : plan.headers;

@@ -1,1 +1,1 @@
-"""Apps inside sites of other makers: one module or folder for each framework that ASGI alone does not reach."""
+"""Apps inside Flask, Django and Tornado sites. (Other frameworks mount ``hotshoe.asgi``.)"""

@@ -1,9 +1,8 @@
 """Apps in a notebook: ``show(f)`` runs the app in the kernel and shows it in the cell.
 
-The browser reaches the kernel through the Jupyter server's own port (jupyter-server-proxy), wherever that is.
+The browser reaches the kernel through the port of the Jupyter server (jupyter-server-proxy).
 """
 
-from .hooks import install, uninstall
-from .showing import show
+from .showing import install, show, uninstall
 
 __all__ = ["install", "show", "uninstall"]

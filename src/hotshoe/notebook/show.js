@@ -1,7 +1,7 @@
-// Run in a cell's output: finds the way to the kernel's server, and puts a frame with the app into the output.
+// Run in a cell's output: finds the address of the kernel's server, and puts a frame with the app into the output.
 //
-// The way is the Jupyter server's own address (jupyter-server-proxy), wherever the browser found that; or, without it,
-// the kernel's port, if browser and kernel are on one machine.
+// The address is below that of the Jupyter server (jupyter-server-proxy) or, without that package, at the kernel's
+// port, if browser and kernel are on one machine.
 (function (plan) {
   const START_HEIGHT = 400;
   const WAIT_MS = 20000;
@@ -18,16 +18,14 @@
     return made;
   }
 
-  // -- the way ------------------------------------------------------------------------------------------------------
-
-  // Where the Jupyter server is: what the page says, else what comes before the name of a view; null in no such page.
+  // The address of the Jupyter server: from the page, else the path before the name of a view; null in other pages.
   function jupyter() {
     const config = document.getElementById("jupyter-config-data");
     let base = document.body.dataset.baseUrl;
     try {
       base = (config && JSON.parse(config.textContent).baseUrl) || base;
     } catch (error) {
-      console.warn(`hotshoe: ${error.message} reading where Jupyter is`);
+      console.warn(`hotshoe: can't read the address of Jupyter: ${error.message}`);
     }
     if (!base) base = (/^(.*?\/)(lab|notebooks|tree|doc|nbclassic|voila)(\/|$)/.exec(location.pathname) || [])[1];
     return base && location.protocol.startsWith("http") ? new URL(base.replace(/\/*$/, "/"), location.href).href : null;
@@ -36,18 +34,18 @@
   const is_local = () => !location.protocol.startsWith("http")
     || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|.*\.localhost)$/.test(location.hostname);
 
-  // The status of an address, 0 if nothing answers; whether it is our app that does. No session begins by it.
+  // The status of an address, 0 if nothing answers, and whether our app answers. This begins no session.
   async function ask(url) {
     try {
-      const answer = await fetch(url, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(WAIT_MS) });
-      const type = answer.headers.get("content-type") || "";
-      return { status: answer.status, ours: answer.ok && type.includes("javascript") };
+      const response = await fetch(url, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(WAIT_MS) });
+      const type = response.headers.get("content-type") || "";
+      return { status: response.status, ours: response.ok && type.includes("javascript") };
     } catch (error) {
       return { status: 0, ours: false };
     }
   }
 
-  // The app's address, or what to tell the user.
+  // The app's address. Without one, whether jupyter-server-proxy is there.
   async function find() {
     const base = jupyter();
     const ways = [];
@@ -57,13 +55,11 @@
     for (const url of ways) {
       const { status, ours } = await ask(`${url}/autoload.js${query}&bokeh-autoload-element=none`);
       if (ours) return { url };
-      // A proxy says of a port on which nobody listens that it fails; without one there is no such page.
+      // jupyter-server-proxy answers with an error for a port without a server; without it there is no such page.
       proxied ||= url.includes("/proxy/") && status > 404;
     }
     return { proxied, url: null };
   }
-
-  // -- the frame ----------------------------------------------------------------------------------------------------
 
   function frame_of(url) {
     const frame = element("iframe", "display:block;width:100%;border:0;background:#fff;color-scheme:light");
@@ -75,7 +71,7 @@
     return frame;
   }
 
-  // Each page that the frame loads gets a port to tell its height by, wherever it comes from.
+  // Each page in the frame, from any address, gets a port through which it sends its height.
   function follow(frame) {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }) => {
@@ -90,8 +86,8 @@
     note.setAttribute("role", "alert");
     note.append(element("strong", "", "The app can't be reached. "), "If its kernel has ended, run the cell again. ");
     if (!proxied) {
-      note.append("If not: this Jupyter server has no way to it yet. Run ", element("code", "", INSTALL),
-        " where the Jupyter server is installed, and start it again. ");
+      note.append("If its kernel runs, install jupyter-server-proxy: run ", element("code", "", INSTALL),
+        " where the Jupyter server is installed, and restart the Jupyter server. ");
     }
     const again = element("button", "font:inherit;cursor:pointer", "Try again");
     again.addEventListener("click", show);

@@ -1,180 +1,201 @@
-"""Scripts and style sheets of the page, and what https forbids."""
+"""Scripts and style sheets of pages; for pages of other sites also ``autoload.js``, which CORS must allow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from urllib.parse import urljoin
+from contextlib import suppress
 
-from ..findings import Finding, ok, problem, warning
-from ..observations import Examination, Failure, Mount, Reply, Resource, Visit
-from ..paths import base_of
-from ..words import size
-from .places import facts_of
+from ..browser import retry_url
+from ..findings import Finding, Severity, finding, size
+from ..markup import json_at
+from ..observations import Examination, Exchange, Mount, PageVisit, Resource
+from ..probes import base_of
+from ..urls import facts_of, is_inner
 
-_WORTH_BYTES = 20_000
-_SCRIPTS = ("javascript", "ecmascript")
-_STYLES = ("text/css",)
+_LARGE_BYTES = 20_000
+_TYPES = {"script": ("javascript", "ecmascript"), "style": ("text/css",)}
 _CDNS = ("cdn.bokeh.org", "cdn.pydata.org", "cdn.jsdelivr.net", "unpkg.com", "cdnjs.cloudflare.com", "cdn.holoviz.org")
+_AUTOLOAD_TYPES = ("javascript", "ecmascript", "json")
 
 
 def check_mixed_content(seen: Examination) -> Iterator[Finding]:
-    """What a page of https loads by http, which browsers block."""
-    visit = seen.visited
+    """Whether an https page loads files by http, which browsers block."""
+    visit = seen.app_page
     if visit is None or not visit.last.address.is_secure:
         return
-    bad = sorted(set(_insecure(visit)))
+    bad = sorted(set(_insecure_urls(visit)))
     if bad:
-        yield problem("page.mixed-content", f"The page is https, and asks for {_some(bad)} by http, which browsers "
-                                            "block.",
-                      "Use addresses without a scheme (/path), and tell the server that visitors come by https: pass "
-                      "X-Forwarded-Proto, and start it with --use-xheaders.", **facts_of(visit.last.address))
+        yield finding("page.mixed-content", facts_of(visit.last.address), files=_some(bad))
 
 
-def _insecure(visit: Visit) -> Iterator[str]:
+def _insecure_urls(visit: PageVisit) -> Iterator[str]:
     base = base_of(visit.last.address, visit.markup)
     markup = visit.markup
-    references = [*markup.scripts, *markup.styles, *markup.images, *(embed.source for embed in markup.embeds)]
-    for reference in references:
-        try:
-            url = urljoin(base, reference.strip())
-        except ValueError:
-            continue
-        if url.startswith("http://"):
-            yield url
-    for embed in markup.embeds:
-        if embed.arguments.get("bokeh-absolute-url", "").startswith("http://"):
-            yield embed.arguments["bokeh-absolute-url"]
+    for reference in (*markup.scripts, *markup.styles, *markup.images,
+                      *(embed.source for embed in markup.embeds),
+                      *(embed.arguments.get("bokeh-absolute-url", "") for embed in markup.embeds)):
+        with suppress(ValueError):
+            url = base.join(reference)
+            if not url.is_secure:
+                yield str(url)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What is worth saying of a resource."""
-
-    resource: Resource
-    reply: Reply
-
-
-def check_resources(seen: Examination) -> Iterator[Finding]:
-    """Whether they come, and as what they should be."""
-    for mount in seen.mounts:
-        if mount.resources:
-            yield from _of_mount(mount)
-
-
-def _of_mount(mount: Mount) -> Iterator[Finding]:
-    facts = facts_of(mount.app)
-    came = [_Kept(resource, resource.exchange) for resource in mount.resources
-            if isinstance(resource.exchange, Reply) and resource.exchange.status < 400]
-    bad = [resource for resource in mount.resources if not came_through(resource) and not is_loader(resource)]
-    findings = [*_missing(mount, bad, facts), *_unreachable(bad, facts), *_mistyped(came, facts), *_large(came, facts)]
-    yield from findings
-    if came and not bad and not any(finding.id == "resources.type" for finding in findings):
-        total = sum(_length(kept.reply) or 0 for kept in came)
-        much = f", {size(total)}" if total else ""
-        what = f"All {len(came)} scripts and style sheets come" if len(came) > 1 else \
-            f"The one {'script' if came[0].resource.kind == 'script' else 'style sheet'} comes"
-        yield ok("resources.ok", f"{what}{much}.")
+def check_resources(_: Examination, mount: Mount, facts: dict[str, str]) -> Iterator[Finding]:
+    """Whether the files come, with the right type, and compressed."""
+    came = [resource for resource in mount.resources if _came(resource)]
+    bad = [resource for resource in mount.resources if not _came(resource) and not _is_loader(resource)]
+    mistyped = list(_check_types(came, facts))
+    yield from (*_check_own(mount, bad, facts), *_check_foreign(bad, facts), *mistyped,
+                *_check_compression(came, facts))
+    if came and not bad and not mistyped:
+        total = sum(_length(resource.exchange) for resource in came)
+        yield finding("resources.ok" if len(came) > 1 else "resources.ok/one", count=len(came),
+                      kind="script" if came[0].kind == "script" else "style sheet",
+                      much=f", {size(total)}" if total else "")
 
 
-def came_through(resource: Resource) -> bool:
-    """Whether there was something at its address."""
-    return isinstance(resource.exchange, Reply) and resource.exchange.status < 400
+def _came(resource: Resource) -> bool:
+    return 0 < resource.exchange.status < 400
 
 
-def is_loader(resource: Resource) -> bool:
-    """Whether it is the script of hotshoe that a page with ``<bokeh-app>`` needs."""
+def _is_loader(resource: Resource) -> bool:
+    """Whether it is hotshoe's script that makes ``<bokeh-app>`` work; check_embedding looks at it."""
     return resource.exchange.address.path.endswith("/embed.js")
 
 
-def _missing(mount: Mount, bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
-    own = [(resource, resource.exchange) for resource in bad if resource.is_own]
-    moved = [(resource, reply) for resource, reply in own if resource.works_at]
-    if moved:
-        resource, reply = moved[0]
-        there = resource.works_at.partition("?")[0]
-        yield problem("resources.wrong-prefix",
-                      f"{reply.address.path} is not there ({_status(reply)}); it is at {there}: a prefix is missing, "
-                      "or too much.",
-                      f"Have the proxy pass paths on as they are, and start the server {_prefix(facts)}.", **facts)
-    lost = [reply for resource, reply in own if not resource.works_at]
-    for folder in dict.fromkeys(_folder(reply.address.path) for reply in lost):
-        inside = [reply for reply in lost if _folder(reply.address.path) == folder]
-        statuses = sorted({_status(reply) for reply in inside})
-        instead = ", or serve bokeh's files there (hotshoe info --static names the folder)" \
-            if folder == f"{facts['bare_prefix']}/static/" else ""
-        yield problem("resources.missing", f"{_some([reply.address.path for reply in inside])}: "
-                                           f"{', '.join(statuses)}. Without it the page stays empty.",
-                      f"Have the proxy pass {folder} to the server{instead}.", **facts_of(mount.app, folder=folder))
-
-
-def _prefix(facts: dict[str, str]) -> str:
-    prefix = facts["bare_prefix"]
-    return f"with the prefix that visitors see: --prefix {prefix}" if prefix else \
-        "without --prefix, for visitors see none"
+def _check_own(mount: Mount, bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
+    own = [resource for resource in bad if resource.is_own]
+    moved = next((resource for resource in own if resource.works_at), None)
+    if moved is not None:
+        yield finding("resources.wrong-prefix" if facts["bare_prefix"] else "resources.wrong-prefix/root", facts,
+                      path=moved.exchange.address.path, status=_status(moved.exchange),
+                      there=moved.works_at.partition("?")[0])
+    by_folder: dict[str, list[Exchange]] = {}
+    for resource in own:
+        if not resource.works_at:
+            by_folder.setdefault(_folder(resource.exchange.address.path), []).append(resource.exchange)
+    for folder, lost in by_folder.items():
+        is_bokehs = folder == f"{facts['bare_prefix']}/static/"
+        yield finding("resources.missing/bokeh" if is_bokehs else "resources.missing",
+                      facts_of(mount.app, folder=folder), files=_some([exchange.address.path for exchange in lost]),
+                      folder=folder, statuses=", ".join(sorted({_status(exchange) for exchange in lost})))
 
 
 def _folder(path: str) -> str:
-    """What a proxy has to pass on as a whole, for a file in it to be there."""
+    """The folder that a proxy must pass on as a whole."""
     for name in ("/_hotshoe/", "/static/"):
         if name in path:
             return path[:path.index(name)] + name
     return path.rpartition("/")[0] + "/"
 
 
-def _unreachable(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
-    for kind, make in (("script", problem), ("style", warning)):
+def _check_foreign(bad: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
+    for kind, severity in (("script", Severity.PROBLEM), ("style", Severity.WARNING)):
         lost = [resource.exchange for resource in bad if not resource.is_own and resource.kind == kind]
-        if not lost:
-            continue
-        hosts = ", ".join(sorted({exchange.address.netloc for exchange in lost}))
-        said = f"{_some([str(exchange.address) for exchange in lost])} can't be loaded from here: {_status(lost[0])}."
-        if any(cdn in hosts for cdn in _CDNS):
-            yield make("resources.cdn", said, "Start the server with BOKEH_RESOURCES=server, so that it serves BokehJS "
-                                              f"itself; or open {hosts} in the firewall of those who visit.", **facts)
-        else:
-            yield make("resources.foreign", said,
-                       f"See who names {hosts}: the page, BOKEH_RESOURCES of the server, or the script that embeds the "
-                       "app, whose bokeh-absolute-url has to be the address that visitors have.", **facts)
+        if lost:
+            hosts = ", ".join(sorted({exchange.address.netloc for exchange in lost}))
+            is_cdn = any(cdn in hosts for cdn in _CDNS)
+            yield finding("resources.cdn" if is_cdn else "resources.foreign", facts, severity, hosts=hosts,
+                          files=_some([str(exchange.address) for exchange in lost]), status=_status(lost[0]))
 
 
-def _mistyped(came: Iterable[_Kept], facts: dict[str, str]) -> Iterator[Finding]:
-    for kept in came:
-        media, reply = kept.reply.media_type, kept.reply
+def _check_types(came: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
+    for resource in came:
+        reply, media = resource.exchange, resource.exchange.media_type
         is_page = reply.body.lstrip()[:1] == b"<"
-        wanted = _SCRIPTS if kept.resource.kind == "script" else _STYLES
-        right = any(word in media for word in wanted)
-        if right and not is_page:
+        if any(word in media for word in _TYPES[resource.kind]) and not is_page:
             continue
-        strict = kept.resource.kind == "style" or "nosniff" in reply.header("x-content-type-options").lower()
-        make = problem if is_page or strict or media.startswith(("image/", "text/csv", "text/html")) else warning
-        what = "a page instead of the file" if is_page else f"Content-Type {media or 'missing'}"
-        yield make("resources.type", f"{reply.address.path} comes as {what}.",
-                   "Serve .js as text/javascript and .css as text/css; a page means that something else answers for "
-                   "this path.", **facts)
+        is_strict = resource.kind == "style" or "nosniff" in reply.header("x-content-type-options").lower()
+        is_bad = is_page or is_strict or media.startswith(("image/", "text/csv", "text/html"))
+        yield finding("resources.type", facts, Severity.PROBLEM if is_bad else Severity.WARNING,
+                      path=reply.address.path,
+                      what="the response is an HTML page" if is_page else f"its Content-Type is {media or 'missing'}")
         return
 
 
-def _large(came: Iterable[_Kept], facts: dict[str, str]) -> Iterator[Finding]:
-    plain = [kept.reply for kept in came if kept.resource.is_own and not kept.reply.header("content-encoding")
-             and (_length(kept.reply) or 0) >= _WORTH_BYTES]
+def _check_compression(came: Iterable[Resource], facts: dict[str, str]) -> Iterator[Finding]:
+    plain = [resource.exchange for resource in came if resource.is_own and _length(resource.exchange) >= _LARGE_BYTES
+             and not resource.exchange.header("content-encoding")]
     if plain:
-        total = sum(_length(reply) or 0 for reply in plain)
-        what = f"{len(plain)} files, {size(total)}, are" if len(plain) > 1 else \
-            f"{plain[0].address.path}, {size(total)}, is"
-        yield warning("resources.uncompressed", f"{what} not compressed.",
-                      "Compress: a third of the bytes is left, and the page is there so much sooner.", **facts)
+        yield finding("resources.uncompressed" if len(plain) > 1 else "resources.uncompressed/one", facts,
+                      count=len(plain), size=size(sum(map(_length, plain))), path=plain[0].address.path)
 
 
-def _length(reply: Reply) -> int | None:
+def _length(reply: Exchange) -> int:
     text = reply.header("content-length").strip()
-    return int(text) if text.isdecimal() and len(text) < 16 else None
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
 
 
-def _status(exchange: Reply | Failure) -> str:
-    return str(exchange.status) if isinstance(exchange, Reply) else exchange.trouble.value
+def _status(exchange: Exchange) -> str:
+    return str(exchange.status or exchange.outcome)
 
 
 def _some(names: list[str]) -> str:
     first = names[0].partition("?")[0]
     return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
+
+
+def check_embedding(seen: Examination, mount: Mount, facts: dict[str, str]) -> Iterator[Finding]:
+    """Whether pages can embed the app: a problem if a page does, else a note."""
+    if mount.autoload is not None:
+        yield from _check_autoload(seen, mount, mount.autoload, facts)
+    for resource in filter(_is_loader, mount.resources):
+        if not _came(resource):
+            yield finding("embedding.no-script", facts, address=resource.exchange.address)
+
+
+def _check_autoload(seen: Examination, mount: Mount, answer: Exchange, facts: dict[str, str]) -> Iterator[Finding]:
+    if mount.is_embedded and mount.page.is_secure and not mount.app.is_secure:
+        yield finding("embedding.mixed-content", facts, page=mount.page.origin, address=mount.app)
+        return
+    if mount.is_embedded and is_inner(mount.app.host) and not is_inner(seen.asked.host):
+        yield finding("embedding.inner", facts, page=mount.page.origin, address=mount.app)
+        return
+    severity = Severity.PROBLEM if mount.is_embedded else Severity.INFO
+    where = f"{answer.address.path} of {answer.address.netloc}"
+    if answer.trouble is not None:
+        yield finding("embedding.no-answer", facts, severity, where=where, trouble=answer.outcome)
+    elif (notice := _notice(answer)) is not None and "flag" in notice:
+        yield finding("embedding.refused", facts, server=answer.address.netloc, error=notice["error"])
+    elif answer.status in (401, 407) or answer.is_redirect:
+        # A page of the same origin sends its cookies without being told to.
+        yield finding("embedding.login" if mount.origin else "embedding.login/own", facts, severity, where=where,
+                      status=answer.status)
+    elif retry_url(answer) is not None:
+        return  # check_page reports it
+    elif answer.status >= 400:
+        yield finding("embedding.missing", facts, severity, where=where, status=answer.status, reason=answer.reason,
+                      said="" if notice is None else f" It says: {notice['error']}")
+    elif not any(word in answer.media_type for word in _AUTOLOAD_TYPES):
+        yield finding("embedding.type", facts, severity, where=where, media_type=answer.media_type or "no type")
+    elif not mount.origin:
+        yield finding("embedding.ok/own" if mount.is_embedded else "embedding.ok/alone", path=mount.app.path)
+    else:
+        yield from _check_cors(mount, answer, facts)
+
+
+def _check_cors(mount: Mount, answer: Exchange, facts: dict[str, str]) -> Iterator[Finding]:
+    page, preflight = mount.origin, mount.preflight
+    allowed = list(answer.all("access-control-allow-origin"))
+    if _allows(answer, page):
+        yield finding("embedding.ok", page=page)
+    else:
+        case = "/several" if len(allowed) > 1 else "/other" if allowed else ""
+        yield finding(f"embedding.cors{case}", facts, path=answer.address.path, page=page, count=len(allowed),
+                      allowed=", ".join(allowed[:3]))
+    if preflight is not None and not 0 < preflight.status < 300:
+        yield finding("embedding.preflight", facts, answer=preflight.outcome)
+    elif preflight is not None and not _allows(preflight, page):
+        yield finding("embedding.preflight/refused", facts, page=page)
+
+
+def _allows(reply: Exchange, origin: str) -> bool:
+    allowed = list(reply.all("access-control-allow-origin"))
+    return len(allowed) == 1 and allowed[0] in ("*", origin)
+
+
+def _notice(answer: Exchange) -> dict[str, str] | None:
+    """The error that hotshoe's script shows in place of the app, if any."""
+    start = answer.text.find('{"elementid"')
+    plan = json_at(answer.text, start) if start >= 0 else None
+    return plan if isinstance(plan, dict) and isinstance(plan.get("error"), str) else None

@@ -1,6 +1,6 @@
 """Apps inside a Django site: ``"hotshoe.integrations.django"`` in ``INSTALLED_APPS``.
 
-``bokeh_view`` makes a view of an app, for ``urls.py``; ``get_asgi_application`` is what ``asgi.py`` serves.
+``bokeh_view`` makes a view of an app, for ``urls.py``; ``get_asgi_application`` makes the application for ``asgi.py``.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ __all__ = ["bokeh_view", "get_asgi_application"]
 
 
 def get_asgi_application(around: Any = None) -> Application:
-    """The site with its apps, as an ASGI application: in place of ``django.core.asgi``'s.
+    """The site with its apps, as an ASGI application; it replaces that of ``django.core.asgi``.
 
-    ``around`` is the ASGI app that answers all that is not the apps', if that is more than Django: a
-    ``ProtocolTypeRouter`` of Channels, say, with Django in it. Settings are ``HOTSHOE`` of Django's settings, by name.
-    Raises ``ImproperlyConfigured``, one line, for a wrong setting, an app that can't be loaded, or a URL that it can't
-    have.
+    ``around`` is the ASGI app for all other requests, if that is not Django alone: for instance a
+    ``ProtocolTypeRouter`` of Channels that contains Django. hotshoe's settings are in ``HOTSHOE`` of Django's
+    settings, by name. Raises ``ImproperlyConfigured`` for a wrong setting, an app that cannot be loaded, or a URL that
+    an app cannot have.
     """
     import django
 
     django.setup(set_prefix=False)
-    # Only who serves needs bokeh: manage.py's commands do not wait for it.
+    # Imported here, since other commands of manage.py should not wait for the import of bokeh.
     from .application import Application, django_application
 
     return Application(django_application() if around is None else around)

@@ -1,4 +1,4 @@
-"""The site while it is developed: a server of hotshoe where ``runserver`` has one of WSGI's."""
+"""The site during development: hotshoe's server in place of the WSGI server of ``runserver``."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from ...errors import BindError
-from ...web.admission import ADMISSION
-from ...web.answers import Receive, Scope, Send
-from ...web.lifespans import AsgiApp
-from ...web.server import Server
+from ...base.errors import BindError
+from ...http.scopes import ADMISSION, AsgiApp, Receive, Scope, Send
+from ...server.server import Server
 from .application import Application, DjangoSite, django_application
-from .options import hotshoe_settings, in_words_of_django
+from .apps import hotshoe_settings, with_django_errors
 
 _log = logging.getLogger("django.server")
 _KNOWN = {errno.EACCES, errno.EADDRINUSE, errno.EADDRNOTAVAIL}
-"""What Django has words for."""
+"""Errors for which Django has messages of its own."""
 
 
 def development_server(address: str, port: int, *, with_static: bool) -> Server:
-    """The site and its apps on ``address``; ``with_static`` it has the files of ``STATIC_URL`` too."""
+    """The site and its apps on ``address``; with ``with_static`` also the files of ``STATIC_URL``."""
     around = _application()
     if with_static:
         around = ASGIStaticFilesHandler(around)
-    with in_words_of_django():
-        return Server(site=DjangoSite(RequestLog(around)), settings=hotshoe_settings(), address=address, port=port)
+    with with_django_errors():
+        site = DjangoSite(RequestLog(around))
+        return Server(site=site, guard=site, settings=hotshoe_settings(), address=address, port=port)
 
 
 def _application() -> AsgiApp:
-    """What ``ASGI_APPLICATION`` names, without the apps. Raises ``ImproperlyConfigured``."""
+    """The application named by ``ASGI_APPLICATION``, without the apps. Raises ``ImproperlyConfigured``."""
     name = getattr(settings, "ASGI_APPLICATION", None)
     if not name:
         return django_application()
@@ -45,13 +44,14 @@ def _application() -> AsgiApp:
         raise ImproperlyConfigured(f"ASGI_APPLICATION {name!r} can't be imported: {error}") from error
     if isinstance(found, Application):
         return found.around
-    _log.warning("%s serves no apps elsewhere: make it by hotshoe.integrations.django.get_asgi_application()", name)
+    _log.warning("%s serves the apps only under runserver: make it with "
+                 "hotshoe.integrations.django.get_asgi_application()", name)
     app: AsgiApp = found
     return app
 
 
 class Running:
-    """A server that runs, with the methods of those that Django starts."""
+    """A running server with the interface that Django expects of a server."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -64,19 +64,19 @@ class Running:
 
     @property
     def server_port(self) -> int:
-        """The port that it has got."""
+        """The port that the server listens on."""
         return self._server.port
 
     def set_app(self, app: object) -> None:
-        """The server knows its site."""
+        """Do nothing: the server already has its site."""
 
     def serve_forever(self) -> None:
-        """Until a signal comes."""
+        """Serve until a signal stops the process."""
         self._server.run()
 
 
 class RequestLog:
-    """Says what was asked for, as ``runserver`` does; questions about apps are no requests."""
+    """Logs requests as ``runserver`` does, but not hotshoe's own questions whether somebody may open an app."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
@@ -88,23 +88,23 @@ class RequestLog:
             return
         status, size = 500, 0
 
-        async def send_noted(event: Any) -> None:
+        async def send_and_note(event: Any) -> None:
             nonlocal status, size
             status = event.get("status", status)
             size += len(event.get("body", b""))
             await send(event)
 
         try:
-            await self._app(scope, receive, send_noted)
+            await self._app(scope, receive, send_and_note)
         finally:
-            _tell(scope, status, size)
+            _log_request(scope, status, size)
 
 
-def _tell(scope: Scope, status: int, size: int) -> None:
+def _log_request(scope: Scope, status: int, size: int) -> None:
     level = logging.ERROR if status >= 500 else logging.WARNING if status >= 400 else logging.INFO
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     if query := scope.get("query_string", b""):
         path += "?" + query.decode("latin-1")
-    # Django's formatter colours by status_code.
+    # Django's formatter chooses a colour by status_code.
     _log.log(level, '"%s %s HTTP/%s" %d %d', scope["method"], path, scope.get("http_version", "1.1"), status, size,
              extra={"status_code": status})

@@ -1,5 +1,4 @@
-"""Apps in a Flask site, as an extension: ``bokeh = Hotshoe(site)``, ``@bokeh.app("/sliders")``, ``hotshoe.wrap(site)``.
-"""
+"""Apps in a Flask site, by an extension: ``bokeh = Hotshoe(site)``, ``@bokeh.app("/sliders")``."""
 
 from .extension import Hotshoe
 

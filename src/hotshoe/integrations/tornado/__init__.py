@@ -1,5 +1,5 @@
 """Apps inside a Tornado application, on its port: ``Application([(r"/", Home), *routes(apps, prefix="/apps")])``."""
 
-from .routing import routes
+from .handlers import routes
 
 __all__ = ["routes"]

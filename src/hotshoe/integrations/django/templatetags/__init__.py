@@ -1,1 +1,1 @@
-"""Where Django looks for tags of templates."""
+"""Django looks for template tags here."""

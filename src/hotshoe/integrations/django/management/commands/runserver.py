@@ -1,5 +1,5 @@
 # mypy: disable-error-code="misc"
-"""``manage.py runserver``: Django's own, with the apps and their websockets."""
+"""``manage.py runserver``: Django's command, with the apps and their websockets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django.core.management.base import OutputWrapper
 
 
 class Command(DjangoCommand):
-    """The options, checks, messages and restarts are Django's; the server is hotshoe's, and ASGI."""
+    """Django's options, checks, messages and restarts, with hotshoe's ASGI server."""
 
     stdout: Any
 
     help = "Starts a web server for development that serves Bokeh apps with their websockets, and static files."
 
     def get_handler(self, *args: Any, **options: Any) -> Any:
-        """Make the server, which Django starts when its checks have passed."""
+        """Make the server; Django starts it after its checks."""
         from ...development import Running, development_server
 
         wanted = options["use_static_handler"] and (settings.DEBUG or options["insecure_serving"])
@@ -30,17 +30,17 @@ class Command(DjangoCommand):
         return server
 
     def inner_run(self, *args: Any, **options: Any) -> None:
-        """Called in the process that serves, again after each change."""
-        # Threads are the server's own affair: a class of Django's would be mixed into it.
+        """Run in the process that serves; Django calls this again after each change."""
+        # With threading, Django would mix a class of its own into the server, which has its own threads.
         super().inner_run(*args, **{**options, "use_threading": False})
 
     def on_bind(self, server_port: int) -> None:
-        """Say what Django says, but for the protocol."""
-        said, stdout = io.StringIO(), self.stdout
-        self.stdout = OutputWrapper(said)
+        """Print Django's message with the right protocol."""
+        message, stdout = io.StringIO(), self.stdout
+        self.stdout = OutputWrapper(message)
         try:
             super().on_bind(server_port)
         finally:
             self.stdout = stdout
-        self.stdout.write(said.getvalue().replace("Starting WSGI", "Starting ASGI (hotshoe)"), ending="")
+        self.stdout.write(message.getvalue().replace("Starting WSGI", "Starting ASGI (hotshoe)"), ending="")
         self.stdout.flush()
