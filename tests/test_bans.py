@@ -20,7 +20,7 @@ SOURCES = Path(hotshoe.__file__).parent
 BANNED = re.compile(r"bokeh\.(server|client|protocol|application|command)(\.\w+)*")
 
 # Names that may stand in a string. `sys.modules.get` imports nothing: an app or Panel has imported it, or it is None.
-LOOKED_UP = {("panel_seams/stock_session.py", "bokeh.server.contexts")}
+LOOKED_UP = {("seams/panel/stock_session.py", "bokeh.server.contexts")}
 
 
 def banned_names(tree: ast.AST) -> Iterator[str]:
@@ -58,7 +58,7 @@ def test_each_way_to_import_is_seen(code: str) -> None:
 @pytest.mark.parametrize("code", [
     "from bokeh.document import Document",
     "from .server import Server",
-    "import hotshoe.web.server",
+    "import hotshoe.server.server",
     "'what bokeh.server calls a session'",
 ])
 def test_nothing_else_is(code: str) -> None:
@@ -83,5 +83,17 @@ def test_nothing_of_bokehs_server_comes_in_through_bokeh() -> None:
         "print(*sorted(sys.modules))"
     )
     modules = subprocess.check_output([sys.executable, "-c", code], text=True).split()
-    assert "hotshoe.web.server" in modules
+    assert "hotshoe.server.server" in modules
     assert [name for name in modules if BANNED.fullmatch(name)] == []
+
+
+def reads_environment(tree: ast.AST) -> bool:
+    return any(isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv")
+               for node in ast.walk(tree))
+
+
+def test_only_the_command_reads_the_environment() -> None:
+    """But for the folders of a user's own files, as ``cli/main.py`` says."""
+    found = {file.relative_to(SOURCES).as_posix() for file in SOURCES.rglob("*.py")
+             if reads_environment(ast.parse(file.read_text(encoding="utf-8")))}
+    assert found == {"cli/main.py", "base/folders.py"}

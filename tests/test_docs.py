@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.support.command_line import parse
 
 import hotshoe
-from hotshoe.cli.commands import COMMANDS
-from hotshoe.cli.serve import parse
-from hotshoe.config import Settings
+from hotshoe.cli.main import COMMANDS, module_of
+from hotshoe.config import Settings, SettingSources
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples/README.md"]
@@ -94,21 +94,21 @@ def test_commands(line: str, folder: Path) -> None:
 @pytest.mark.parametrize("line", [pytest.param(line, id=f"{block} {line}") for block, line in _other_commands()])
 def test_other_commands(line: str) -> None:
     _, name, *words = re.sub(r"\s{2,}.*", "", line).partition(" >")[0].split()
-    assert COMMANDS[name].module.make_parser().parse_intermixed_args(words)
+    assert module_of(name).make_parser().parse_intermixed_args(words)
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=str)
 def test_settings_files(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "hotshoe.toml"
     file.write_text(block.text)
-    assert Settings.load({}, {}, file) != Settings()
+    assert SettingSources({}, {}, file).settings() != Settings()
     assert tomllib.loads(block.text)
 
 
 def test_every_flag_that_is_named_exists() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES if page.name not in SPEAK_OF_OTHERS)
     named = set(re.findall(r"`(--(?!hotshoe-)[a-z][a-z-]+)", text))
-    parsers = [command.module.make_parser() for command in COMMANDS.values()]
+    parsers = [module_of(command).make_parser() for command in COMMANDS]
     assert named <= {option for parser in parsers for action in parser.actions for option in action.option_strings}
 
 

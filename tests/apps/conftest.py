@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.app_files import Build, Write
 
 from hotshoe import seams
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from bokeh.document import Document
 
     from hotshoe.apps.app import App
-
-Write = Callable[..., Path]
-Build = Callable[["App"], "Document"]
 
 
 @pytest.fixture(autouse=True)

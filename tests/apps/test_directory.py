@@ -7,10 +7,10 @@ import pytest
 from bokeh.models.widgets.sliders import Slider
 
 from hotshoe.apps.loading import load
-from hotshoe.errors import AppError
+from hotshoe.base.errors import AppError
 
 if TYPE_CHECKING:
-    from .conftest import Build, Write
+    from tests.support.app_files import Build, Write
 
 MAIN = "from bokeh.io import curdoc\nkeep = curdoc().template_variables\n"
 EMPTY: dict[str, str | bytes] = {"main.py": ""}
@@ -124,10 +124,10 @@ def test_main_py_wins(write: Write, build: Build, caplog: pytest.LogCaptureFixtu
         (EMPTY | {"app_hooks.py": "process_request = 3"}, "/app_hooks.py: process_request", "not int"),
         (EMPTY | {"__init__.py": "\nimport nothing_like_this"}, "/__init__.py:2", "ModuleNotFoundError"),
         (EMPTY | {"__init__.py": "\n\n)"}, "/__init__.py:3", "unmatched"),
-        (EMPTY | {"theme.yaml": "attrs:\n  - a\n b: {"}, "/theme.yaml:", "no theme"),
+        (EMPTY | {"theme.yaml": "attrs:\n  - a\n b: {"}, "/theme.yaml:", "not a theme"),
         (EMPTY | {"theme.yaml": "attrs: 3"}, "/theme.yaml:1", "should be a dictionary"),
-        (EMPTY | {"theme.yaml": "- 3"}, "/theme.yaml:1", "no theme"),
-        (EMPTY | {"theme.yaml": b"\xff\xfe\x00"}, "/theme.yaml:1", "no theme"),
+        (EMPTY | {"theme.yaml": "- 3"}, "/theme.yaml:1", "not a theme"),
+        (EMPTY | {"theme.yaml": b"\xff\xfe\x00"}, "/theme.yaml:1", "not a theme"),
         (EMPTY | {"templates/index.html": "\n{% if %}"}, "/templates/index.html:2", "Expected an expression"),
         (EMPTY | {"templates/index.html": b"\xff"}, "/templates/index.html", "utf-8"),
     ],

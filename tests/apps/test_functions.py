@@ -10,12 +10,11 @@ from bokeh.application import Application
 from bokeh.application.handlers import FunctionHandler, ScriptHandler
 
 from hotshoe.apps.loading import load, load_all
-from hotshoe.errors import AppError
+from hotshoe.base.errors import AppError
 
 if TYPE_CHECKING:
     from bokeh.document import Document
-
-    from .conftest import Build, Write
+    from tests.support.app_files import Build, Write
 
 
 def board(doc: Document) -> None:

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.apps.conftest import Write
+from tests.support.app_files import Write
 
-from hotshoe.apps.imports import Import, Reader, importers, imports_of, is_library, real, resolve
+from hotshoe.apps.imports import Import, Reader, importers, imports_of, resolve
+from hotshoe.base.tracebacks import is_library, real
 
 
 def test_import_statements_are_found_wherever_they_stand() -> None:

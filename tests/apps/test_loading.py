@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotshoe.apps.app import App
-from hotshoe.apps.loading import load, load_all
-from hotshoe.errors import AppError
+from hotshoe.apps.loading import load, load_all, source_text
+from hotshoe.base.errors import AppError
 
 if TYPE_CHECKING:
     from bokeh.document import Document
-
-    from .conftest import Build, Write
-
+    from tests.support.app_files import Build, Write
 
 def board(doc: Document) -> None:
     doc.title = "board"
@@ -66,9 +65,15 @@ def test_two_apps_at_one_url(write: Write) -> None:
         load_all({"x": board, "/x/": board})
 
 
-@pytest.mark.parametrize("url", ["/../x", "/x/./y", "_hotshoe", "/_hotshoe/page.js"])
+@pytest.mark.parametrize("url", ["/../x", "/x/./y", "_hotshoe", "/_hotshoe/page.js", "/caf\udce9"])
 def test_urls_that_no_app_can_have(url: str) -> None:
     with pytest.raises(AppError, match="can't have the URL"):
+        load_all({url: board})
+
+
+@pytest.mark.parametrize("url", [None, 42, b"/x"])
+def test_a_url_is_a_string(url: Any) -> None:
+    with pytest.raises(AppError, match="an app's URL must be a string"):
         load_all({url: board})
 
 
@@ -105,5 +110,30 @@ def test_what_is_no_target(targets: Any) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.py")
-    with pytest.raises(AppError, match="no regular file"):
+    with pytest.raises(AppError, match="not a regular file"):
         load(tmp_path / "a.py")
+
+
+def test_a_script_is_read_in_its_encoding(write: Write) -> None:
+    folder = write({"a.py": "# coding: latin-1\r\nx = 'é'\r\n".encode("latin-1"), "b.py": b"\xef\xbb\xbfx = 1"})
+    assert source_text(folder / "a.py") == "# coding: latin-1\nx = 'é'\n"
+    assert source_text(folder / "b.py") == "x = 1"
+
+
+def test_a_notebook_is_shown_without_its_outputs(write: Write) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title\n", "\n", "Text"]},
+        {"cell_type": "code", "source": "%matplotlib inline\nx = 1\n", "outputs": [{"text": "a secret"}]},
+        {"cell_type": "code", "source": ""},
+    ]
+    folder = write({"a.ipynb": json.dumps({"nbformat": 4, "metadata": {}, "cells": cells})})
+    expected = "# %% [markdown]\n# # Title\n#\n# Text\n\n\n# %%\n%matplotlib inline\nx = 1\n"
+    assert source_text(folder / "a.ipynb") == expected
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.py", b"x = '\xff'"), ("a.py", b"# coding: none"), ("a.ipynb", b"[")])
+def test_what_cannot_be_read(write: Write, name: str, content: bytes) -> None:
+    with pytest.raises(AppError):
+        source_text(write({name: content}) / name)
+    with pytest.raises(AppError):
+        source_text(write({}) / "missing.py")

@@ -7,11 +7,11 @@ import pytest
 
 from hotshoe.apps.loading import load
 from hotshoe.apps.notebook import without_magics
-from hotshoe.apps.tracebacks import user_traceback
-from hotshoe.errors import AppError
+from hotshoe.base.errors import AppError
+from hotshoe.base.tracebacks import user_traceback
 
 if TYPE_CHECKING:
-    from .conftest import Build, Write
+    from tests.support.app_files import Build, Write
 
 START = "from bokeh.io import curdoc\nkeep = curdoc().template_variables"
 

@@ -21,12 +21,12 @@ from hotshoe.apps.loading import load
 from hotshoe.apps.process import running
 
 if TYPE_CHECKING:
-    from .conftest import Build, Write
+    from tests.support.app_files import Build, Write
 
 
 def test_argv_is_a_list_in_every_respect() -> None:
     outside = list(sys.argv)
-    with running("app", argv=["app.py", "-n", "3"], told=set()):
+    with running("app", argv=["app.py", "-n", "3"], warned=set()):
         parser = argparse.ArgumentParser()
         parser.add_argument("-n", type=int)
         assert parser.parse_args().n == 3
@@ -51,7 +51,7 @@ def test_argv_is_a_list_in_every_respect() -> None:
 
 def test_argv_changes_stay_in_the_run() -> None:
     outside = list(sys.argv)
-    with running("app", argv=["a"], told=set()):
+    with running("app", argv=["a"], warned=set()):
         sys.argv.append("b")
         sys.argv += ["c"]
         sys.argv[0] = "z"
@@ -60,13 +60,13 @@ def test_argv_changes_stay_in_the_run() -> None:
         sys.argv = ["replaced"]
         assert sys.argv == ["replaced"]
     assert sys.argv == outside
-    with running("app", argv=["a"], told=set()):
+    with running("app", argv=["a"], warned=set()):
         assert sys.argv == ["a"]
 
 
 def test_argv_that_the_process_sets_between_runs_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["host", "--flag"])
-    with running("function", argv=None, told=set()):
+    with running("function", argv=None, warned=set()):
         assert sys.argv == ["host", "--flag"]
     assert sys.argv == ["host", "--flag"]
 
@@ -110,7 +110,7 @@ def test_output_functions_do_nothing_in_an_app(
 
 
 def test_output_functions_work_outside_as_ever(tmp_path: Path) -> None:
-    with running("app", argv=None, told=set()):
+    with running("app", argv=None, warned=set()):
         inside = curstate()
         assert bokeh.io.output_file is bokeh.plotting.output_file
         assert inside.file is None
@@ -119,7 +119,7 @@ def test_output_functions_work_outside_as_ever(tmp_path: Path) -> None:
     try:
         file: Any = curstate().file
         assert file.filename == path
-        with running("app", argv=None, told=set()):
+        with running("app", argv=None, warned=set()):
             assert curstate().file is None
     finally:
         bokeh.io.reset_output()
@@ -148,7 +148,7 @@ def test_the_folder_returns_when_the_last_run_that_moved_ends(tmp_path: Path) ->
     left, right = threading.Event(), threading.Event()
 
     def long() -> Path:
-        with running("long", argv=None, told=set()):
+        with running("long", argv=None, warned=set()):
             os.chdir(tmp_path)
             left.set()
             right.wait(10)
@@ -157,7 +157,7 @@ def test_the_folder_returns_when_the_last_run_that_moved_ends(tmp_path: Path) ->
     with ThreadPoolExecutor(1) as pool:
         seen = pool.submit(long)
         left.wait(10)
-        with running("short", argv=None, told=set()):
+        with running("short", argv=None, warned=set()):
             os.chdir(tmp_path.parent)
             os.chdir(tmp_path)
         assert Path.cwd() == tmp_path

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from bokeh.models.widgets import Div
-from tests.apps.conftest import Build, Write
+from tests.support.app_files import Build, Write
 
-from hotshoe.apps import Reload, Sources, user_traceback
-from hotshoe.errors import AppError
+from hotshoe.apps import Reload, Sources
+from hotshoe.base.errors import AppError
+from hotshoe.base.tracebacks import user_traceback
 from hotshoe.seams import forget_models
 
 
@@ -253,6 +254,10 @@ def test_names_that_are_wrong_are_no_broken_apps(write: Write) -> None:
         Sources(folder / "missing.py")
     with pytest.raises(AppError, match="same URL"):
         Sources([folder / "app.py", folder / "b/app.py"])
+    with pytest.raises(AppError, match=r"app\.py is given twice for the URL /app: leave one out"):
+        Sources([folder / "app.py", folder / "app.py"])
+    with pytest.raises(AppError, match=r"data: there is no such file or folder to watch \(--dev FILE, --watch\)"):
+        Sources(folder / "app.py", watched=[folder / "b", folder / "data"])
 
 
 def test_files_that_are_named_besides(write: Write) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from hotshoe.auth import User
 from hotshoe.auth.access import Access
-from hotshoe.errors import ConfigError
+from hotshoe.base.errors import ConfigError
 
 ALICE = User("alice", groups=frozenset({"staff", "sales"}))
 BOB = User("bob", groups=frozenset({"guests"}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from tornado import gen
 from tornado.web import authenticated
 
 from hotshoe.auth.calls import Calls, runs_on_loop
+from hotshoe.base.errors import CapacityError
 
 
 @pytest.fixture
@@ -55,12 +56,96 @@ async def test_an_awaitable_is_awaited_and_never_taken_for_a_result(calls: Calls
     assert await calls.run(hidden) is None
 
 
-async def test_a_limit() -> None:
+async def test_a_limit(caplog: pytest.LogCaptureFixture) -> None:
     calls = Calls(limit_s=0.05)
     leave = threading.Event()
-    with pytest.raises(TimeoutError, match=r"wait gave no answer within 0\.05 s"):
+    with pytest.raises(CapacityError, match="Please try again"):
         await calls.run(leave.wait)
+    assert "wait did not return within 0.05 s" in caplog.text
     leave.set()
+    calls.stop()
+
+
+async def test_a_timeout_of_the_code_s_own_is_not_the_limit() -> None:
+    def ask() -> None:
+        raise TimeoutError("the directory does not answer")
+
+    with pytest.raises(TimeoutError, match="the directory"):
+        await Calls().run(ask)
+
+
+class Database:
+    """One that stands still until it is released."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.back = threading.Event()
+
+    def get(self, name: str) -> str:
+        self.asked.append(name)
+        assert self.back.wait(30)
+        return name
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    database = Database()
+    yield database
+    database.back.set()
+
+
+async def asked_by(database: Database, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(database.asked) < count:
+            await asyncio.sleep(0.001)
+
+
+async def test_calls_that_nobody_waits_for_any_more_never_run(database: Database) -> None:
+    calls = Calls(threads=2)
+    asking = [asyncio.create_task(calls.run(database.get, name)) for name in "abcdef"]
+    await asked_by(database, 2)
+    for task in asking[:5]:  # the time of all but the last is up
+        task.cancel()
+    await asyncio.wait(asking[:5])
+    database.back.set()
+    assert await asking[5] == "f"
+    assert database.asked == ["a", "b", "f"]
+    calls.stop()
+
+
+async def test_no_more_wait_than_may(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    calls = Calls(threads=1, waiting_most=2)
+    asking = [asyncio.create_task(calls.run(database.get, "a"))]
+    await asked_by(database, 1)
+    asking += [asyncio.create_task(calls.run(database.get, name)) for name in "bc"]
+    async with asyncio.timeout(20):
+        while calls._pool is None or calls._pool.waiting_count < 2:
+            await asyncio.sleep(0.001)
+    for _ in range(2):
+        with pytest.raises(CapacityError, match="Please try again") as caught:
+            await calls.run(database.get, "d")
+        assert caught.value.status == 503
+    assert caplog.text.count("Database.get: 0 of 1 threads are stuck and 2 calls wait: refused") == 1
+    database.back.set()
+    assert await asyncio.gather(*asking) == ["a", "b", "c"]
+    assert await calls.run(database.get, "e") == "e"
+    calls.stop()
+
+
+async def test_nobody_waits_once_all_threads_are_stuck(database: Database) -> None:
+    calls = Calls(threads=2, limit_s=1)
+    asking = [asyncio.create_task(calls.run(database.get, name)) for name in "ab"]
+    await asked_by(database, 2)  # so that the limit of these two is up before that of the third
+    await asyncio.gather(*asking, calls.run(database.get, "c"), return_exceptions=True)
+    with pytest.raises(CapacityError):
+        calls.run(database.get, "d").send(None)  # before it awaits anything
+    database.back.set()
+    answers: Any = None
+    async with asyncio.timeout(20):
+        while answers != ["e"]:
+            answers = list(await asyncio.gather(calls.run(database.get, "e"), return_exceptions=True))
+    assert database.asked[:2] == ["a", "b"]
+    assert set(database.asked[2:]) == {"e"}
     calls.stop()
 
 

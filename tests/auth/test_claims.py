@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hotshoe.auth.claims import claim, groups_of, is_name, user_of_claims, without_extras
+from hotshoe.auth.identity import claim, groups_of, is_name, user_of_claims, without_extras
 
 CLAIMS: dict[str, Any] = {"sub": "7", "email": "ada@example.org", "email_verified": True, "name": "Ada", "nonce": "n",
                           "groups": ["staff"], "aud": "us"}

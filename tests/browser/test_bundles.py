@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.browser.server import Server, serve
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.running_server import Server
+from tests.support.server_thread import serve
 
 pytestmark = pytest.mark.real
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.browser.server import serve
-from tests.browser.tab import Tab
-from tests.real.peers import APPS
+from tests.support.browser.tab import Tab
+from tests.support.differential.two_servers import APPS
+from tests.support.server_thread import serve
 
 pytestmark = pytest.mark.real
 

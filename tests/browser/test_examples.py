@@ -9,9 +9,10 @@ from bokeh.document import Document
 from bokeh.io.doc import patch_curdoc
 from bokeh.models import ColumnDataSource
 from bokeh.models.widgets.sliders import Slider
-from tests.browser.server import APP_FILES, EXAMPLES, Server, serve
-from tests.browser.tab import Tab
-from tests.needs import need_module
+from tests.support.browser.tab import Tab
+from tests.support.needs import need_module
+from tests.support.running_server import Server
+from tests.support.server_process import APP_FILES, EXAMPLES, serve
 
 from hotshoe.apps import load
 
@@ -68,10 +69,13 @@ def test_the_seismograph_streams_and_pauses(examples: Server, tab: Tab) -> None:
     tab.page.get_by_role("button", name="Earthquake").click()
     tab.wait("Math.max(...column('position').slice(-50).map(Math.abs)) > 0.6")
     tab.page.get_by_role("button", name="Pause").click()
-    tab.page.wait_for_timeout(500)
-    length = tab.ask("column('position').length")
-    tab.page.wait_for_timeout(500)
-    assert tab.ask("column('position').length") == length
+
+    def stands_still() -> bool:
+        length = tab.ask("column('position').length")
+        tab.page.wait_for_timeout(300)  # more would come
+        return bool(tab.ask("column('position').length") == length)
+
+    tab.wait_here(stands_still)
 
 
 def test_a_long_computation_delays_nobody_else(examples: Server, new_tab: Callable[[], Tab]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.browser.tab import Tab
-from tests.cli.command import hotshoe
+from tests.support.browser.tab import Tab
+from tests.support.command import hotshoe
 
 pytestmark = pytest.mark.real
 

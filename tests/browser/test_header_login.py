@@ -7,9 +7,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.browser.proxy import nginx
-from tests.browser.server import serve
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.nginx import nginx
+from tests.support.server_thread import serve
 
 pytestmark = pytest.mark.real
 

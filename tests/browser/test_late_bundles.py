@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.needs import need_program
+from tests.support.needs import need_program
 
-from hotshoe.web.server import Server
+from hotshoe.server.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.browser.tab import Tab
+    from tests.support.browser.tab import Tab
 
 pytestmark = pytest.mark.real
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from tests.browser.server import Server, serve
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.running_server import Server
+from tests.support.server_thread import serve
 
 pytestmark = pytest.mark.real
 
@@ -136,7 +137,7 @@ def test_a_day_of_two(tmp_path: Path, new_visitor: Visitors, source: str, flags:
         other.wait_for_text("Hello bob")
         denied = bob()
         denied.page.goto(server.urls["two"])
-        denied.wait_for_text("You are logged in as bob, who may not open this app.")
+        denied.wait_for_text("You are logged in as bob. This user may not open this app.")
 
         leaving = alice()
         leaving.page.goto(server.root + "logout")

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.browser.server import Server, serve
-from tests.browser.tab import Tab
-from tests.needs import need_module
+from tests.support.browser.tab import Tab
+from tests.support.needs import need_module
+from tests.support.running_server import Server
+from tests.support.server_process import serve
 
 pytestmark = pytest.mark.real
 

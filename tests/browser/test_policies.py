@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.browser.server import serve
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.server_thread import serve
 
 pytestmark = pytest.mark.real
 

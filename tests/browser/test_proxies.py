@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,26 +11,33 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Route, WebSocket
-from tests.browser.proxy import free_port, wait_for_port
-from tests.browser.server import Server, serve
-from tests.browser.sites import site
-from tests.browser.tab import Tab
-from tests.needs import need_program
+from playwright.sync_api import Browser, Route, WebSocket, expect
+from tests.support import proxy_programs
+from tests.support.browser.page_site import site
+from tests.support.browser.tab import Tab
+from tests.support.ports import free_port
+from tests.support.proxy_programs import nginx_file
+from tests.support.running_server import Server
+from tests.support.server_thread import serve
+
+from hotshoe.web.visits import starting
 
 pytestmark = pytest.mark.real
 
 READ_TIMEOUT_S = 2
-BUILD_S = 4.0
 PATIENCE_S = 0.7
+BUILD_MOST_S = 60
 
 APP = """
 import time
+from pathlib import Path
 from bokeh.io import curdoc
 from bokeh.models import Column, Div, Slider
 
 request = curdoc().session_context.request
-time.sleep({build_s})
+end = time.monotonic() + {build_most_s}
+while not Path({go!r}).exists() and time.monotonic() < end:
+    time.sleep(0.02)
 {then}
 said = Div(name="said", text=f"{{request.root_path}} {{sorted(request.arguments)}}")
 slider = Slider(name="slider", start=0, end=10, value=1)
@@ -41,20 +47,8 @@ curdoc().title = "Arrived"
 """
 
 CONFIG = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log {folder}/errors;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  scgi_temp_path {folder}/scgi;
-  uwsgi_temp_path {folder}/uwsgi;
   map $http_upgrade $connection_header {{ default upgrade; "" close; }}
-  proxy_read_timeout {read_timeout_s}s;
+  proxy_read_timeout {read_timeout_ms}ms;
   proxy_buffering on;
   gzip on;
   gzip_proxied any;
@@ -66,7 +60,6 @@ http {{
     location = /favicon.ico {{ return 204; }}
     {locations}
   }}
-}}
 """
 SAYS = """
 proxy_set_header Host $http_host;
@@ -103,29 +96,37 @@ def nginx_of(folder: Path, locations: str, upstream: str) -> Iterator[str]:
     """nginx with these locations; yields its address, without a slash at its end."""
     port = free_port()
     folder.mkdir()
-    config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port, read_timeout_s=READ_TIMEOUT_S,
-                                    locations=locations.replace("{upstream}", upstream)))
-    process = subprocess.Popen([need_program("nginx"), "-p", str(folder), "-c", str(config), "-e", f"{folder}/errors"])
-    try:
-        wait_for_port(port)
+    file = nginx_file(folder, CONFIG.format(port=port, read_timeout_ms=round(READ_TIMEOUT_S * 1000),
+                                            locations=locations.replace("{upstream}", upstream)))
+    with proxy_programs.running("nginx", file, [port]):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("apps")
-    apps = {"quick": (0.0, ""), "slow": (BUILD_S, ""), "failing": (BUILD_S / 2, "raise RuntimeError('on purpose')")}
-    for name, (build_s, then) in apps.items():
-        (folder / f"{name}.py").write_text(APP.format(build_s=build_s, then=then))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("apps")
+
+
+@pytest.fixture
+def let_begin(folder: Path) -> Callable[[], None]:
+    """The slow apps are slow until this is called."""
+    go = folder / "go"
+    go.unlink(missing_ok=True)
+    return go.touch
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    apps = {"quick": (0, ""), "slow": (BUILD_MOST_S, ""), "failing": (BUILD_MOST_S, "raise RuntimeError('on purpose')")}
+    for name, (build_most_s, then) in apps.items():
+        text = APP.format(build_most_s=build_most_s, go=str(folder / "go"), then=then)
+        (folder / f"{name}.py").write_text(text)
     flags = ("--use-xheaders", "--keep-alive", "500", "--allow-websocket-origin", "*")
-    with serve(*(folder / f"{name}.py" for name in apps), flags=flags,
-               program=f"python {Path(__file__).with_name('hasty.py')} {PATIENCE_S} serve") as running:
-        running.errors_expected = True
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starting, "PATIENCE_S", PATIENCE_S)
+        with serve(*(folder / f"{name}.py" for name in apps), flags=flags) as running:
+            running.errors_expected = True
+            yield running
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +154,11 @@ def assert_it_works(tab: Tab) -> None:
 # -- an app that begins more slowly than the proxy waits
 
 
-TOLD = "to begin; its visitor is told so"
+TOLD = "to start; its page says so"
 
 
-def test_a_slow_app_arrives_at_its_own_address(new_tab: Callable[[], Tab], server: Server, proxied: str,
-                                               twice: str) -> None:
+def test_a_slow_app_arrives_at_its_own_address(new_tab: Callable[[], Tab], server: Server, proxied: str, twice: str,
+                                               let_begin: Callable[[], None]) -> None:
     told = server.log.count(TOLD)
     urls = [f"{proxied}/slow?x=1&y=%20%26#part", f"{twice}/outer/joined/slow"]
     tabs = [new_tab() for _ in urls]
@@ -167,6 +168,8 @@ def test_a_slow_app_arrives_at_its_own_address(new_tab: Callable[[], Tab], serve
         assert answer.status == 202
         tab.page.get_by_text("This app is starting.").wait_for()
         assert tab.page.url == url
+    tabs[0].page.wait_for_timeout(1000 * READ_TIMEOUT_S)  # longer than a proxy waits for an answer
+    let_begin()
     for tab, url, said in zip(tabs, urls, [" ['x', 'y']", "/outer/joined []"], strict=True):
         tab.wait_until_drawn()
         assert (tab.page.url, text(tab)) == (url, said)
@@ -175,18 +178,17 @@ def test_a_slow_app_arrives_at_its_own_address(new_tab: Callable[[], Tab], serve
     assert server.log.count(TOLD) == told + 2  # asked for many times, built once each
 
 
-def test_a_slow_app_that_fails_says_so_and_without_scripts_one_arrives(chromium: Browser, proxied: str) -> None:
+def test_a_slow_app_that_fails_says_so_and_without_scripts_one_arrives(chromium: Browser, proxied: str,
+                                                                           let_begin: Callable[[], None]) -> None:
     failing, plain = chromium.new_context(), chromium.new_context(java_script_enabled=False)
     try:
         page, plain_page = failing.new_page(), plain.new_page()
         for each, name in ((page, "failing"), (plain_page, "slow")):
             each.goto(f"{proxied}/{name}")
             each.get_by_text("This app is starting.").wait_for()
+        let_begin()
         page.get_by_text("This app failed to build its page.").wait_for()
-        deadline = time.monotonic() + 30
-        while plain_page.title() != "Arrived":
-            assert time.monotonic() < deadline, plain_page.content()
-            plain_page.wait_for_timeout(100)
+        expect(plain_page).to_have_title("Arrived", timeout=30_000)
     finally:
         failing.close()
         plain.close()
@@ -211,7 +213,8 @@ EMBEDDED = {
 }
 
 
-def test_a_slow_app_in_a_page_of_another_site(new_tab: Callable[[], Tab], proxied: str) -> None:
+def test_a_slow_app_in_a_page_of_another_site(new_tab: Callable[[], Tab], proxied: str,
+                                              let_begin: Callable[[], None]) -> None:
     tabs = {name: new_tab() for name in EMBEDDED}
     with site() as elsewhere:
         for number, (name, tab) in enumerate(tabs.items()):
@@ -219,13 +222,15 @@ def test_a_slow_app_in_a_page_of_another_site(new_tab: Callable[[], Tab], proxie
             tab.page.goto(elsewhere.put(f"<h1>A site</h1>{body}", f"/{number}"), wait_until="commit")
         for name, tab in tabs.items():
             tab.wait_for_text("Loading the app" if name == "the element" else "the app takes a while to start")
+        let_begin()
         for tab in tabs.values():
             tab.wait("named('said') !== undefined")
             assert "'x'" in text(tab)
             assert_it_works(tab)
 
 
-def test_a_server_that_is_away_for_a_moment_is_asked_again(chromium: Browser, proxied: str) -> None:
+def test_a_server_that_is_away_for_a_moment_is_asked_again(chromium: Browser, proxied: str,
+                                                           let_begin: Callable[[], None]) -> None:
     context = chromium.new_context()
     answers: list[int] = []
 
@@ -242,6 +247,9 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again(chromium: Browser, pr
             page, around = context.new_page(), context.new_page()
             page.goto(f"{proxied}/slow")
             around.goto(elsewhere.put(EMBEDDED["the element"].format(address=proxied)))
+            while len(answers) < 3:
+                page.wait_for_event("response")
+            let_begin()
             for each in (page, around):
                 each.wait_for_function("() => window.Bokeh?.documents?.[0]?.get_model_by_name('said')")
     finally:
@@ -281,7 +289,7 @@ def test_a_page_outlasts_the_proxy_s_timeout(new_tab: Callable[[], Tab], proxied
     for tab, url in zip(tabs, (f"{proxied}/quick", f"{twice}/outer/joined/quick"), strict=True):
         tab.page.on("websocket", partial(tell_of_its_end, tab.problems))
         tab.open(url)
-    time.sleep(READ_TIMEOUT_S * 2.5)
+    time.sleep(READ_TIMEOUT_S * 1.5)  # idle for longer than the proxies wait
     for tab in tabs:
         assert_it_works(tab)
         assert tab.problems == []

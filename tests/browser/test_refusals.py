@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.proxy import nginx
-from tests.browser.server import Server, serve
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.nginx import nginx
+from tests.support.running_server import Server
+from tests.support.server_thread import serve
 
 pytestmark = pytest.mark.real
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-import time
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.browser.server import Server, serve
-from tests.browser.tab import Tab
-from tests.needs import need_module
+from tests.support import server_process
+from tests.support.browser.tab import Tab
+from tests.support.needs import need_module
+from tests.support.running_server import Server
+from tests.support.server_thread import serve
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -53,12 +56,13 @@ FILES = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     for name, text in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return tmp_path
+    yield tmp_path
+    sys.modules.pop("words_of_one", None)  # the next test has its own
 
 
 @pytest.fixture
@@ -163,7 +167,7 @@ def test_an_app_that_is_broken_at_start(folder: Path, new_tab: Callable[[], Tab]
     need_module("watchfiles")
     main = folder / "one/main.py"
     main.write_text(MAIN + "if:\n")
-    with serve(folder / "one", folder / "other.py", flags=("--dev", "--address", "127.0.0.1")) as server:
+    with server_process.serve(folder / "one", folder / "other.py", flags=("--dev", "--address", "127.0.0.1")) as server:
         server.errors_expected = True
         assert "/one is broken: " in server.log
         tab = new_tab()
@@ -181,18 +185,11 @@ def test_hooks_run_again_when_they_change(folder: Path) -> None:
     text = "def on_server_loaded(context): print('loaded {0}', flush=True)\n" \
            "def on_server_unloaded(context): print('unloaded {0}', flush=True)\n"
     hooks.write_text(text.format(1))
-    with serve(folder / "one", flags=("--dev",)) as server:
+    with server_process.serve(folder / "one", flags=("--dev",)) as server:
         save(folder / "one/main.py", MAIN + "x = 1\n")
-        wait_for(lambda: "main.py changed" in server.log)
+        wait_until(lambda: "main.py changed" in server.log, 20)
         save(hooks, text.format(2))
-        wait_for(lambda: "app_hooks.py changed" in server.log)
-        assert "dev mode shows" in server.log, "it listens everywhere"
-        wait_for(lambda: server.log.count("loaded 2") == 1)
+        wait_until(lambda: "app_hooks.py changed" in server.log, 20)
+        assert "Dev mode shows" in server.log, "it listens everywhere"
+        wait_until(lambda: server.log.count("loaded 2") == 1, 20)
         assert re.findall(r"^(?:un)?loaded \d", server.log, re.MULTILINE) == ["loaded 1", "unloaded 1", "loaded 2"]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

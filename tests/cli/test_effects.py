@@ -17,21 +17,25 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cli.command import hotshoe
-from tests.registry import TESTS, check_place
+from tests.support import server_thread
+from tests.support.cases import every_case
+from tests.support.command import hotshoe
+from tests.support.named_tests import TESTS, check_place
+from tests.support.waiting import wait_until
 from websockets.sync.client import connect
 
 from hotshoe import Server
-from hotshoe.cli.reports import report_changes
+from hotshoe.cli.serve import report_changes
 from hotshoe.config import TABLE, Setting, Settings
 from hotshoe.hosts.host import AppInfo
 
 READY = "Starting Bokeh server with process id:"
 PATIENCE_S = 60.0
+RunHere = Callable[..., tuple[int, str, str]]
 APP = "from bokeh.io import curdoc\nfrom bokeh.models import Div\ncurdoc().add_root(Div(text='x'))\n"
 
 HERE = "cli/test_effects.py"
-LIMITS, PROVIDERS, HEADER = "real/test_limits.py", "auth/test_providers.py", "auth/test_header.py"
+LIMITS, PROVIDERS, HEADER = "real/test_limits.py", "auth/test_providers.py", "auth/test_header_login.py"
 OIDC = f"{PROVIDERS}::test_every_setting_of_oidc_has_its_effect"
 DISCLOSURE = "web/test_disclosure.py::test_named_headers_and_cookies"
 
@@ -40,11 +44,11 @@ EFFECTS = {
     "address": "cli/test_serve.py::test_address_not_available",
     "unix_socket": "real/test_listening.py::test_a_unix_socket",
     "unix_socket_mode": "real/test_listening.py::test_a_unix_socket",
-    "ssl_certfile": "web/test_tls.py::test_the_whole_chain_is_sent",
-    "ssl_keyfile": "web/test_tls.py::test_a_key_with_a_password",
-    "ssl_password": "web/test_tls.py::test_a_key_with_a_password",
+    "ssl_certfile": "server/test_tls.py::test_the_whole_chain_is_sent",
+    "ssl_keyfile": "server/test_tls.py::test_a_key_with_a_password",
+    "ssl_password": "server/test_tls.py::test_a_key_with_a_password",
     "use_xheaders": "real/test_listening.py::test_only_trusted_proxies_are_believed",
-    "trusted_proxies": "web/test_proxies.py::test_settings",
+    "trusted_proxies": "web/gate/test_proxies.py::test_settings",
     "prefix": "cli/test_serve.py::test_start_prints_what_tools_parse",
     "dev": "browser/test_reload.py::test_an_app_that_is_broken_at_start",
     "watch": f"{HERE}::test_other_files_are_watched",
@@ -52,7 +56,7 @@ EFFECTS = {
     "args": "cli/test_serve.py::test_args_reach_the_apps",
     "wsgi": "web/test_wrapping.py::test_a_site_that_a_setting_names",
     "glob": f"{HERE}::test_patterns_are_expanded",
-    "index": "web/test_own_index.py::test_a_template_for_stock",
+    "index": "web/test_own_answers.py::test_a_template_for_stock",
     "disable_index": "web/test_front.py::test_index_settings",
     "disable_index_redirect": "web/test_front.py::test_index_settings",
     "ico_path": "web/test_front.py::test_an_icon_of_ones_own_or_none",
@@ -64,11 +68,11 @@ EFFECTS = {
     "unused_session_lifetime_milliseconds": f"{HERE}::test_sessions_are_kept_as_long_as_it_says",
     "no_collapse": "real/test_collapse.py::test_fifty_moves_over_a_slow_callback",
     "busy_sign": "browser/test_signs.py::test_the_sign_can_be_turned_off",
-    "allow_websocket_origin": "web/test_sockets.py::test_admitted_origins",
+    "allow_websocket_origin": "web/visits/test_websockets.py::test_admitted_origins",
     "session_ids": "web/test_session_ids.py::test_signed_takes_only_what_is_signed",
     "secret_key": "real/test_client_library.py::test_a_server_that_signs",
     "old_secret_keys": "web/test_session_ids.py::test_a_replaced_key_still_verifies",
-    "secret_file": "web/test_secret_keys.py::test_the_key_is_made_once_and_kept",
+    "secret_file": "web/gate/test_secret_keys.py::test_the_key_is_made_once_and_kept",
     "include_headers": DISCLOSURE,
     "exclude_headers": DISCLOSURE,
     "include_cookies": DISCLOSURE,
@@ -76,14 +80,14 @@ EFFECTS = {
     "csp": "browser/test_policies.py::test_a_script_that_got_into_the_page_does_not_run",
     "strict_csp": "browser/test_policies.py::test_a_strict_policy_ends_custom_code_and_nothing_else",
     "frame_ancestors": "browser/test_policies.py::test_a_frame_is_refused_where_it_is_not_named",
-    "hsts_max_age": "web/test_headers.py::test_https_is_remembered",
+    "hsts_max_age": "web/gate/test_headers.py::test_https_is_remembered",
     "session_token_expiration": f"{HERE}::test_tokens_expire_when_it_says",
     "auth": OIDC,
     "auth_module": "real/test_users.py::test_hooks_and_the_log_know_the_user",
-    "cookie_secret": "auth/test_module.py::test_a_cookie_of_another_secret",
-    "enable_xsrf_cookies": "auth/test_module.py::test_xsrf_cookies",
+    "cookie_secret": "auth/module/test_module_login.py::test_a_cookie_of_another_secret",
+    "enable_xsrf_cookies": "auth/module/test_module_login.py::test_xsrf_cookies",
     "allow": "real/test_users.py::test_rules_of_flags_and_of_the_module",
-    "public": "web/test_gatekeeper.py::test_who_may_have_what",
+    "public": "web/gate/test_gatekeeper.py::test_who_may_have_what",
     "login_lifetime": OIDC,
     "users_file": f"{PROVIDERS}::test_users_of_the_file_that_is_named",
     "oidc_issuer": OIDC,
@@ -104,8 +108,8 @@ EFFECTS = {
     "auth_header_audience": f"{HEADER}::test_claims_that_do_not_hold_name_nobody",
     "auth_header_issuer": f"{HEADER}::test_claims_that_do_not_hold_name_nobody",
     "auth_header_logout_url": f"{HEADER}::test_logout_is_where_the_settings_say",
-    "max_sessions": "hosts/test_capacity.py::test_one_visitor_too_many_is_told_so",
-    "max_sessions_per_user": "hosts/test_capacity.py::test_a_user_has_so_many",
+    "max_sessions": "web/visits/test_capacity.py::test_one_visitor_too_many_is_told_so",
+    "max_sessions_per_user": "web/visits/test_capacity.py::test_a_user_has_so_many",
     "max_sessions_per_address": f"{LIMITS}::test_sessions_of_an_address",
     "max_connections": f"{LIMITS}::test_connections_in_all",
     "max_connections_per_address": f"{LIMITS}::test_connections_of_an_address",
@@ -125,21 +129,23 @@ EFFECTS = {
 }
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_every_setting_has_a_test_of_what_it_does(row: Setting) -> None:
-    assert row.name in EFFECTS, "name the test of its effect in the table above"
-    place = EFFECTS[row.name]
-    check_place(place)
+def test_every_setting_has_a_test_of_what_it_does() -> None:
+    assert set(EFFECTS) == {row.name for row in TABLE}, "name the test of its effect in the table above"
+    with every_case() as case:
+        for row in TABLE:
+            with case(row.name):
+                check_place(EFFECTS[row.name])
+                assert is_named(row, EFFECTS[row.name]), f"{EFFECTS[row.name]} is of another"
+
+
+def is_named(row: Setting, place: str) -> bool:
+    """Whether the file of the test has a name of the setting; this file has them all in its table."""
     file = place.partition("::")[0]
     source = (TESTS / file).read_text(encoding="utf-8")
     if file == HERE:
         source = source.replace(f'"{row.name}": ', "")
     words = (row.flag, *row.environment, row.name)
-    assert any(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", source) for word in words), f"{place} is of another"
-
-
-def test_no_other_is_named() -> None:
-    assert set(EFFECTS) == {row.name for row in TABLE}
+    return any(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", source) for word in words)
 
 
 # -- those whose tests stand here
@@ -166,13 +172,6 @@ def serve(folder: Path) -> Iterator[Callable[..., Server]]:
         server.stop()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def token_of(server: Server) -> str:
     match = re.search(r'"token":"([^"]+)"', httpx.get(server.url("/app"), timeout=PATIENCE_S).text)
     assert match
@@ -185,7 +184,7 @@ def test_sessions_are_kept_as_long_as_it_says(serve: Callable[..., Server]) -> N
     rare = serve(check_unused_sessions_milliseconds=600_000, unused_session_lifetime_milliseconds=20)
     for server in (patient, rare, brief):
         token_of(server)
-    until(lambda: brief.statistics().sessions["/app"] == 0)
+    wait_until(lambda: brief.statistics().sessions["/app"] == 0, PATIENCE_S)
     assert patient.statistics().sessions["/app"] == rare.statistics().sessions["/app"] == 1
 
 
@@ -202,15 +201,15 @@ def test_pings(serve: Callable[..., Server], caplog: pytest.LogCaptureFixture) -
     server = serve(keep_alive_milliseconds=30)
     with connect(server.url("/app/ws").replace("http", "ws", 1), ping_interval=None, open_timeout=PATIENCE_S,
                  subprotocols=["bokeh", token_of(server)], logger=logging.getLogger("tests.pings")):  # type: ignore[list-item]
-        until(lambda: sum("< PING" in line for line in caplog.messages) > 1)
+        wait_until(lambda: sum("< PING" in line for line in caplog.messages) > 1, PATIENCE_S)
 
 
 def test_processes_that_are_asked_for_are_told() -> None:
     assert list(report_changes(Settings())) == list(report_changes(Settings(num_procs=1))) == []
     (line,) = report_changes(Settings(num_procs=3), [AppInfo("/plain", "Plain")])
-    assert line == "--num-procs asks for 3 processes: hotshoe has no workers yet and serves with this one"
-    _, parked = report_changes(Settings(num_procs=3), [AppInfo("/asks", "Asks", asks_request=True)])
-    assert parked.startswith("/asks: what process_request returns and no token can carry stays in the process")
+    assert line == "--num-procs asks for 3 processes, but hotshoe has no workers yet: this process serves alone"
+    _, parked = report_changes(Settings(num_procs=3), [AppInfo("/asks", "Asks", has_process_request=True)])
+    assert parked.startswith("/asks: if process_request returns more than a token can carry, that stays in one process")
     lines = list(report_changes(Settings(num_procs=0)))
     assert len(lines) == ((os.cpu_count() or 1) > 1)
     assert list(report_changes(Settings(num_procs=3, dev=True))) == [
@@ -235,14 +234,14 @@ def test_changed_settings_are_told_in_stocks_words() -> None:
 
 
 @pytest.mark.real
-def test_patterns_are_expanded(folder: Path) -> None:
+def test_patterns_are_expanded(folder: Path, run_here: RunHere) -> None:
     (folder / "apple.py").write_text(APP)
     with hotshoe("serve", "app*.py", "--glob", "--port", "0", "--num-procs", "2", cwd=folder) as command:
         command.wait_for(READY)
         assert [url.rpartition("/")[2] for url in command.urls()] == ["app", "apple"]
         assert "--num-procs asks for 2 processes" in command.log
-    with hotshoe("serve", "app*.py", "--port", "0", cwd=folder) as command:
-        assert command.finish() == 1
+    status, out, err = run_here("serve", "app*.py", "--port", "0")
+    assert (status, out, err.count("\n")) == (1, "", 1)
 
 
 @pytest.mark.real
@@ -250,10 +249,10 @@ def test_other_files_are_watched(folder: Path) -> None:
     data = folder / "data"
     data.mkdir()
     (data / "numbers.csv").write_text("1\n")
-    with hotshoe("serve", "app.py", "--dev", "--watch", "data", "--port", "0", cwd=folder) as command:
-        command.wait_for(READY)
+    flags = ("--dev", "--watch", str(data), "--address", "127.0.0.1")
+    with server_thread.serve(folder / "app.py", flags=flags) as server:
         (data / "numbers.csv").write_text("2\n")
-        command.wait_for("reloaded /app: numbers.csv changed")
+        wait_until(lambda: "reloaded /app: numbers.csv changed" in server.log, PATIENCE_S)
 
 
 @pytest.mark.real
@@ -277,7 +276,7 @@ def test_levels_of_the_log(folder: Path) -> None:
 
 
 @pytest.mark.real
-def test_a_file_of_bokehs_settings(folder: Path) -> None:
+def test_a_file_of_bokehs_settings(folder: Path, run_here: RunHere) -> None:
     (folder / "bokeh.yaml").write_text("minified: no\nlog_level: error\nico_path: none\nsimple_idz: no\n")
     environ = {"BOKEH_LOG_LEVEL": "debug", "BOKEH_ICO_PATH": "default"}
     with hotshoe("serve", "app.py", "--port", "0", "--use-config", "bokeh.yaml", cwd=folder,
@@ -290,7 +289,6 @@ def test_a_file_of_bokehs_settings(folder: Path) -> None:
         assert "bokeh.min.js" not in page.text
         assert httpx.get(page.url.join("/favicon.ico")).status_code == 404
     (folder / "bokeh.yaml").write_text("log_level: [\n")
-    with hotshoe("serve", "app.py", "--use-config", "bokeh.yaml", cwd=folder) as command:
-        assert command.finish() == 1
-        assert command.log.startswith("ERROR: bokeh.yaml: is no YAML: ")
-        assert len(command.log.splitlines()) == 1
+    status, out, err = run_here("serve", "app.py", "--use-config", "bokeh.yaml")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("ERROR: bokeh.yaml: this is not valid YAML: ")

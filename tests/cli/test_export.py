@@ -60,7 +60,7 @@ def test_html_is_a_page_and_names_what_does_not_run(capsys: pytest.CaptureFixtur
     assert "cdn.bokeh.org" in page
     assert "one|{}" in page
     first, *others = capsys.readouterr().err.splitlines()
-    assert first == "app.html: these Python callbacks do not run in it, as there is no server behind it:"
+    assert first == "app.html: without a server, these Python callbacks do not run:"
     assert re.fullmatch(r"  Slider 'the <slider>': value -> moved \(.*app\.py:4\)", others[0])
     assert re.fullmatch(r"  PeriodicCallback -> <lambda> \(.*app\.py:9\)", others[1])
 
@@ -110,21 +110,23 @@ def test_html_of_panel_is_whole(folder: Path) -> None:
     assert "<title>Pan</title>" in page
     assert "data:text/css;base64," in page
     assert "static/extensions/panel/css" not in page
-    assert done.stderr.splitlines()[1:] == ["  what Panel does when its parts change"]
+    assert done.stderr.splitlines()[1:] == ["  Panel's own, when its parts change"]
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["json", "plain.py", "-o", "a", "-o", "b"], "ERROR: --output is given 2 times for 1 app"),
+    (["json", "plain.py", "-o", "a", "-o", "b"], "ERROR: --output is given 2 times for 1 app; give it once for"),
     (["json", "plain.py", "-o", "no/where.json"], "ERROR: --output: no/where.json can't be written: No such file or"),
     (["json", "none.py"], "ERROR: {folder}/none.py: no such file or directory"),
-    (["html", "empty.py"], "ERROR: the app's document is empty, so there is nothing to show"),
+    (["html", "empty.py"], "ERROR: the app's document is empty: use curdoc().add_root() or .servable()"),
     (["html", "plain.py", "--template", "none.html"], "ERROR: --template: none.html can't be read: No such file"),
     (["html", "plain.py", "--template", "bad.html"], "ERROR: bad.html: "),
+    (["html", "plain.py", "--template", "latin.html"], "ERROR: --template: latin.html can't be read: it is not UTF-8"),
 ])
 def test_mistakes_are_one_line(
         arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "empty.py").touch()
     (folder / "bad.html").write_text("{% if %}")
+    (folder / "latin.html").write_bytes(b"\xe9")
     assert main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(message.format(folder=folder))
@@ -134,6 +136,6 @@ def test_an_app_that_fails_shows_its_traceback(
         folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     (folder / "bad.py").write_text("1 / 0\n")
     assert main(["json", "bad.py"]) == 1
-    assert capsys.readouterr().err == "ERROR: the app /bad failed; what it raised stands above\n"
+    assert capsys.readouterr().err == "ERROR: the app /bad failed; its traceback is above\n"
     assert "ZeroDivisionError" in caplog.text
     assert not (folder / "bad.json").exists()

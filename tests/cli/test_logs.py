@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cli.command import hotshoe
+from tests.support.command import hotshoe
 
-from hotshoe import log_fields
-from hotshoe.cli.logs import JsonFormatter
+from hotshoe.base import logs
+from hotshoe.base.errors import ConfigError
+from hotshoe.cli.serve import JsonFormatter
 from hotshoe.config import Settings
-from hotshoe.errors import ConfigError
 from hotshoe.sessions.failures import report
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -29,7 +29,7 @@ def lines() -> Iterator[Lines]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
-    handler.addFilter(log_fields.AddFields())
+    handler.addFilter(logs.AddFields())
     logger = logging.getLogger("hotshoe")
     logger.addHandler(handler)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -37,9 +37,9 @@ def lines() -> Iterator[Lines]:
 
 
 def test_a_line_has_what_is_known(lines: Lines) -> None:
-    token = log_fields.note(request_id="r1", user=None, app="/outer")
+    token = logs.note(request_id="r1", user=None, app="/outer")
     logging.getLogger("hotshoe.x").warning("two\nlines %s", "\udc80é", extra={"app": "/a"})
-    log_fields.forget(token)
+    logs.forget(token)
     logging.getLogger("hotshoe.x").warning("later")
     first, second = lines()
     assert first.pop("time")[-1] == "Z"
@@ -55,7 +55,7 @@ def test_the_traceback_is_a_field_of_its_own(lines: Lines) -> None:
         info = report(error, what="a callback", app="/a", session_id="s", user="ada")
         logging.getLogger("hotshoe.x").exception("ours")
     theirs, ours = lines()
-    assert theirs["message"] == f"error {info.error_id} in a callback of app /a, session s"
+    assert theirs["message"] == f"error {info.error_id} in a callback of app /a, session {logs.session_hash('s')}"
     assert theirs["traceback"].endswith("ZeroDivisionError: division by zero")
     assert (theirs["error_id"], theirs["user"]) == (info.error_id, "ada")
     assert (ours["message"], ours["traceback"][:9]) == ("ours", "Traceback")
@@ -84,7 +84,7 @@ if b"now" in curdoc().session_context.request.arguments.get("fail", []):
 @pytest.mark.real
 def test_json_from_start_to_end(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
-    with hotshoe("serve", "app.py", "--port", "0", "--log-json", cwd=tmp_path) as command:
+    with hotshoe("serve", "app.py", "--port", "0", "--log-json", "--session-ids", "unsigned", cwd=tmp_path) as command:
         command.wait_for("Starting Bokeh server with process id:")
         started = [json.loads(line)["message"] for line in command.err]
         (url,) = [message.split()[-1] for message in started if "running at" in message]
@@ -92,8 +92,11 @@ def test_json_from_start_to_end(tmp_path: Path) -> None:
         assert answer.status_code == 500
         httpx.get(f"{url}?fail=now", headers={"X-Request-ID": "evil id\twith spaces"})
         command.wait_for("boom")
+        httpx.get(f"{url}?fail=now&bokeh-session-id=a-secret-id")
+        command.wait_for(logs.session_hash("a-secret-id"))
         command.process.terminate()
         assert command.finish() == 0
+    assert "a-secret-id" not in command.log, "the id opens the session"
     failures = [line for line in map(json.loads, command.err) if line["level"] == "error"]
     assert failures[0]["request_id"] == "from-the-proxy"
     assert failures[0]["error_id"] in answer.text

@@ -8,10 +8,11 @@ from pathlib import Path
 import bokeh
 import pytest
 from bokeh.settings import settings as bokeh_settings
+from tests.support.cases import every_case
 
 import hotshoe
 from hotshoe.cli import main
-from hotshoe.config import TABLE, Setting
+from hotshoe.config import TABLE
 
 KEY = "k" * 40
 
@@ -89,7 +90,7 @@ def test_settings_say_where_each_value_comes_from(
 def test_settings_that_are_changed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert printed(capsys, "settings", "--changed") == "Nothing is set: all settings have their default.\n"
     monkeypatch.setenv("HOTSHOE_PORT", "1")
-    assert printed(capsys, "settings", "--changed") == "Where it listens\n  port  1  <- HOTSHOE_PORT\n"
+    assert printed(capsys, "settings", "--changed") == "Listening\n  port  1  <- HOTSHOE_PORT\n"
 
 
 def test_the_port_of_a_platform_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,20 +99,22 @@ def test_the_port_of_a_platform_is_named(capsys: pytest.CaptureFixture[str], mon
     monkeypatch.setenv("PORT", "eighty")
     assert main(["settings"]) == 1
     assert capsys.readouterr().err == (
-        "ERROR: the environment's PORT: 'eighty' is not a whole number from 0 to 65535\n")
+        "ERROR: environment variable PORT: 'eighty' is not a whole number from 0 to 65535\n")
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_each_setting_is_listed_and_explained(row: Setting, capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, "settings", row.key)
-    assert text.startswith(f"{row.key}\n  {row.declaration.help[:20]}")
-    assert row.environment[-1] in text
-    assert max(map(len, text.splitlines()[1:3])) <= 80
+def test_each_setting_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with every_case() as case:
+        for row in TABLE:
+            with case(row.name):
+                text = printed(capsys, "settings", row.key)
+                assert text.startswith(f"{row.key}\n  {row.doc.help[:20]}")
+                assert row.environment[-1] in text
+                assert max(map(len, text.splitlines()[1:3])) <= 80
 
 
 def test_no_secret_is_shown_by_any_command(
         capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = [row for row in TABLE if row.declaration.secret]
+    secrets = [row for row in TABLE if row.doc.secret]
     assert secrets
     for row in secrets:
         monkeypatch.setenv(row.environment[0], KEY)
@@ -122,7 +125,7 @@ def test_no_secret_is_shown_by_any_command(
 
 def test_what_must_be_secret_is() -> None:
     named = {row.name for row in TABLE if re.search(r"(secret|password|(^|_)keys?)$", row.name)}
-    assert {row.name for row in TABLE if row.declaration.secret} >= named - {"auth_header_keys"}
+    assert {row.name for row in TABLE if row.doc.secret} >= named - {"auth_header_keys"}
 
 
 @pytest.mark.parametrize(("name", "hint"), [
@@ -132,4 +135,4 @@ def test_what_must_be_secret_is() -> None:
 ])
 def test_a_setting_that_there_is_not(name: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["settings", name]) == 1
-    assert capsys.readouterr().err == f"ERROR: There is no setting {name}; {hint}\n"
+    assert capsys.readouterr().err == f"ERROR: there is no setting {name}; {hint}\n"

@@ -12,7 +12,7 @@ import pytest
 
 import hotshoe
 from hotshoe.cli import main
-from hotshoe.cli.commands import COMMANDS
+from hotshoe.cli.main import COMMANDS
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
@@ -24,8 +24,8 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_lists_each_command_in_narrow_lines(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
     text = capsys.readouterr().out
-    for command in COMMANDS.values():
-        assert re.search(rf"^  {command.name} +{re.escape(command.summary)}$", text, re.MULTILINE)
+    for name, summary in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(summary)}$", text, re.MULTILINE)
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -68,10 +68,13 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("word", "hint"), [
     ("app.py", "did you mean hotshoe serve app.py?"),
     ("srve", "did you mean hotshoe serve?"),
-    ("build", "for extensions, bokeh build stays what it is"),
+    ("build", "use bokeh build, which is for extensions"),
     ("xyzzy", "see hotshoe --help"),
 ])
-def test_an_unknown_command(word: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command(word: str, hint: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build").mkdir()  # as `make docs` leaves one
     assert main([word]) == 2
     assert capsys.readouterr().err == f"hotshoe: error: there is no command {word}; {hint}\n"
 
@@ -80,7 +83,26 @@ def test_a_wrong_setting_is_one_line(capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.setenv("HOTSHOE_THREADS", "many")
     assert main(["serve"]) == 1
     assert capsys.readouterr().err == (
-        "ERROR: the environment's HOTSHOE_THREADS: 'many' is not a whole number from 0 to 4096\n")
+        "ERROR: environment variable HOTSHOE_THREADS: 'many' is not a whole number from 0 to 4096\n")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["info"]])
+def test_a_variable_that_bokeh_can_not_import_with_is_named_in_one_line(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "hotshoe", *arguments]
+    ended = subprocess.run(command, env={**os.environ, "BOKEH_DEV": "perhaps"}, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (
+        1, "ERROR: environment variable BOKEH_DEV: Cannot convert perhaps to boolean value\n")
+
+
+@pytest.mark.parametrize(("name", "command", "says"), [
+    ("BOKEH_PY_LOG_LEVEL", ["info"], "Cannot convert LOUD to log level, valid values are: "),
+    ("BOKEH_LOG_LEVEL", ["deploy", "nginx", "a.py", "--static", "--no-tls"], "Unknown log level 'loud', valid levels "),
+])
+def test_a_log_level_that_bokeh_does_not_know_is_named_too(name: str, command: list[str], says: str) -> None:
+    ended = subprocess.run([sys.executable, "-m", "hotshoe", *command], env={**os.environ, name: "loud"},
+                           capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"ERROR: environment variable {name}: {says}")
 
 
 def test_an_interrupted_start_is_quiet(

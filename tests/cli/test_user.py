@@ -11,12 +11,14 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from hotshoe.auth.passwords import Passwords
-from hotshoe.auth.users_file import UsersFile
+from hotshoe.auth.accounts import Account
+from hotshoe.auth.basic.passwords import Passwords
+from hotshoe.auth.basic.users_file import UsersFile
 from hotshoe.cli.main import main
 
 PASSWORD = "correct horse"
@@ -36,8 +38,19 @@ def user(monkeypatch: pytest.MonkeyPatch, *arguments: str, password: str | None 
     return main(["user", *arguments, *more])
 
 
+def accounts_in(file: str) -> Mapping[str, Account]:
+    async def read() -> Mapping[str, Account]:
+        users = UsersFile(Path(file))
+        try:
+            return await users.all()
+        finally:
+            await users.close()
+
+    return asyncio.run(read())
+
+
 def has_password(name: str, password: str, file: str = "hotshoe.users") -> bool:
-    account = UsersFile(Path(file)).find(name)
+    account = accounts_in(file).get(name)
 
     async def matches(hashed: str) -> bool:
         passwords = Passwords()
@@ -74,21 +87,21 @@ def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
     monkeypatch.setenv("HOTSHOE_USERS_FILE", "by-variable")
     assert user(monkeypatch, "add", "c", password=PASSWORD) == 0
     for file, name in (("by-flag", "a"), ("by-file", "b"), ("by-variable", "c")):
-        assert list(UsersFile(Path(file)).accounts) == [name]
+        assert list(accounts_in(file)) == [name]
 
 
 @pytest.mark.parametrize(("arguments", "password", "words"), [
     (["add", "a:b"], PASSWORD, "is not a name"),
-    (["add", "zoe", "a,b"], PASSWORD, "is not a name of a group"),
+    (["add", "zoe", "a,b"], PASSWORD, "is not the name of a group"),
     (["add", "zoe", "--email", "nobody"], PASSWORD, "is not an e-mail address"),
     (["add", "zoe"], "short", "at least 8 characters"),
     (["add", "zoe"], "", "at least 8 characters"),
-    (["add", "ada"], PASSWORD, "there is a user ada already; hotshoe user passwd ada"),
+    (["add", "ada"], PASSWORD, "the user ada already exists; hotshoe user passwd ada"),
     (["passwd", "zoe"], PASSWORD, "there is no user zoe; hotshoe user list"),
     (["remove", "zoe"], None, "there is no user zoe"),
     (["group", "zoe", "x"], None, "there is no user zoe"),
     (["list", "--users-file", "none"], None, "does not exist; make it with hotshoe user add"),
-    (["add", "zoe", "--users-file", "no/folder"], PASSWORD, "there is no folder no"),
+    (["add", "zoe", "--users-file", "no/folder"], PASSWORD, "make the folder no first"),
     (["add", "zoe"], None, "--password-stdin"),
 ])
 def test_mistakes_are_told_in_a_line_and_change_nothing(
@@ -106,13 +119,13 @@ def test_mistakes_are_told_in_a_line_and_change_nothing(
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    ([], "say what to do: add, passwd, group, remove or list"),
+    ([], "an ACTION is missing: add, passwd, group, remove or list"),
     (["add"], "add needs the NAME of a user"),
     (["frobnicate", "ada"], "'frobnicate'"),
     (["list", "ada"], "takes no name"),
     (["remove", "ada", "group"], "takes no groups"),
     (["passwd", "ada", "--email", "a@b"], "takes no --email"),
-    (["remove", "ada", "--password-stdin"], "needs no password"),
+    (["remove", "ada", "--password-stdin"], "takes no --password-stdin"),
 ])
 def test_wrong_usage(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
@@ -139,7 +152,7 @@ def test_a_password_is_typed_unseen(typed: tuple[str, str], status: int) -> None
                                stderr=terminal, start_new_session=True)
     os.close(terminal)
     seen = ""
-    for prompt, answer in zip(("Password of ada: ", "The same again: "), typed, strict=True):
+    for prompt, answer in zip(("Password of ada: ", "Repeat it: "), typed, strict=True):
         seen += read_until(control, prompt)
         os.write(control, f"{answer}\n".encode())
     assert process.wait(40) == status

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bokeh.util.settings import get_all_settings
+from tests.support.cases import every_case
+from tests.support.command_line import parse
 
-from hotshoe.cli.loading import Sources
-from hotshoe.cli.serve import parse
-from hotshoe.config import TABLE, BokehFile, Settings, gather, read_bokeh_file
-from hotshoe.config.sources import bokeh_key
-from hotshoe.errors import ConfigError
-
-ROWS = [row for row in TABLE if row.declaration.bokeh_environment]
+from hotshoe.base.errors import ConfigError
+from hotshoe.config import TABLE, BokehFile, Settings, SettingSources, read_bokeh_file
+from hotshoe.config.value_sources import bokeh_key
 
 
 def bokeh(**values: Any) -> BokehFile:
     return BokehFile(Path("bokeh.yaml"), values)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_keys_and_variables_are_bokehs(row: Any) -> None:
+def load(environ: dict[str, str] | None = None, **more: Any) -> Settings:
+    return SettingSources(more.pop("explicit", {}), environ or {}, **more).settings()
+
+
+def test_keys_and_variables_are_bokehs() -> None:
     names = {setting.env_var: setting.name for setting in get_all_settings().values()}
-    assert names[row.declaration.bokeh_environment] == bokeh_key(row)
+    ours = {row.doc.bokeh: bokeh_key(row) for row in TABLE if row.doc.bokeh}
+    assert ours == {variable: names[variable] for variable in ours}
 
 
 def test_the_order_of_sources(tmp_path: Path) -> None:
@@ -34,65 +37,73 @@ def test_the_order_of_sources(tmp_path: Path) -> None:
         "bokeh_user": bokeh(default_server_port=2), "file": toml, "environ": {"BOKEH_DEFAULT_SERVER_PORT": "4"},
         "bokeh": bokeh(default_server_port=6), "explicit": {"port": 7},
     }
-    given: dict[str, Any] = {"environ": {}, "explicit": {}, "file": None}
-    assert gather(TABLE, **given) == {}
+    sources = SettingSources({}, {})
+    assert sources.gather() == {}
     for (name, layer), port in zip(layers.items(), (2, 3, 4, 6, 7), strict=True):
-        given[name] = layer
-        assert gather(TABLE, **given)["port"].value == port
-    given["explicit"] = {}
-    given["environ"] = {"HOTSHOE_PORT": "5"}
-    assert gather(TABLE, **given)["port"] == (6, "bokeh.yaml: default_server_port")
+        sources = replace(sources, **{name: layer})
+        assert sources.gather()["port"].value == port
+    sources = replace(sources, explicit={}, environ={"HOTSHOE_PORT": "5"})
+    assert sources.gather()["port"] == (6, "bokeh.yaml: default_server_port")
 
 
 def test_origins_replace_the_option_as_their_variable_does() -> None:
     explicit = {"allow_websocket_origin": ["option:1"]}
     environ = {"BOKEH_ALLOW_WS_ORIGIN": "environ:1"}
     file = bokeh(allowed_ws_origin=["file:1", "other:2"])
-    assert Settings.load(explicit, {}, bokeh=file).allow_websocket_origin == ("file:1", "other:2")
-    assert Settings.load(explicit, environ, bokeh=file).allow_websocket_origin == ("file:1", "other:2")
-    assert Settings.load(explicit, {}, bokeh_user=file).allow_websocket_origin == ("option:1",)
-    assert Settings.load({}, {}, bokeh=bokeh(allowed_ws_origin="a, b:1")).allow_websocket_origin == ("a", "b:1")
+    assert load(explicit=explicit, bokeh=file).allow_websocket_origin == ("file:1", "other:2")
+    assert load(environ, explicit=explicit, bokeh=file).allow_websocket_origin == ("file:1", "other:2")
+    assert load(explicit=explicit, bokeh_user=file).allow_websocket_origin == ("option:1",)
+    assert load(bokeh=bokeh(allowed_ws_origin="a, b:1")).allow_websocket_origin == ("a", "b:1")
 
 
-@pytest.mark.parametrize(("values", "name", "value"), [
-    ({"default_server_port": "80"}, "port", 80),
-    ({"py_log_level": "DEBUG"}, "log_level", "debug"),
-    ({"sign_sessions": True}, "session_ids", "signed"),
-    ({"sign_sessions": "no"}, "session_ids", "unsigned"),
-    ({"ico_path": None}, "ico_path", "default"),
-    ({"minified": False, "no_such": 1}, "port", 5006),
-])
-def test_values_as_bokeh_takes_them(values: dict[str, Any], name: str, value: object) -> None:
-    found = gather(TABLE, {}, {}, None, bokeh=bokeh(**values))
-    assert found[name].value == value if name in found else getattr(Settings(), name) == value
+def test_values_as_bokeh_takes_them() -> None:
+    cases: list[tuple[dict[str, Any], str, object]] = [
+        ({"default_server_port": "80"}, "port", 80),
+        ({"default_server_port": 80}, "port", 80),
+        ({"py_log_level": "DEBUG"}, "log_level", "debug"),
+        ({"sign_sessions": True}, "session_ids", "signed"),
+        ({"sign_sessions": "no"}, "session_ids", "unsigned"),
+        ({"xsrf_cookies": True}, "enable_xsrf_cookies", True),
+        ({"ssl_password": 1234}, "ssl_password", "1234"),
+        ({"ico_path": None}, "ico_path", "default"),
+        ({"minified": False, "no_such": 1}, "port", 5006),
+    ]
+    with every_case() as case:
+        for values, name, value in cases:
+            with case(values):
+                assert getattr(load(bokeh=bokeh(**values)), name) == value
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"default_server_port": "many"}, "bokeh.yaml: default_server_port: 'many' is not a whole number from 0 to 65535"),
-    ({"default_server_port": 99999}, "bokeh.yaml: default_server_port: 99999 is not a whole number from 0 to 65535"),
-    ({"py_log_level": "loud"}, "bokeh.yaml: py_log_level: 'loud' is not trace, debug, info"),
-    ({"sign_sessions": "perhaps"}, "bokeh.yaml: sign_sessions: 'perhaps' is not"),
-])
-def test_a_wrong_value_is_named_with_its_file(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        Settings.load({}, {}, bokeh=bokeh(**values))
-    assert str(caught.value).startswith(message)
+def test_a_wrong_value_is_named_with_its_file() -> None:
+    with every_case() as case:
+        for key, value, message in [
+            ("default_server_port", "many", "'many' is not a whole number from 0 to 65535"),
+            ("default_server_port", 99999, "'99999' is not a whole number from 0 to 65535"),
+            ("py_log_level", "loud", "'loud' is not trace, debug, info"),
+            ("sign_sessions", "perhaps", "'perhaps' is not"),
+        ]:
+            with case((key, value)):
+                with pytest.raises(ConfigError) as caught:
+                    load(bokeh=bokeh(**{key: value}))
+                assert str(caught.value).startswith(f"bokeh.yaml: {key}: {message}")
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("a: [", "is no YAML: "),
-    ("- a\n- b\n", "has no settings: each is a line like log_level: debug"),
-    ("", "has no settings"),
-    ("!!python/object/apply:os.getcwd []", "is no YAML: "),
-    ("\udcff", "is no YAML: "),
-])
-def test_a_file_that_is_none(text: str, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_none(tmp_path: Path) -> None:
     file = tmp_path / "b.yaml"
-    file.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(ConfigError) as caught:
-        read_bokeh_file(file)
-    assert str(caught.value).startswith(f"{file}: {message}")
-    assert "\n" not in str(caught.value)
+    with every_case() as case:
+        for text, message in [
+            ("a: [", "this is not valid YAML: "),
+            ("- a\n- b\n", "there are no settings in it; write lines like log_level: debug"),
+            ("", "there are no settings in it"),
+            ("!!python/object/apply:os.getcwd []", "this is not valid YAML: "),
+            ("\udcff", "this is not valid YAML: "),
+        ]:
+            with case(text):
+                file.write_bytes(text.encode(errors="surrogateescape"))
+                with pytest.raises(ConfigError) as caught:
+                    read_bokeh_file(file)
+                assert str(caught.value).startswith(f"{file}: {message}")
+                assert "\n" not in str(caught.value)
 
 
 def test_the_users_own_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,16 +119,12 @@ def test_the_users_own_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         parse(["--use-config", "none.yaml"], {})
 
 
-@pytest.mark.parametrize(("word", "level"), [("1", "debug"), ("yes", "debug"), ("no", "info"), ("", "info")])
-def test_bokehs_dev_mode_logs_more(word: str, level: str) -> None:
-    assert Settings.load({}, {"BOKEH_DEV": word}).log_level == level
-    assert Settings.load({}, {"BOKEH_DEV": word, "BOKEH_PY_LOG_LEVEL": "error"}).log_level == "error"
+def test_bokehs_dev_mode_logs_more() -> None:
+    for word, level in [("1", "debug"), ("yes", "debug"), ("no", "info"), ("", "info")]:
+        assert load({"BOKEH_DEV": word}).log_level == level
+        assert load({"BOKEH_DEV": word, "BOKEH_PY_LOG_LEVEL": "error"}).log_level == "error"
 
 
 def test_what_is_no_switch_is_said() -> None:
-    with pytest.raises(ConfigError, match="the environment's BOKEH_DEV: 'perhaps' is not yes or no"):
-        Settings.load({}, {"BOKEH_DEV": "perhaps"})
-
-
-def test_sources_hold_what_they_were_given() -> None:
-    assert Sources({"port": 1}, {"HOTSHOE_THREADS": "2"}).settings() == Settings(port=1, threads=2)
+    with pytest.raises(ConfigError, match="environment variable BOKEH_DEV: 'perhaps' is not yes or no"):
+        load({"BOKEH_DEV": "perhaps"})

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 from playwright.sync_api import Browser
-from tests.browser.conftest import chromium, tab  # noqa: F401
-from tests.browser.tab import Tab
-from tests.deploy.programs import Certificate
+from tests.support.browser.tab import Tab, tabs
+from tests.support.certificates import Authority
+from tests.support.deployed import Certificate
 
 
 @pytest.fixture
-def new_tab(chromium: Browser) -> Iterator[Callable[[], Tab]]:  # noqa: F811
-    """Tabs of one context that takes the tests' certificate; none of them may have had a problem at the end."""
-    context = chromium.new_context(viewport={"width": 1100, "height": 900}, ignore_https_errors=True)
-    tabs: list[Tab] = []
-
-    def make() -> Tab:
-        tabs.append(Tab(context))
-        return tabs[-1]
-
-    yield make
-    problems = [problem for each in tabs for problem in each.problems + each.strangers]
-    context.close()
-    assert not problems, problems
+def new_tab(chromium: Browser) -> Iterator[Callable[[], Tab]]:
+    """Tabs that take the tests' certificate."""
+    with tabs(chromium, ignore_https_errors=True) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """Of an authority of its own, with localhost and 127.0.0.1 as its names."""
-    folder = tmp_path_factory.mktemp("certificate")
-    authority = trustme.CA()
-    made = authority.issue_cert("localhost", "127.0.0.1")
-    made.private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return Certificate(folder / "both.pem", context)
+    """Of an authority of its own, with the names of this machine."""
+    authority = Authority()
+    return Certificate(authority.both(tmp_path_factory.mktemp("certificate")), authority.client)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from itertools import combinations, product
 from pathlib import Path
 
 import pytest
-from tests.deploy.programs import Certificate, checked, environment, generate
+from tests.support.deployed import Certificate, checked, generate
+from tests.support.proxy_programs import environment
 
 pytestmark = pytest.mark.real
 
@@ -58,7 +59,7 @@ def test_pairs_of_options(target: str, certificate: Certificate, tmp_path: Path)
                  if (target, word) != ("haproxy", "--static")]
         folder = tmp_path / str(number)
         ((name, _),) = generate(target, folder, "sliders.py", *words).items()
-        ended = subprocess.run(checked(target, folder / name, folder), capture_output=True, text=True,
+        ended = subprocess.run(checked(target, folder / name), capture_output=True, text=True,
                                env=environment(folder), cwd=folder)
         if ended.returncode or "[emerg]" in ended.stderr or "[WARNING]" in ended.stderr:
             failed.append((words, ended.stderr[-600:]))
@@ -76,5 +77,5 @@ def test_older_apache(words: tuple[str, ...], certificate: Certificate, tmp_path
         ((name, text),) = generate("apache", tmp_path, "a.py", "--wstunnel", "--domain", "localhost", *words,
                                    *upstreams, *tls).items()
         assert "upgrade=websocket" not in text
-        subprocess.run(checked("apache", tmp_path / name, tmp_path), check=True, capture_output=True)
+        subprocess.run(checked("apache", tmp_path / name), check=True, capture_output=True)
         (tmp_path / name).unlink()

@@ -37,7 +37,7 @@ def test_it_writes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert err.split() == [str(tmp_path / "new" / name) for name in TARGETS["heroku"].files]
     status, _, err = ended(capsys, "heroku", "a.py", "-o", str(tmp_path / "new"))
     assert status == 1
-    assert err == f"ERROR: --output: {tmp_path}/new/Procfile exists already; --force replaces it\n"
+    assert err == f"ERROR: --output: {tmp_path}/new/Procfile exists; replace it with --force\n"
     assert ended(capsys, "heroku", "a.py", "-o", str(tmp_path / "new"), "--force")[0] == 0
 
 
@@ -48,7 +48,7 @@ def test_requirements_stay(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
         assert (status, out) == (0, "")
         assert err.splitlines() == [
             f"{tmp_path}/Procfile", f"{tmp_path}/app.json",
-            f"{tmp_path}/requirements.txt stays as it is; add this line to it: hotshoe[wsgi]"]
+            f"{tmp_path}/requirements.txt is not changed; add this line to it: hotshoe[wsgi]"]
     assert (tmp_path / "requirements.txt").read_text() == "flask\n"
 
 
@@ -83,14 +83,14 @@ def test_a_service_sets_no_setting(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("words", "status", "says"), [
-    ((), 2, "say for what: nginx, apache"),
+    ((), 2, "a TARGET is missing: nginx, apache"),
     (("ngnix",), 2, "did you mean nginx?"),
     (("nginx", "--force"), 2, "--force needs --output"),
     (("nginx", "--domain", "a;b"), 1, "--domain: 'a;b' is not a name"),
     (("nginx", "a.py\n}"), 1, "apps: 'a.py\\n}' is not a path"),
     (("nginx", "--prefix", "/a b"), 1, "/a b"),
     (("nginx", "--prefix", "/a;b"), 1, "/a;b"),
-    (("nginx", "--log-format", "%(message)s\n"), 1, "--log-format: '%(message)s\\n' can't stand"),
+    (("nginx", "--log-format", "%(message)s\n"), 1, "--log-format: '%(message)s\\n' has characters"),
     (("systemd",), 1, "needs the apps"),
     (("nginx", "--idle", "soon"), 2, "--idle"),
 ])
@@ -115,4 +115,4 @@ def test_a_wheel_has_the_templates() -> None:
 
     folder = Path(hotshoe.deploy.__file__).parent / "templates"
     named = {name for target in TARGETS.values() for name in target.files.values()}
-    assert named | {"_head.j2"} == {path.name for path in folder.iterdir()}
+    assert named | {"_head.j2", "lines"} == {path.name for path in folder.iterdir()}

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.deploy.programs import HOTSHOE, generate, listens, ports, processes, running, serve_lines
+from tests.support.deployed import HOTSHOE, generate, listens, ports, processes, running, serve_lines
 
 pytestmark = pytest.mark.real
 

@@ -5,83 +5,82 @@ from typing import Any
 
 import pytest
 
+from hotshoe.base.errors import ConfigError
 from hotshoe.config import Settings
-from hotshoe.deploy import Tls, Wishes, make_plan
-from hotshoe.deploy.values import Place
-from hotshoe.errors import ConfigError
+from hotshoe.deploy import DeployOptions, TlsSource, make_plan
+from hotshoe.deploy.values import Endpoint
 
 
 def test_nothing_but_an_app() -> None:
-    plan = make_plan(Wishes(apps=["sliders.py"]), Settings())
-    assert plan.upstreams == (Place("127.0.0.1", 5006),)
-    assert plan.tls is Tls.NONE
+    plan = make_plan(DeployOptions(apps=["sliders.py"]), Settings())
+    assert plan.upstreams == (Endpoint("127.0.0.1", 5006),)
+    assert plan.tls is TlsSource.NONE
     assert plan.urls == ("http://SERVER/sliders",)
-    assert plan.health == "/_hotshoe/page.js"
+    assert plan.health == "/_hotshoe/health"
 
 
 def test_a_domain_has_tls() -> None:
-    plan = make_plan(Wishes(domains=["example.org", "www.example.org", "Example.org"]), Settings(prefix="apps"))
-    assert (plan.tls, plan.domains) == (Tls.AUTO, ("example.org", "www.example.org"))
+    plan = make_plan(DeployOptions(domains=["example.org", "www.example.org", "Example.org"]), Settings(prefix="apps"))
+    assert (plan.tls, plan.domains) == (TlsSource.AUTO, ("example.org", "www.example.org"))
     assert (plan.certificate, plan.key) == ("/etc/letsencrypt/live/example.org/fullchain.pem",
                                             "/etc/letsencrypt/live/example.org/privkey.pem")
     assert plan.urls == ("https://example.org/apps/",)
-    assert plan.health == "/apps/_hotshoe/page.js"
+    assert plan.health == "/_hotshoe/health"
 
 
-@pytest.mark.parametrize(("wishes", "tls", "key"), [
-    (Wishes(tls="/c.pem"), Tls.FILES, "/c.pem"),
-    (Wishes(tls="/c.pem", tls_key="/k.pem"), Tls.FILES, "/k.pem"),
-    (Wishes(domains=["a.b"], no_tls=True), Tls.NONE, ""),
-    (Wishes(domains=["10.0.0.5"]), Tls.NONE, ""),
-    (Wishes(domains=["10.0.0.5", "a.b"], tls="/c.pem"), Tls.FILES, "/c.pem"),
+@pytest.mark.parametrize(("options", "tls", "key"), [
+    (DeployOptions(tls="/c.pem"), TlsSource.FILES, "/c.pem"),
+    (DeployOptions(tls="/c.pem", tls_key="/k.pem"), TlsSource.FILES, "/k.pem"),
+    (DeployOptions(domains=["a.b"], no_tls=True), TlsSource.NONE, ""),
+    (DeployOptions(domains=["10.0.0.5"]), TlsSource.NONE, ""),
+    (DeployOptions(domains=["10.0.0.5", "a.b"], tls="/c.pem"), TlsSource.FILES, "/c.pem"),
 ])
-def test_tls(wishes: Wishes, tls: Tls, key: str) -> None:
-    plan = make_plan(wishes, Settings())
+def test_tls(options: DeployOptions, tls: TlsSource, key: str) -> None:
+    plan = make_plan(options, Settings())
     assert (plan.tls, plan.key) == (tls, key)
 
 
 def test_ports_stand_in_addresses() -> None:
-    wishes = Wishes(apps=["a/b.ipynb", "c/"], domains=["a.b"], listen="8080", listen_tls="8443")
-    assert make_plan(wishes, Settings()).urls == ("https://a.b:8443/b", "https://a.b:8443/c")
-    assert make_plan(replace(wishes, no_tls=True), Settings()).urls[0] == "http://a.b:8080/b"
+    options = DeployOptions(apps=["a/b.ipynb", "c/"], domains=["a.b"], listen="8080", listen_tls="8443")
+    assert make_plan(options, Settings()).urls == ("https://a.b:8443/b", "https://a.b:8443/c")
+    assert make_plan(replace(options, no_tls=True), Settings()).urls[0] == "http://a.b:8080/b"
 
 
 def test_a_prefix_that_the_proxy_cuts_off() -> None:
-    plan = make_plan(Wishes(strip_prefix=True, site="a:b"), Settings(prefix="/p"))
-    assert (plan.inner_prefix, plan.health, plan.static_path) == ("", "/_hotshoe/page.js", "/p/_hotshoe/static")
+    plan = make_plan(DeployOptions(strip_prefix=True, site="a:b"), Settings(prefix="/p"))
+    assert (plan.inner_prefix, plan.health, plan.static_path) == ("", "/_hotshoe/health", "/p/_hotshoe/static")
 
 
 @pytest.mark.parametrize(("settings", "place"), [
-    (Settings(port=80), Place("127.0.0.1", 80)),
-    (Settings(address="0.0.0.0", port=80), Place("127.0.0.1", 80)),
-    (Settings(address="::1"), Place("::1", 5006)),
-    (Settings(unix_socket="/run/a.sock"), Place(socket="/run/a.sock")),
+    (Settings(port=80), Endpoint("127.0.0.1", 80)),
+    (Settings(address="0.0.0.0", port=80), Endpoint("127.0.0.1", 80)),
+    (Settings(address="::1"), Endpoint("::1", 5006)),
+    (Settings(unix_socket="/run/a.sock"), Endpoint(socket="/run/a.sock")),
 ])
-def test_upstreams_come_from_the_settings(settings: Settings, place: Place) -> None:
-    assert make_plan(Wishes(), settings).upstreams == (place,)
+def test_upstreams_come_from_the_settings(settings: Settings, place: Endpoint) -> None:
+    assert make_plan(DeployOptions(), settings).upstreams == (place,)
 
 
-def test_static_is_served_from_where_bokehjs_is() -> None:
-    assert make_plan(Wishes(), Settings(), "/b").static_folder is None
-    assert make_plan(Wishes(static=True), Settings(), "/b").static_folder == "/b"
-    assert make_plan(Wishes(static=True, static_folder="/c/"), Settings(), "/b").static_folder == "/c"
+def test_static_is_served_from_the_given_folder() -> None:
+    assert make_plan(DeployOptions(), Settings()).static_folder is None
+    assert make_plan(DeployOptions(static_folder="/c/"), Settings()).static_folder == "/c"
 
 
 def test_proxies_that_are_trusted() -> None:
     settings = Settings(use_xheaders=True, trusted_proxies=("10.0.0.0/8", "10.1.2.3/32"))
-    plan = make_plan(Wishes(behind=["10.1.2.3"]), settings)
+    plan = make_plan(DeployOptions(behind=["10.1.2.3"]), settings)
     assert plan.behind == ("10.1.2.3/32",)
     assert plan.trusted == ("10.0.0.0/8", "10.1.2.3/32")
 
 
 def test_pings_come_often_enough() -> None:
-    assert make_plan(Wishes(idle_s=3), Settings(keep_alive_milliseconds=1500)).keep_alive_s == "1.5"
+    assert make_plan(DeployOptions(idle_s=3), Settings(keep_alive_milliseconds=1500)).keep_alive_s == "1.5"
 
 
-@pytest.mark.parametrize(("wishes", "settings", "says"), [
+@pytest.mark.parametrize(("options", "settings", "says"), [
     ({"tls": "/c", "no_tls": True}, {}, "--no-tls"),
     ({"tls_key": "/k"}, {}, "--tls-key needs --tls FILE"),
-    ({"tls": "auto"}, {}, "--tls auto needs a --domain"),
+    ({"tls": "auto"}, {}, "--tls auto needs --domain"),
     ({"tls": "auto", "domains": ["10.0.0.5"]}, {}, "for names, not for addresses"),
     ({"domains": ["a.b", "10.0.0.5"]}, {}, "--domain 10.0.0.5: certificates"),
     ({"tls": "c.pem"}, {}, "absolute path"),
@@ -94,28 +93,28 @@ def test_pings_come_often_enough() -> None:
     ({"idle_s": 100000}, {}, "more than a day"),
     ({}, {"keep_alive_milliseconds": 0}, "--keep-alive 0"),
     ({"replicas": 0}, {}, "--replicas 0"),
-    ({"given": [("--log-format", "%(message)s")]}, {}, "hotshoe.toml"),
+    ({"serve_options": [("--log-format", "%(message)s")]}, {}, "hotshoe.toml"),
     ({"apps": ["a b.py"]}, {}, "apps"),
     ({"health": "x"}, {}, "--health"),
     ({}, {"use_xheaders": True, "auth": "header", "auth_header_user": "X|User"}, "--auth-header-user"),
 ])
-def test_what_can_not_be(wishes: dict[str, Any], settings: dict[str, Any], says: str) -> None:
+def test_what_can_not_be(options: dict[str, Any], settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        make_plan(Wishes(**wishes), Settings(**settings))
+        make_plan(DeployOptions(**options), Settings(**settings))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_every_wish_of_text_is_checked() -> None:
-    """Whoever adds a wish has to check it: none lets a line break through."""
+def test_every_option_of_text_is_checked() -> None:
+    """A new option has to be checked, too: none lets a line break through."""
     for name in ("tls", "tls_key", "site", "listen", "listen_tls", "health", "static_folder", "name", "user", "group",
                  "workdir", "program", "image"):
         known: dict[str, Any] = {"tls": "/c"} if name == "tls_key" else {}
         with pytest.raises(ConfigError):
-            make_plan(Wishes(**{**known, name: "/a\nb"}), Settings())
+            make_plan(DeployOptions(**{**known, name: "/a\nb"}), Settings())
     known = {}
     for name in ("apps", "domains", "upstreams", "behind"):
         with pytest.raises(ConfigError):
-            make_plan(Wishes(**{**known, name: ["a\nb"]}), Settings())
+            make_plan(DeployOptions(**{**known, name: ["a\nb"]}), Settings())
     with pytest.raises(ConfigError):
-        make_plan(Wishes(given=[("--x", "a\nb")]), Settings())
+        make_plan(DeployOptions(serve_options=[("--x", "a\nb")]), Settings())

@@ -9,20 +9,20 @@ from itertools import product
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from tests.support.command_line import parse
 
-from hotshoe.cli.serve import parse
+from hotshoe.base.errors import ConfigError
 from hotshoe.config import Settings
-from hotshoe.deploy import TARGETS, Plan, Wishes, make_plan, render
-from hotshoe.errors import ConfigError
+from hotshoe.deploy import TARGETS, DeployOptions, Plan, make_plan, render
 
-ALL = Wishes(apps=["sliders.py", "b/main.ipynb"], domains=["a.example", "www.a.example"], site="shop:app",
+ALL = DeployOptions(apps=["sliders.py", "b/main.ipynb"], domains=["a.example", "www.a.example"], site="shop:app",
              upstreams=["127.0.0.1:5006", "127.0.0.1:5007"], program="/usr/bin/hotshoe", behind=["10.0.0.1"],
-             given=[("--auth", "basic"), ("--max-sessions", "50")])
+             serve_options=[("--auth", "basic"), ("--max-sessions", "50")])
 SETTINGS = Settings(prefix="/apps")
 
 
-def plan_of(wishes: Wishes = ALL, settings: Settings = SETTINGS) -> Plan:
-    return make_plan(wishes, settings)
+def plan_of(options: DeployOptions = ALL, settings: Settings = SETTINGS) -> Plan:
+    return make_plan(options, settings)
 
 
 def commands(text: str) -> list[list[str]]:
@@ -37,22 +37,22 @@ def commands(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("wishes", [
+@pytest.mark.parametrize("options", [
     ALL, replace(ALL, site=None, no_tls=True, behind=[]),
     replace(ALL, site=None, upstreams=["127.0.0.1:5006"], domains=["a.example"]),
 ], ids=["all", "plain", "one"])
-def test_every_command_parses(name: str, wishes: Wishes) -> None:
-    files = render(TARGETS[name], plan_of(wishes), "1.2")
+def test_every_command_parses(name: str, options: DeployOptions) -> None:
+    files = render(TARGETS[name], plan_of(options), "1.2")
     found = [words for file in files for words in commands(file.text)]
     expected = {"nginx", "apache", "caddy", "haproxy", "traefik"}
-    assert len(found) == (len(wishes.upstreams) if name in expected else 1)
+    assert len(found) == (len(options.upstreams) if name in expected else 1)
     for words in found:
         paths, settings = parse([word.replace("%i", "5006") for word in words], {})
         assert paths == ["sliders.py", "b/main.ipynb"]
-        assert (settings.prefix, settings.wsgi) == ("/apps", wishes.site)
+        assert (settings.prefix, settings.wsgi) == ("/apps", options.site)
         assert (settings.auth, settings.max_sessions) == ("basic", 50)
         assert settings.use_xheaders is (name != "ssh-tunnel")
-        assert settings.trusted_proxies or name == "ssh-tunnel" or not wishes.behind
+        assert settings.trusted_proxies or name == "ssh-tunnel" or not options.behind
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -66,14 +66,14 @@ def test_texts_are_tidy(name: str) -> None:
         assert "{%" not in file.text
 
 
-@pytest.mark.parametrize(("name", "wishes", "says"), [
+@pytest.mark.parametrize(("name", "options", "says"), [
     ("haproxy", replace(ALL, static_folder="/b"), "serves no files"),
-    ("haproxy", replace(ALL, tls="/c.pem", tls_key="/k.pem"), "cat both"),
+    ("haproxy", replace(ALL, tls="/c.pem", tls_key="/k.pem"), "write both into one"),
     ("traefik", replace(ALL, static_folder="/b"), "serves no files"),
     ("traefik", replace(ALL, upstreams=["unix:/a"]), "Unix socket"),
     ("apache", replace(ALL, upstreams=["unix:/a"], wstunnel=True), "Unix socket"),
     ("systemd", replace(ALL, program="hotshoe"), "--program"),
-    ("systemd", replace(ALL, upstreams=["127.0.0.1:1", "unix:/a"]), "in one way"),
+    ("systemd", replace(ALL, upstreams=["127.0.0.1:1", "unix:/a"]), "in the same way"),
     ("systemd", replace(ALL, upstreams=["unix:/a", "unix:/b"]), "/run/hotshoe/NAME.sock"),
     ("systemd", replace(ALL, apps=[], site=None), "needs the apps"),
     ("docker", replace(ALL, apps=["/srv/a.py"]), "relative"),
@@ -85,9 +85,9 @@ def test_texts_are_tidy(name: str) -> None:
     ("ssh-tunnel", replace(ALL, domains=[]), "--domain"),
     ("ssh-tunnel", replace(ALL, strip_prefix=True), "--strip-prefix"),
 ])
-def test_what_a_target_can_not_do(name: str, wishes: Wishes, says: str) -> None:
+def test_what_a_target_can_not_do(name: str, options: DeployOptions, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        render(TARGETS[name], plan_of(wishes), "1.2")
+        render(TARGETS[name], plan_of(options), "1.2")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -100,12 +100,12 @@ PASSING = ("nginx", "apache", "caddy", "haproxy")
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_who_may_say_who_the_user_is(name: str) -> None:
-    """A proxy that logs nobody in passes on such headers of nobody, and says which option names the one that does."""
+    """A proxy that does not log users in drops such headers, and the error names the option for the one that does."""
     for settings, behind in product((HEADERS, JWT), ([], ["10.0.0.1"])):
         needy = name in (*PASSING, "docker") and not behind
         refused = name == "ssh-tunnel" or (
             settings is HEADERS and (needy or name in ("traefik", "compose", "kubernetes", "heroku")))
-        plan = plan_of(replace(ALL, behind=behind, given=[]), settings)
+        plan = plan_of(replace(ALL, behind=behind, serve_options=[]), settings)
         if not refused:
             render(TARGETS[name], plan, "1.2")
             continue
@@ -114,14 +114,14 @@ def test_who_may_say_who_the_user_is(name: str) -> None:
         says = str(caught.value)
         assert "\n" not in says
         if name in PASSING:
-            assert says == ("anybody could send X-Remote-User, as this proxy logs nobody in: name the one that does by "
-                            "--behind ADDRESS, or use --auth-header-jwt")
+            assert says == ("any visitor could forge X-Remote-User, since this proxy does not log users in: give the "
+                            "one that does with --behind ADDRESS, or use --auth-header-jwt")
         else:
             assert "--auth-header-jwt" in says or name == "ssh-tunnel"
 
 
 def test_a_container_believes_no_network_who_the_user_is() -> None:
-    plan = plan_of(replace(ALL, given=[]), HEADERS)
+    plan = plan_of(replace(ALL, serve_options=[]), HEADERS)
     text = render(TARGETS["docker"], plan, "1.2")[0].text
     assert commands(text)[0].count("--trusted-proxies") == 1
     assert "172.16" not in text
@@ -129,7 +129,7 @@ def test_a_container_believes_no_network_who_the_user_is() -> None:
 
 @pytest.mark.parametrize("name", PASSING)
 def test_headers_of_users_are_named(name: str) -> None:
-    (file,) = render(TARGETS[name], plan_of(replace(ALL, given=[]), HEADERS), "1.2")
+    (file,) = render(TARGETS[name], plan_of(replace(ALL, serve_options=[]), HEADERS), "1.2")
     for header in ("X-Remote-User", "X-Groups"):
         lines = [line for line in file.text.splitlines() if header in line and line[0] != "#"]
         (line,) = lines
@@ -138,7 +138,7 @@ def test_headers_of_users_are_named(name: str) -> None:
 
 def test_versions_that_files_need() -> None:
     (haproxy,) = render(TARGETS["haproxy"], plan_of(), "1.2")
-    assert "# It needs HAProxy 2.6 or later.\n" in haproxy.text.partition("global")[0]
+    assert "# This needs HAProxy 2.6 or later.\n" in haproxy.text.partition("global")[0]
     (nginx,) = render(TARGETS["nginx"], plan_of(), "1.2")
     assert nginx.text.count("add: http2 on;") == 1
 
@@ -186,7 +186,7 @@ def test_docker() -> None:
     assert instructions.index("USER") > instructions.index("RUN")
     assert json.loads(lines[-1].removeprefix("CMD "))[:2] == ["hotshoe", "serve"]
     check = json.loads(next(line for line in lines if line.startswith("HEALTHCHECK")).partition("CMD ")[2])
-    assert "/apps/_hotshoe/page.js" in check[-1]
+    assert ":5006/_hotshoe/health'" in check[-1]
     compile(check[-1], "healthcheck", "exec")
     assert {"**/.git", "**/.env", "**/*.env", "**/*.pem", "**/*.key", "**/hotshoe.users", "**/secret-key"} <= set(
         files[".dockerignore"].splitlines())
@@ -205,9 +205,9 @@ def test_secret_files_do_not_get_into_an_image() -> None:
 @pytest.mark.parametrize(("tls", "strip", "several"), [
     *product(("auto", "/c.pem", None), (True, False), (True, False))])
 def test_traefik(tls: str | None, strip: bool, several: bool) -> None:
-    wishes = replace(ALL, tls=tls, no_tls=tls is None, strip_prefix=strip,
+    options = replace(ALL, tls=tls, no_tls=tls is None, strip_prefix=strip,
                      upstreams=ALL.upstreams if several else ALL.upstreams[:1])
-    main, site = (yaml.safe_load(file.text) for file in render(TARGETS["traefik"], plan_of(wishes), "1.2"))
+    main, site = (yaml.safe_load(file.text) for file in render(TARGETS["traefik"], plan_of(options), "1.2"))
     entry = "web" if tls is None else "websecure"
     points = main["entryPoints"]
     assert points[entry]["transport"]["respondingTimeouts"]["idleTimeout"] == "300s"
@@ -229,7 +229,7 @@ def test_traefik(tls: str | None, strip: bool, several: bool) -> None:
     balancer = site["http"]["services"][router["service"]]["loadBalancer"]
     assert len(balancer["servers"]) == 1 + several
     assert ("sticky" in balancer) is several
-    assert balancer["healthCheck"]["path"] == ("" if strip else "/apps") + "/_hotshoe/page.js"
+    assert balancer["healthCheck"]["path"] == "/_hotshoe/health"
 
 
 def test_a_tunnel() -> None:

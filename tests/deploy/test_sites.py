@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Request, WebSocket
-from tests.browser.tab import Tab
-from tests.deploy.programs import (
+from tests.support.browser.tab import Tab
+from tests.support.deployed import (
     HOTSHOE,
     Certificate,
     ask,

@@ -9,13 +9,20 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
-from tests.deploy.programs import HOTSHOE, generate
-from tests.needs import need_program
+from tests.support.deployed import HOTSHOE, generate
+from tests.support.needs import need_program
 
 pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def kubernetes() -> Any:
+    """The validator of Kubernetes; its import takes 2.5 s, and each worker reads this module."""
+    import kubernetes_validate  # type: ignore[import-untyped]
+
+    return kubernetes_validate
 
 
 @pytest.mark.parametrize("words", [
@@ -67,16 +74,17 @@ def test_compose(words: tuple[str, ...], tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tls", "replicas", "prefix"), [*product(
     (["--no-tls"], ["--domain", "a.example", "--domain", "b.example"]), ("1", "3"),
     ([], ["--prefix", "/apps"], ["--prefix", "/apps", "--strip-prefix"]))])
-def test_kubernetes(tls: list[str], replicas: str, prefix: list[str], tmp_path: Path) -> None:
+def test_kubernetes(tls: list[str], replicas: str, prefix: list[str], tmp_path: Path, kubernetes: Any) -> None:
     files = generate("kubernetes", tmp_path, "sliders.py", *tls, "--replicas", replicas, *prefix)
     documents: dict[str, Any] = {each["kind"]: each for each in yaml.safe_load_all(files["hotshoe.yaml"])}
     for document in documents.values():
-        kubernetes_validate.validate(document, "1.31", strict=True)
+        kubernetes.validate(document, "1.31", strict=True)
     assert ("PodDisruptionBudget" in documents) is (replicas == "3")
     pod = documents["Deployment"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    health = "/apps/_hotshoe/page.js" if prefix and "--strip-prefix" not in prefix else "/_hotshoe/page.js"
-    assert container["readinessProbe"]["httpGet"]["path"] == health
+    probes = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
+    assert probes == {"startup": "/_hotshoe/health", "readiness": "/_hotshoe/health",
+                      "liveness": "/_hotshoe/health/alive"}
     assert pod["terminationGracePeriodSeconds"] > 10 + 6
     rules = documents["Ingress"]["spec"]["rules"]
     assert [rule.get("host") for rule in rules] == ([None] if tls == ["--no-tls"] else ["a.example", "b.example"])
@@ -87,9 +95,9 @@ def test_kubernetes(tls: list[str], replicas: str, prefix: list[str], tmp_path: 
         assert [re.fullmatch(path, text) is not None for text in ("/apps", "/apps/a", "/appsa")] == [True, True, False]
 
 
-def test_the_validator_is_strict(tmp_path: Path) -> None:
+def test_the_validator_is_strict(tmp_path: Path, kubernetes: Any) -> None:
     files = generate("kubernetes", tmp_path, "sliders.py")
     deployment = next(yaml.safe_load_all(files["hotshoe.yaml"]))
     deployment["spec"]["replikas"] = 2
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(deployment, "1.31", strict=True)
+    with pytest.raises(kubernetes.ValidationError):
+        kubernetes.validate(deployment, "1.31", strict=True)

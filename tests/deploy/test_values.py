@@ -1,34 +1,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import pytest
+from tests.support.cases import every_case
 
+from hotshoe.base.errors import ConfigError
 from hotshoe.deploy import values
-from hotshoe.deploy.values import Place
-from hotshoe.errors import ConfigError
+from hotshoe.deploy.values import Endpoint
 
 HOSTILE = ["", " ", "a b", "a\nb", "a\r\nServer: x", "a;b", "a}b", "a{b", 'a"b', "a'b", "a$b", "a`b", "a#b", "a\\b",
            "a%b", "a|b", "a&b", "a<b", "a>b", "a(b", "a\0b", "\u2028", "a\tb", "-rf", "$(id)", "x" * 5000 + ";", "a*"]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("check", [
-    values.domain, values.name, values.image, values.upstream, values.prefix,
-    lambda text: values.path("--x", text), lambda text: values.absolute("--x", f"/{text}"),
-    lambda text: values.module("--x", text), lambda text: values.user("--x", text),
-    lambda text: values.network("--x", text), lambda text: values.listen("--x", text),
-    lambda text: values.upstream(f"unix:/{text}"), lambda text: values.upstream(f"{text}:80"),
-    lambda text: values.upstream(f"a:{text}"), lambda text: values.module("--x", f"a:{text}"),
-])
-def test_hostile_values_are_one_short_line(check: Callable[[str], object], text: str) -> None:
-    said = error_of(check, text)
-    if said is None:  # what some of these may be: nothing, or a name that begins with a hyphen
-        assert text in ("", " ", "-rf")
-    else:
-        assert len(said.splitlines()) == 1
-        assert len(said) < 250
-        assert said.isascii()
+CHECKS: dict[str, Callable[[str], object]] = {
+    "domain": values.domain,
+    "name": lambda text: values.name("--x", text),
+    "image": lambda text: values.image("--x", text),
+    "upstream": values.upstream,
+    "socket of an upstream": lambda text: values.upstream(f"unix:/{text}"),
+    "host of an upstream": lambda text: values.upstream(f"{text}:80"),
+    "port of an upstream": lambda text: values.upstream(f"a:{text}"),
+    "prefix": values.prefix,
+    "path": lambda text: values.path("--x", text),
+    "absolute path": lambda text: values.absolute("--x", f"/{text}"),
+    "module": lambda text: values.module("--x", text),
+    "attribute of a module": lambda text: values.module("--x", f"a:{text}"),
+    "user": lambda text: values.user("--x", text),
+    "network": lambda text: values.network("--x", text),
+    "listen": lambda text: values.listen("--x", text),
+}
+
+
+def test_hostile_values_are_one_short_line() -> None:
+    with every_case() as case:
+        for (name, check), text in product(CHECKS.items(), HOSTILE):
+            with case(f"{name} {text[:20]!r}"):
+                said = error_of(check, text)
+                if said is None:  # what some of these may be: nothing, or a name that begins with a hyphen
+                    assert text in ("", " ", "-rf")
+                else:
+                    assert len(said.splitlines()) == 1
+                    assert len(said) < 250
+                    assert said.isascii()
 
 
 def error_of(check: Callable[[str], object], text: str) -> str | None:
@@ -39,13 +54,15 @@ def error_of(check: Callable[[str], object], text: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_plain_words_need_no_quotes(text: str) -> None:
-    if text in ("a*", "-rf"):
-        assert values.plain("--x", text) == text
-    else:
-        with pytest.raises(ConfigError, match=r"set it in hotshoe\.toml"):
-            values.plain("--x", text)
+def test_plain_words_need_no_quotes() -> None:
+    with every_case() as case:
+        for text in HOSTILE:
+            with case(repr(text[:20])):
+                if text in ("a*", "-rf"):
+                    assert values.plain("--x", text) == text
+                else:
+                    with pytest.raises(ConfigError, match=r"set it in hotshoe\.toml"):
+                        values.plain("--x", text)
 
 
 @pytest.mark.parametrize(("text", "name"), [
@@ -65,13 +82,13 @@ def test_no_domains(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "place", "authority"), [
-    ("127.0.0.1:5006", Place("127.0.0.1", 5006), "127.0.0.1:5006"),
-    ("localhost:1", Place("127.0.0.1", 1), "127.0.0.1:1"),
-    ("App-1.internal:65535", Place("app-1.internal", 65535), "app-1.internal:65535"),
-    ("[::1]:80", Place("::1", 80), "[::1]:80"),
-    ("unix:/run/a.sock", Place(socket="/run/a.sock"), ":0"),
+    ("127.0.0.1:5006", Endpoint("127.0.0.1", 5006), "127.0.0.1:5006"),
+    ("localhost:1", Endpoint("127.0.0.1", 1), "127.0.0.1:1"),
+    ("App-1.internal:65535", Endpoint("app-1.internal", 65535), "app-1.internal:65535"),
+    ("[::1]:80", Endpoint("::1", 80), "[::1]:80"),
+    ("unix:/run/a.sock", Endpoint(socket="/run/a.sock"), ":0"),
 ])
-def test_upstreams(text: str, place: Place, authority: str) -> None:
+def test_upstreams(text: str, place: Endpoint, authority: str) -> None:
     assert values.upstream(text) == place
     assert place.authority == authority
 
@@ -85,15 +102,15 @@ def test_no_upstreams(text: str) -> None:
 
 
 def test_listen() -> None:
-    assert values.listen("--listen", "8080") == Place(port=8080)
-    assert values.listen("--listen", "127.0.0.1:8080") == Place("127.0.0.1", 8080)
+    assert values.listen("--listen", "8080") == Endpoint(port=8080)
+    assert values.listen("--listen", "127.0.0.1:8080") == Endpoint("127.0.0.1", 8080)
 
 
 @pytest.mark.parametrize(("place", "near"), [
-    (Place("127.0.0.1", 1), True), (Place("::1", 1), True), (Place(socket="/a"), True), (Place("localhost", 1), True),
-    (Place("10.0.0.1", 1), False), (Place("app", 1), False),
+    (Endpoint("127.0.0.1", 1), True), (Endpoint("::1", 1), True), (Endpoint(socket="/a"), True),
+    (Endpoint("localhost", 1), True), (Endpoint("10.0.0.1", 1), False), (Endpoint("app", 1), False),
 ])
-def test_which_places_are_near(place: Place, near: bool) -> None:
+def test_which_places_are_near(place: Endpoint, near: bool) -> None:
     assert place.is_near is near
 
 
@@ -133,4 +150,4 @@ def test_modules() -> None:
     "hotshoe", "registry.example.org:5000/a/b:1.2", f"a@sha256:{'0' * 64}", "ghcr.io/o/n",
 ])
 def test_images(text: str) -> None:
-    assert values.image(text) == text
+    assert values.image("--image", text) == text

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from bokeh.settings import settings
-from tests.browser.tab import Tab
-from tests.deploy.programs import (
+from tests.support.browser.tab import Tab
+from tests.support.deployed import (
     HOTSHOE,
     Certificate,
     ask,
@@ -109,7 +109,7 @@ def test_a_prefix_on_top_of_a_prefix(outer: str, inner: str, shop: int, certific
     (outside,) = generate(
         outer, tmp_path / "outer", "--domain", "localhost", "--prefix", "/outer", "--strip-prefix", "--tls",
         str(certificate.file), "--listen", f"127.0.0.1:{plain}", "--listen-tls", f"127.0.0.1:{tls}", "--upstream",
-        f"127.0.0.1:{between}", "--health", "/inner/_hotshoe/page.js")
+        f"127.0.0.1:{between}", "--health", "/inner/_hotshoe/health")
     with running(inner, tmp_path / "inner" / inside, between), running(outer, tmp_path / "outer" / outside, tls):
         address = f"https://localhost:{tls}/outer/inner/"
         assert_works(tab, f"{address}dial")

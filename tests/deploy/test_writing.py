@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hotshoe.deploy import File, as_text, lacking, write
-from hotshoe.errors import ConfigError
+from hotshoe.base.errors import ConfigError
+from hotshoe.deploy import File, as_text, missing_requirements, write
 
 TWO = (File("a", "1\n"), File("b", "2\n"))
 
@@ -26,7 +26,7 @@ def test_a_folder_is_made(tmp_path: Path) -> None:
 
 def test_what_is_there_stays(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("mine")
-    with pytest.raises(ConfigError, match="b exists already; --force"):
+    with pytest.raises(ConfigError, match="b exists; replace it with --force"):
         write(TWO, tmp_path)
     assert not (tmp_path / "a").exists()
     assert (tmp_path / "b").read_text() == "mine"
@@ -36,7 +36,7 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
 
 def test_a_link_to_nowhere_is_there_too(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="exists; replace"):
         write(TWO, tmp_path)
     assert not (tmp_path / "elsewhere").exists()
 
@@ -53,10 +53,10 @@ YOURS = (File("b", "2\n"), File("requirements.txt", "# More.\nhotshoe[wsgi]\n", 
 
 @pytest.mark.parametrize("force", [True, False])
 def test_what_is_yours_stays_in_any_case(tmp_path: Path, force: bool) -> None:
-    assert lacking(YOURS, tmp_path) == ()
+    assert missing_requirements(YOURS, tmp_path) == ()
     (tmp_path / "requirements.txt").write_text("flask")
-    says = f"{tmp_path}/requirements.txt stays as it is; add this line to it: hotshoe[wsgi]"
-    assert lacking(YOURS, tmp_path) == (says,)
+    says = f"{tmp_path}/requirements.txt is not changed; add this line to it: hotshoe[wsgi]"
+    assert missing_requirements(YOURS, tmp_path) == (says,)
     assert write(YOURS, tmp_path, force=force) == (tmp_path / "b",)
     assert (tmp_path / "requirements.txt").read_text() == "flask"
 
@@ -68,12 +68,12 @@ def test_what_is_yours_stays_in_any_case(tmp_path: Path, force: bool) -> None:
 ])
 def test_requirements_that_are_there(text: str, has: bool, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_bytes(text.encode("latin-1"))
-    assert (lacking(YOURS, tmp_path) == ()) is has
+    assert (missing_requirements(YOURS, tmp_path) == ()) is has
 
 
 def test_a_link_to_nowhere_is_yours_too(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="can't be read"):
-        lacking(YOURS, tmp_path)
+        missing_requirements(YOURS, tmp_path)
     assert write(YOURS, tmp_path) == (tmp_path / "b",)
     assert not (tmp_path / "elsewhere").exists()

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
-from tests.browser.server import Server, serve
-from tests.web.authority import Authority
+from tests.support.certificates import Authority
+from tests.support.doctor_servers import APP, served
+from tests.support.running_server import Server
 
-from hotshoe.doctor import Options
-
-APP = """
-from bokeh.io import curdoc
-from bokeh.models import Slider
-from bokeh.plotting import figure
-plot = figure()
-plot.line([1, 2], [3, 4])
-curdoc().add_root(plot)
-curdoc().add_root(Slider(start=0, end=10, value=1, title="amount"))
-curdoc().title = "Amounts"
-"""
+from hotshoe.doctor import DoctorOptions
 
 
 @pytest.fixture(scope="session")
@@ -34,20 +21,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@contextmanager
-def served(app: Path, *flags: str, program: str = "hotshoe serve", **environ: str) -> Iterator[Server]:
-    """A server of the app. Its log may have errors: it is asked for what is wrong on purpose."""
-    with ExitStack() as stack:
-        with patch.dict(os.environ, environ):  # for its start only: other tests run meanwhile
-            server = stack.enter_context(serve(app, flags=flags, program=program))
-        server.errors_expected = True
-        yield server
-
-
 @pytest.fixture(scope="session")
 def hotshoe_server(app: Path) -> Iterator[Server]:
     """``hotshoe serve``, which answers to 127.0.0.1 behind any proxy."""
-    with served(app) as server:
+    with served(app, program="hotshoe serve") as server:
         yield server
 
 
@@ -67,20 +44,18 @@ def authority() -> Authority:
 @pytest.fixture(scope="session")
 def pem(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a good certificate of this machine, its chain and its key."""
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(authority.leaf().private_key_and_cert_chain_pem.bytes())
-    return file
+    return authority.both(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="session")
-def options(authority: Authority, hotshoe_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Options:
+def options(authority: Authority, hotshoe_server: Server, tmp_path_factory: pytest.TempPathFactory) -> DoctorOptions:
     """The authority is trusted, and lines lead to the server of hotshoe."""
     root = tmp_path_factory.mktemp("root") / "root.pem"
     authority.root.cert_pem.write_to_path(str(root))
-    return Options(cafile=root, upstream=f"127.0.0.1:{hotshoe_server.port}", timeout_s=20)
+    return DoctorOptions(cafile=root, upstream=f"127.0.0.1:{hotshoe_server.port}", timeout_s=20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def pair_of_servers(app: Path) -> Iterator[tuple[Server, Server, Server]]:
     """Two with one key, and one with another."""
     with (served(app, BOKEH_SECRET_KEY="a" * 40) as one, served(app, BOKEH_SECRET_KEY="a" * 40) as two,

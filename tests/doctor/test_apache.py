@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.browser.server import Server
-from tests.doctor.conftest import served
-from tests.doctor.mending import examined, lines_for, severities
-from tests.doctor.programs import Running, Site, apache
+from tests.support.doctor import FAULTS, assert_lines_mend, examined, lines_for, severities
+from tests.support.doctor_servers import served
+from tests.support.proxies import Running, Site, apache
+from tests.support.running_server import Server
 
-from hotshoe.doctor import Options
+from hotshoe.doctor import DoctorOptions
 from hotshoe.tokens import mint
 
 pytestmark = pytest.mark.real
@@ -115,37 +115,16 @@ def running(sites: dict[str, Site]) -> Iterator[Running]:
 
 PATHS = {"mixed": "/shop", "shop": "/shop", "stripped": "/my/"}
 BROKEN = {
-    "no-upgrade": {"websocket.no-upgrade": "problem"},
+    **FAULTS,
     "stock-no-upgrade": {"websocket.no-upgrade": "problem", "resources.uncompressed": "warning"},
-    "origin": {"websocket.origin": "problem", "resources.uncompressed": "warning"},
-    "uncompressed": {"resources.uncompressed": "warning"},
-    "stripped": {"page.redirect-lost-prefix": "problem", "resources.wrong-prefix": "problem"},
-    "no-static": {"resources.missing": "problem"},
-    "types": {"resources.type": "problem"},
-    "subprotocol": {"websocket.subprotocol": "problem"},
-    "headers": {"headers.too-large": "problem"},
-    "path": {"cookies.path": "problem"},
     "samesite": {"cookies.samesite": "problem"},
-    "domain": {"cookies.domain": "problem"},
-    "cached": {"page.cached": "problem"},
-    "expired": {"page.cached": "problem", "resources.cdn": "problem", "websocket.token-expired": "problem"},
-    "mixed": {"page.mixed-content": "problem", "embedding.mixed-content": "problem"},
-    "swallowed": {"websocket.swallowed": "problem"},
-    "ws-404": {"websocket.not-found": "problem"},
-    "ws-426": {"websocket.upgrade-required": "problem"},
-    "ws-403": {"websocket.forbidden": "problem"},
     "ws-503": {"websocket.bad-gateway": "problem"},
     "503": {"page.unavailable": "problem"},
-    "404": {"page.not-found": "problem"},
-    "loop": {"page.redirect-loop": "problem"},
-    "login": {"page.login": "problem"},
-    "basic": {"page.login": "problem"},
-    "to-http": {"page.redirect-insecure": "problem"},
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_found(name: str, running: Running, options: Options) -> None:
+def test_what_is_broken_is_found(name: str, running: Running, options: DoctorOptions) -> None:
     report = examined(running.url(name, PATHS.get(name, "/amounts")), options)
     found = {finding: severity for finding, severity in severities(report).items()
              if finding != "resources.uncompressed" or "resources.uncompressed" in BROKEN[name]}
@@ -155,29 +134,29 @@ def test_what_is_broken_is_found(name: str, running: Running, options: Options) 
 
 
 @pytest.mark.parametrize("name", ["healthy", "wstunnel", "shop"])
-def test_what_is_healthy_is_left_alone(name: str, running: Running, options: Options) -> None:
+def test_what_is_healthy_is_left_alone(name: str, running: Running, options: DoctorOptions) -> None:
     report = examined(running.url(name, PATHS.get(name, "/amounts")), options)
     assert severities(report) == {}
     assert report.status == 0
 
 
-def test_an_idle_websocket_that_is_cut(running: Running, options: Options) -> None:
+def test_an_idle_websocket_that_is_cut(running: Running, options: DoctorOptions) -> None:
     report = examined(running.url("idle", "/amounts"), replace(options, idle_s=30))
     assert severities(report) == {"idle.cut": "problem"}
     assert lines_for(report, "idle.cut", "Apache") == ["ProxyTimeout 3600"]
 
 
-def test_plain_http_beside_https(running: Running, options: Options) -> None:
+def test_plain_http_beside_https(running: Running, options: DoctorOptions) -> None:
     ports = running.ports
     missing = examined(running.url("healthy", "/amounts"), replace(options, http_port=ports["plain"]))
     assert severities(missing) == {"redirect.missing": "warning"}
-    assert lines_for(missing, "redirect.missing", "Apache")[0] == "<VirtualHost *:80>"
+    assert "<VirtualHost *:80>" in lines_for(missing, "redirect.missing", "Apache")
     there = examined(running.url("healthy", "/amounts"), replace(options, http_port=ports["redirects"]))
     assert severities(there) == {}
     assert "redirect.ok" in there.ids()
 
 
-def test_embedding_from_another_site(running: Running, options: Options) -> None:
+def test_embedding_from_another_site(running: Running, options: DoctorOptions) -> None:
     report = examined(running.url("no-cors", "/amounts"), replace(options, embedded_from="http://www.example.org"))
     assert severities(report) == {"embedding.cors": "problem", "embedding.preflight": "problem",
                                   "websocket.origin": "problem", "resources.uncompressed": "warning"}
@@ -193,29 +172,22 @@ MENDED = [
 ]
 
 
-def test_the_lines_mend_it(running: Running, sites: dict[str, Site], options: Options, bokeh_server: Server,
+def test_the_lines_mend_it(running: Running, sites: dict[str, Site], options: DoctorOptions, bokeh_server: Server,
                            hotshoe_server: Server) -> None:
-    stock = {"stock-no-upgrade", "uncompressed", "origin"}
-    mended = {"setting": sites["setting"]}
-    for name, finding in MENDED:
-        server = bokeh_server if name in stock else hotshoe_server
-        asked = replace(options, upstream=f"127.0.0.1:{server.port}", idle_s=20.0 if name == "idle" else 0.0)
-        lines = lines_for(examined(running.url(name, "/amounts"), asked), finding, "Apache")
-        mended[name] = put_in(sites[name], lines)
-    with apache(mended) as after:
-        for name, finding in MENDED:
-            report = examined(after.url(name, "/amounts"), replace(options, idle_s=4.0 if name == "idle" else 0.0))
-            assert finding not in severities(report), name
-            assert report.status == 0, (name, severities(report))
+    def before(name: str) -> DoctorOptions:
+        server = bokeh_server if name in ("stock-no-upgrade", "uncompressed", "origin") else hotshoe_server
+        return replace(options, upstream=f"127.0.0.1:{server.port}")
+
+    assert_lines_mend("Apache", apache, running, sites, MENDED, put_in, before)
 
 
 def put_in(site: Site, lines: list[str]) -> Site:
     """The site with these lines in their place; directives that can stand only once are replaced."""
     body = site.body
     for line in lines:
-        body = body.replace(line.removeprefix("# take out: "), "")
+        body = body.replace(line.removeprefix("# remove: "), "")
         words = line.split()
-        name = " ".join(words[:2]) if words[0] == "ProxyPass" else words[0]
+        name = "ProxyPass " + words[1].strip('"') if words[0] == "ProxyPass" else words[0]
         if words[0] != "#":
             kept = [each for each in body.split("\n") if not each.startswith(f"{name} ")]
             body = "\n".join(kept)
@@ -225,7 +197,7 @@ def put_in(site: Site, lines: list[str]) -> Site:
     return replace(site, body=body.replace("# here", text) if "# here" in body else f"{text}\n{body}")
 
 
-def test_the_lines_keep_a_prefix(running: Running, options: Options, app: Path) -> None:
+def test_the_lines_keep_a_prefix(running: Running, options: DoctorOptions, app: Path) -> None:
     lost = examined(running.url("stripped", "/my/"), options)
     flags = lines_for(lost, "page.redirect-lost-prefix", "bokeh serve")[0].split()
     with served(app, *flags, program="bokeh serve") as server:
@@ -235,7 +207,7 @@ def test_the_lines_keep_a_prefix(running: Running, options: Options, app: Path) 
             assert examined(after.url("kept", "/my/"), options).status == 0
 
 
-def test_several_backends(pair_of_servers: tuple[Server, Server, Server], options: Options) -> None:
+def test_several_backends(pair_of_servers: tuple[Server, Server, Server], options: DoctorOptions) -> None:
     one, two, three = (f"http://127.0.0.1:{server.port}" for server in pair_of_servers)
 
     def site(name: str, first: str, second: str) -> Site:
@@ -253,3 +225,17 @@ def test_several_backends(pair_of_servers: tuple[Server, Server, Server], option
         report = examined(running.url("sticky", "/amounts"), options)
         assert severities(report) == {}
         assert "cookies.ok" in report.ids()
+
+
+def test_a_cookie_in_a_page_of_another_site(app: Path, options: DoctorOptions, pem: Path) -> None:
+    elsewhere = replace(options, embedded_from="https://www.example.org")
+    with served(app, "--allow-websocket-origin", "www.example.org") as server:
+        site = Site('Header add Set-Cookie "route=a; Path=/; samesite=lax"\n' + proxied(server), pem)
+        with apache({"lax": site}) as running:
+            report = examined(running.url("lax", "/amounts"), elsewhere)
+        assert severities(report) == {"cookies.lax": "warning"}
+        lines = "\n".join(lines_for(report, "cookies.lax", "Apache"))
+        with apache({"lax": replace(site, body=site.body.replace("# here", lines))}) as running:
+            mended = examined(running.url("lax", "/amounts"), elsewhere)
+    assert severities(mended) == {}
+    assert "cookies.ok" in mended.ids()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.browser.server import Server
-from tests.doctor.mending import examined, lines_for, severities
-from tests.doctor.programs import Running, Site, apache, nginx
-from tests.web.authority import Authority
+from tests.support.certificates import Authority
+from tests.support.doctor import examined, lines_for, severities
+from tests.support.proxies import Running, Site, apache, nginx
+from tests.support.running_server import Server
 
-from hotshoe.doctor import Options
+from hotshoe.doctor import DoctorOptions
 
 pytestmark = pytest.mark.real
 
@@ -84,7 +84,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_what_is_wrong_is_told_apart(name: str, running: Running, options: Options,
+def test_what_is_wrong_is_told_apart(name: str, running: Running, options: DoctorOptions,
                                      request: pytest.FixtureRequest) -> None:
     report = examined(running.url(name, "/amounts"), options)
     expected = FAULTS[name]
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_told_apart(name: str, running: Running, options: Optio
         assert any("fullchain.pem" in line for line in lines_for(report, expected, kind))
 
 
-def test_an_authority_that_nobody_knows(running: Running, options: Options) -> None:
+def test_an_authority_that_nobody_knows(running: Running, options: DoctorOptions) -> None:
     report = examined(running.url("stranger", "/amounts"), options)
     assert set(severities(report)) <= {"tls.incomplete-chain", "tls.unknown-authority", "tls.unknown-root"}
     assert report.status == 1
@@ -107,22 +107,22 @@ def test_an_authority_that_nobody_knows(running: Running, options: Options) -> N
     assert rooted.status == 1
 
 
-def test_what_is_in_it_is_shown(running: Running, options: Options) -> None:
-    [seen] = [each.finding.seen for each in examined(running.url("name", "/amounts"), options).advice
-              if each.finding.id == "tls.wrong-name"]
+def test_what_is_in_it_is_shown(running: Running, options: DoctorOptions) -> None:
+    [seen] = [each.seen for each in examined(running.url("name", "/amounts"), options).findings
+              if each.id == "tls.wrong-name"]
     assert "www.example.org, example.org" in seen
-    [seen] = [each.finding.seen for each in examined(running.url("expired", "/amounts"), options).advice
-              if each.finding.id == "tls.expired"]
+    [seen] = [each.seen for each in examined(running.url("expired", "/amounts"), options).findings
+              if each.id == "tls.expired"]
     assert "expired 3 days ago" in seen
 
 
-def test_insecure(running: Running, options: Options) -> None:
+def test_insecure(running: Running, options: DoctorOptions) -> None:
     report = examined(running.url("expired", "/amounts"), replace(options, insecure=True))
     assert report.status == 0
     assert "tls.expired" in report.ids()
 
 
-def test_plain_http_at_the_port(running: Running, options: Options) -> None:
+def test_plain_http_at_the_port(running: Running, options: DoctorOptions) -> None:
     report = examined(running.url("http", "/amounts").replace("http:", "https:"), options)
     assert severities(report) == {"tls.plain-http": "problem"}
     assert report.status == 1

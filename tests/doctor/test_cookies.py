@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hotshoe.doctor.addresses import Address
-from hotshoe.doctor.cookies import Cookie, Loss, covers_path, loss_of, parse_cookie, sent
+from hotshoe.doctor.cookies import Cookie, Loss, cookie_header, covers_path, loss_of, parse_cookie
+from hotshoe.doctor.urls import Url
 
-HTTPS = Address.typed("https://www.example.org/apps/sliders")
-HTTP = Address.typed("http://www.example.org/apps/sliders")
+HTTPS = Url.typed("https://www.example.org/apps/sliders")
+HTTP = Url.typed("http://www.example.org/apps/sliders")
 
 
 def cookie(header: str) -> Cookie:
@@ -33,13 +33,23 @@ def cookie(header: str) -> Cookie:
     ("__Host-a=b; Secure; Path=/apps", HTTPS, Loss.PREFIX),
     ("__Secure-a=b", HTTPS, Loss.PREFIX),
 ])
-def test_losses(header: str, set_by: Address, loss: Loss | None) -> None:
+def test_losses(header: str, set_by: Url, loss: Loss | None) -> None:
     assert loss_of(cookie(header), set_by, set_by) == loss
 
 
 def test_this_machine_is_secure() -> None:
-    here = Address.typed("http://localhost/app")
-    assert loss_of(cookie("a=b; Secure"), here, here, is_local=True) is None
+    here = Url.typed("http://localhost/app")
+    assert loss_of(cookie("a=b; Secure"), here, here) is None
+
+
+@pytest.mark.parametrize(("header", "page", "is_lost"), [
+    ("a=b; SameSite=Lax", "https://www.org/", True), ("a=b", "https://www.org/", True),
+    ("a=b; SameSite=Strict", "https://www.org/", True), ("a=b; SameSite=None; Secure", "https://www.org/", False),
+    ("a=b", "https://example.org/", False), ("a=b", "https://shop.example.org:8443/", False),
+    ("a=b", "http://example.org/", True), ("a=b", "https://192.0.2.1/", True),
+])
+def test_pages_of_other_sites(header: str, page: str, is_lost: bool) -> None:
+    assert loss_of(cookie(header), HTTPS, HTTPS, Url.typed(page)) == (Loss.LAX if is_lost else None)
 
 
 @pytest.mark.parametrize("header", ["", "=b", "a", ";a=b"])
@@ -49,10 +59,10 @@ def test_what_browsers_ignore(header: str) -> None:
 
 def test_what_is_sent() -> None:
     jar = [(cookie("a=1; Path=/"), HTTPS), (cookie("b=2; Path=/other"), HTTPS), (cookie("c=3; Max-Age=0"), HTTPS),
-           (cookie("d=4"), Address.typed("https://elsewhere.org/")), (cookie("a=5; Path=/"), HTTPS),
+           (cookie("d=4"), Url.typed("https://elsewhere.org/")), (cookie("a=5; Path=/"), HTTPS),
            (cookie("e=6; Secure; Path=/"), HTTPS), (cookie("f=7"), HTTPS)]
-    assert sent(jar, HTTPS.below("ws")) == "a=5; e=6; f=7"
-    assert sent(jar, HTTP) == "a=5; f=7"
+    assert cookie_header(jar, HTTPS.below("ws")) == "a=5; e=6; f=7"
+    assert cookie_header(jar, HTTP) == "a=5; f=7"
 
 
 @pytest.mark.parametrize(("path", "of", "covers"), [

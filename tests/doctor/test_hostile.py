@@ -10,18 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
-from tests.browser.server import Server
-from tests.doctor.mending import severities
+from tests.support.doctor import severities
+from tests.support.running_server import Server
 
-from hotshoe.doctor import Options, examine, render
+from hotshoe.doctor import DoctorOptions, examine, render
 from hotshoe.tokens import mint
 
 pytestmark = pytest.mark.real
 
 Handler = Callable[[socket.socket, bytes], None]
-QUICK = Options(timeout_s=1.5, page_s=1.5, start_s=3)
+QUICK = DoctorOptions(timeout_s=1.5, page_s=1.5, start_s=3)
 
 
 @contextmanager
@@ -140,7 +141,8 @@ def test_what_never_starts(again: bytes, findings: dict[str, str]) -> None:
     assert bounded(handle) == findings
 
 
-def test_who_asks_again_brings_the_cookies() -> None:
+@pytest.mark.parametrize("header", [b"Set-Cookie: route=a", b"Set-Cookie: route=\r\n a"])
+def test_who_asks_again_brings_the_cookies(header: bytes) -> None:
     def handle(connection: socket.socket, head: bytes) -> None:
         if b"hotshoe-starting=new" in head and b"Cookie: route=a" not in head:
             connection.sendall(answer(b"", status=b"403 Forbidden"))
@@ -148,10 +150,24 @@ def test_who_asks_again_brings_the_cookies() -> None:
             connection.sendall(app_page())
         else:
             connection.sendall(answer(b'<main id="starting" data-again="?hotshoe-starting=new"></main>',
-                                      b"Set-Cookie: route=a", status=b"202 Accepted"))
+                                      header, status=b"202 Accepted"))
 
     with server(handle) as url:
         assert "page.starting" in severities(examine(url, QUICK))
+
+
+def test_headers_of_the_options_replace_those_of_the_same_name() -> None:
+    heads: list[bytes] = []
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        heads.append(head)
+        connection.sendall(answer(b""))
+
+    with server(handle) as url:
+        examine(url, replace(QUICK, headers=(("host", "apps.example.org"), ("X-Key", "a"))))
+    assert heads[0].lower().count(b"\r\nhost:") == 1
+    assert b"\r\nhost: apps.example.org\r\n" in heads[0]
+    assert b"\r\nX-Key: a\r\n" in heads[0]
 
 
 def test_redirects_without_end() -> None:
@@ -178,30 +194,69 @@ def test_a_redirect_to_a_file() -> None:
     assert bounded(handle) == {"page.redirect-stray": "problem"}
 
 
+def switching_protocols(head: bytes) -> bytes | None:
+    """The answer to a handshake; ``None`` if it is none."""
+    key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)
+    if key is None:
+        return None
+    digest = hashlib.sha1(key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    return (b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+            + base64.b64encode(digest) + b"\r\nSec-WebSocket-Protocol: bokeh\r\n\r\n")
+
+
 @pytest.mark.parametrize(("after", "finding"), [
     (b"", "websocket.closed"),
     (b"\xff\xff\xff\xff", "websocket.closed"),
     (b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", "websocket.closed"),
     (b"\x88\x02\x03\xf0", "websocket.token-refused"),
     (b"\x81\x02{}\x81\x02[]\x81\x01x", "websocket.closed"),
+    (b"\x81\x01\xff", "websocket.closed"),
 ])
 def test_websockets_that_go_wrong(after: bytes, finding: str) -> None:
     def handle(connection: socket.socket, head: bytes) -> None:
-        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)
-        if key is None:
-            connection.sendall(app_page())
-            return
-        digest = hashlib.sha1(key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
-        connection.sendall(b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-                           + base64.b64encode(digest) + b"\r\nSec-WebSocket-Protocol: bokeh\r\n\r\n" + after)
+        switched = switching_protocols(head)
+        connection.sendall(app_page() if switched is None else switched + after)
 
     assert finding in bounded(handle)
+
+
+@pytest.mark.parametrize("unit", [b"\x89\x00", b"\x00\x01x", b"\x82\x7e\xff\xff" + bytes(65_535)])
+def test_a_websocket_that_does_not_end(unit: bytes) -> None:
+    """Pings, fragments of one message, messages."""
+    def handle(connection: socket.socket, head: bytes) -> None:
+        switched = switching_protocols(head)
+        if switched is None:
+            connection.sendall(app_page())
+            return
+        connection.sendall(switched + b"\x01\x01{" * (unit[:1] == b"\0"))
+        while True:
+            connection.sendall(unit * (65_536 // len(unit)))
+
+    assert set(bounded(handle)) & {"websocket.silent", "websocket.closed"}
+
+
+@pytest.mark.parametrize(("refusal", "finding"), [
+    (b"200 OK\r\nContent-Type: text/html\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 4_000_000, "swallowed"),
+    (b"200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "swallowed"),
+    (b"302 Found\r\nLocation: /login\r\nSet-Cookie: a=" + b"x" * 9000 + b"\r\nContent-Length: 0\r\n\r\n", "login"),
+    (b"403 Forbidden\r\nContent-Length: 9\r\n\r\nno", "forbidden"),
+])
+def test_a_refusal_that_is_large_or_does_not_end(refusal: bytes, finding: str) -> None:
+    """Its status counts all the same."""
+    def handle(connection: socket.socket, head: bytes) -> None:
+        if b"Upgrade: websocket" not in head:
+            connection.sendall(app_page())
+            return
+        connection.sendall(b"HTTP/1.1 " + refusal)
+        connection.recv(1)  # until the doctor has had enough
+
+    assert f"websocket.{finding}" in bounded(handle)
 
 
 def test_a_websocket_that_is_not_answered() -> None:
     def handle(connection: socket.socket, head: bytes) -> None:
         if b"Upgrade: websocket" in head:
-            time.sleep(4)
+            connection.recv(1)  # until the doctor has had enough
         else:
             connection.sendall(app_page())
 
@@ -239,7 +294,7 @@ def test_what_holds_small_messages_back(hotshoe_server: Server) -> None:
             thread.join(5)
 
     with server(handle) as url:
-        report = examine(url.replace("/app", "/amounts"), Options(timeout_s=6))
+        report = examine(url.replace("/app", "/amounts"), DoctorOptions(timeout_s=6))
     assert severities_of_problems(severities(report)) == {"buffering.held": "problem"}
 
 
@@ -259,6 +314,6 @@ def test_credentials_stay_at_home(hotshoe_server: Server) -> None:
                                       % (other.encode(), token)))
 
         with server(home) as url:
-            examine(url, Options(timeout_s=2, headers=(("Authorization", "secret"),), cookies="key=secret"))
+            examine(url, DoctorOptions(timeout_s=2, headers=(("Authorization", "secret"),), cookies="key=secret"))
     assert heads
     assert not any(b"secret" in head for head in heads)

@@ -12,12 +12,12 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.browser.server import Server
-from tests.doctor.conftest import served
-from tests.doctor.mending import examined, lines_for, severities
-from tests.doctor.programs import Running, Site, nginx
+from tests.support.doctor import FAULTS, assert_lines_mend, examined, lines_for, severities
+from tests.support.doctor_servers import served
+from tests.support.proxies import Running, Site, nginx
+from tests.support.running_server import Server
 
-from hotshoe.doctor import Kind, Options
+from hotshoe.doctor import DoctorOptions, Product
 from hotshoe.doctor.remedies import remedy
 from hotshoe.tokens import mint
 
@@ -114,43 +114,22 @@ def running(sites: dict[str, Site]) -> Iterator[Running]:
 
 PATHS = {"mixed": "/shop", "shop": "/shop", "shop-without-files": "/shop", "foreign": "/page", "stripped": "/my/"}
 BROKEN = {
-    "no-upgrade": {"websocket.no-upgrade": "problem"},
+    **FAULTS,
     "bare": {"websocket.no-upgrade": "problem"},
     "stock-bare": {"websocket.no-upgrade": "problem", "resources.uncompressed": "warning"},
-    "origin": {"websocket.origin": "problem", "resources.uncompressed": "warning"},
-    "uncompressed": {"resources.uncompressed": "warning"},
-    "stripped": {"page.redirect-lost-prefix": "problem", "resources.wrong-prefix": "problem"},
-    "no-static": {"resources.missing": "problem"},
-    "types": {"resources.type": "problem"},
-    "subprotocol": {"websocket.subprotocol": "problem"},
     "subprotocol-back": {"websocket.subprotocol": "problem"},
-    "headers": {"headers.too-large": "problem"},
-    "path": {"cookies.path": "problem"},
     "secure-cookie": {"cookies.samesite": "problem"},
-    "domain": {"cookies.domain": "problem"},
-    "cached": {"page.cached": "problem"},
-    "expired": {"page.cached": "problem", "resources.cdn": "problem", "websocket.token-expired": "problem"},
-    "mixed": {"page.mixed-content": "problem", "embedding.mixed-content": "problem"},
     "shop-without-files": {"resources.missing": "problem"},
     "foreign": {"resources.uncompressed": "warning", "embedding.cors": "problem", "embedding.preflight": "problem",
                 "embedding.no-script": "problem", "websocket.origin": "problem"},
-    "swallowed": {"websocket.swallowed": "problem"},
-    "ws-404": {"websocket.not-found": "problem"},
-    "ws-426": {"websocket.upgrade-required": "problem"},
     "ws-502": {"websocket.bad-gateway": "problem"},
-    "ws-403": {"websocket.forbidden": "problem"},
     "502": {"page.bad-gateway": "problem"},
-    "404": {"page.not-found": "problem"},
-    "loop": {"page.redirect-loop": "problem"},
-    "login": {"page.login": "problem"},
-    "basic": {"page.login": "problem"},
-    "to-http": {"page.redirect-insecure": "problem"},
 }
 HEALTHY_ONES = ("healthy", "healthy-stock", "http-1.0", "shop")
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_found(name: str, running: Running, options: Options) -> None:
+def test_what_is_broken_is_found(name: str, running: Running, options: DoctorOptions) -> None:
     report = examined(running.url(name, PATHS.get(name, "/amounts")), options)
     assert severities(report) == BROKEN[name]
     assert report.status == ("problem" in BROKEN[name].values())
@@ -158,36 +137,36 @@ def test_what_is_broken_is_found(name: str, running: Running, options: Options) 
 
 
 @pytest.mark.parametrize("name", HEALTHY_ONES)
-def test_what_is_healthy_is_left_alone(name: str, running: Running, options: Options) -> None:
+def test_what_is_healthy_is_left_alone(name: str, running: Running, options: DoctorOptions) -> None:
     report = examined(running.url(name, PATHS.get(name, "/amounts")), options)
     assert severities(report) == {}
     assert report.status == 0
 
 
-def test_an_idle_websocket_that_is_cut(running: Running, options: Options) -> None:
+def test_an_idle_websocket_that_is_cut(running: Running, options: DoctorOptions) -> None:
     report = examined(running.url("idle", "/amounts"), replace(options, idle_s=30))
     assert severities(report) == {"idle.cut": "problem"}
     assert lines_for(report, "idle.cut", "nginx") == ["proxy_read_timeout 3600s;", "proxy_send_timeout 3600s;"]
     assert lines_for(report, "idle.cut", "hotshoe") == ["--keep-alive 1000"]
 
 
-def test_plain_http_beside_https(running: Running, options: Options) -> None:
+def test_plain_http_beside_https(running: Running, options: DoctorOptions) -> None:
     ports = running.ports
     missing = examined(running.url("healthy", "/amounts"), replace(options, http_port=ports["plain"]))
     assert severities(missing) == {"redirect.missing": "warning"}
-    assert "    return 301 https://$host$request_uri;" in lines_for(missing, "redirect.missing", "nginx")
+    assert "        return 308 https://$host$request_uri;" in lines_for(missing, "redirect.missing", "nginx")
     there = examined(running.url("healthy", "/amounts"), replace(options, http_port=ports["redirects"]))
     assert severities(there) == {}
     assert "redirect.ok" in there.ids()
 
 
-def test_a_page_that_leads_from_http_to_https(running: Running, options: Options) -> None:
+def test_a_page_that_leads_from_http_to_https(running: Running, options: DoctorOptions) -> None:
     report = examined(running.url("redirects", "/amounts"), options)
     assert severities(report) == {}
     assert "tls.ok" in report.ids()
 
 
-def test_a_page_that_leads_to_another_host(running: Running, options: Options) -> None:
+def test_a_page_that_leads_to_another_host(running: Running, options: DoctorOptions) -> None:
     url = running.url("redirects", "/amounts", host="localhost")
     trusted = examined(url, options)
     assert severities(trusted) == {}
@@ -197,7 +176,7 @@ def test_a_page_that_leads_to_another_host(running: Running, options: Options) -
     assert "websocket.ok" in stranger.ids()
 
 
-def test_embedding_from_another_site(running: Running, options: Options) -> None:
+def test_embedding_from_another_site(running: Running, options: DoctorOptions) -> None:
     origin = "http://www.example.org"
     report = examined(running.url("healthy-stock", "/amounts"), replace(options, embedded_from=origin))
     assert severities(report) == {"websocket.origin": "problem"}
@@ -215,22 +194,13 @@ MENDED = [
 ]
 
 
-def test_the_lines_mend_it(running: Running, sites: dict[str, Site], options: Options, bokeh_server: Server,
+def test_the_lines_mend_it(running: Running, sites: dict[str, Site], options: DoctorOptions, bokeh_server: Server,
                            hotshoe_server: Server) -> None:
-    stock = {"stock-bare", "uncompressed", "origin"}
-    mended = {"setting": sites["setting"]}
-    for name, finding in MENDED:
-        server = bokeh_server if name in stock else hotshoe_server
-        idle_s = 20.0 if name == "idle" else 0.0
-        asked = replace(options, upstream=f"127.0.0.1:{server.port}", idle_s=idle_s)
-        lines = lines_for(examined(running.url(name, "/amounts"), asked), finding, "nginx")
-        mended[name] = put_in(sites[name], lines)
-    with nginx(mended) as after:
-        for name, finding in MENDED:
-            idle_s = 4.0 if name == "idle" else 0.0
-            report = examined(after.url(name, "/amounts"), replace(options, idle_s=idle_s))
-            assert finding not in severities(report), name
-            assert report.status == 0, (name, severities(report))
+    def before(name: str) -> DoctorOptions:
+        server = bokeh_server if name in ("stock-bare", "uncompressed", "origin") else hotshoe_server
+        return replace(options, upstream=f"127.0.0.1:{server.port}")
+
+    assert_lines_mend("nginx", nginx, running, sites, MENDED, put_in, before)
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -258,7 +228,7 @@ def test_the_lines_let_no_visitor_say_who_he_is(finding: str) -> None:
         thread.start()
         try:
             facts = {"upstream": f"127.0.0.1:{upstream.server_port}", "folder": "/"}
-            found = remedy(finding, Kind.NGINX, facts)
+            found = remedy(finding, Product.NGINX, facts)
             assert found is not None
             text = "\n".join(found.lines)
             inside = text if text.startswith("location") else \
@@ -303,7 +273,7 @@ def without(body: str, directive: str) -> str:
     return body
 
 
-def test_the_lines_keep_a_prefix(running: Running, options: Options, app: Path) -> None:
+def test_the_lines_keep_a_prefix(running: Running, options: DoctorOptions, app: Path) -> None:
     lost = examined(running.url("stripped", "/my/"), options)
     flags = lines_for(lost, "page.redirect-lost-prefix", "bokeh serve")[0].split()
     assert flags == ["--prefix", "/my", "--use-xheaders"]
@@ -314,7 +284,7 @@ def test_the_lines_keep_a_prefix(running: Running, options: Options, app: Path) 
             assert examined(after.url("kept", "/my/"), options).status == 0
 
 
-def test_several_backends(pair_of_servers: tuple[Server, Server, Server], options: Options) -> None:
+def test_several_backends(pair_of_servers: tuple[Server, Server, Server], options: DoctorOptions) -> None:
     one, two, three = (f"server 127.0.0.1:{server.port};" for server in pair_of_servers)
 
     def site(name: str, servers: str) -> Site:
@@ -332,12 +302,31 @@ def test_several_backends(pair_of_servers: tuple[Server, Server, Server], option
         assert severities(examined(running.url("sticky", "/amounts"), options)) == {}
 
 
-def test_pings_keep_an_idle_websocket(app: Path, options: Options) -> None:
+def test_pings_keep_an_idle_websocket(app: Path, options: DoctorOptions) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(served(app, "--keep-alive", "500"))
         site = Site(location(server, HEALTHY + "proxy_read_timeout 3s;"))
         running = stack.enter_context(nginx({"idle": site}))
         report = examined(running.url("idle", "/amounts"), replace(options, idle_s=6))
     assert severities(report) == {}
-    [pings] = [each.finding.seen for each in report.advice if each.finding.id == "idle.ok"]
+    [pings] = [each.seen for each in report.findings if each.id == "idle.ok"]
     assert pings.startswith("The server pings every ")
+
+
+def test_a_cookie_in_a_page_of_another_site(app: Path, options: DoctorOptions, pem: Path) -> None:
+    elsewhere = replace(options, embedded_from="https://www.example.org")
+    with served(app, "--allow-websocket-origin", "www.example.org") as server:
+        sites = {"setting": Site(location(server, HEALTHY + 'add_header Set-Cookie "route=a; Path=/; SameSite=Lax";')),
+                 "lax": Site(at("/", "proxy_pass http://127.0.0.1:{port:setting}; " + HEALTHY + "\n# here\n"), pem)}
+        with nginx(sites) as running:
+            own = examined(running.url("lax", "/amounts"), options)
+            embedded = examined(running.url("lax", "/amounts"), elsewhere)
+        assert severities(own) == {}
+        assert "cookies.ok" in own.ids()
+        assert severities(embedded) == {"cookies.lax": "warning"}
+        lines = lines_for(embedded, "cookies.lax", "nginx")
+        assert lines == ["proxy_cookie_flags route secure samesite=none;"]
+        with nginx({**sites, "lax": put_in(sites["lax"], lines)}) as running:
+            mended = examined(running.url("lax", "/amounts"), elsewhere)
+    assert severities(mended) == {}
+    assert "cookies.ok" in mended.ids()

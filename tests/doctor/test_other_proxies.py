@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.browser.server import Server
-from tests.doctor.mending import examined, lines_for, severities
-from tests.doctor.programs import Running, Site, caddy, haproxy
+from tests.support.doctor import examined, lines_for, severities
+from tests.support.proxies import Running, Site, caddy, haproxy
+from tests.support.running_server import Server
 
-from hotshoe.doctor import Options
+from hotshoe.doctor import DoctorOptions
 
 pytestmark = pytest.mark.real
 
@@ -33,7 +33,7 @@ def with_caddy(hotshoe_server: Server, bokeh_server: Server) -> Iterator[Running
         yield running
 
 
-def test_caddy(with_caddy: Running, options: Options) -> None:
+def test_caddy(with_caddy: Running, options: DoctorOptions) -> None:
     for name, expected in (("healthy", {}), ("stock", PLAIN)):
         report = examined(with_caddy.url(name, "/amounts"), options)
         assert severities(report) == expected
@@ -43,7 +43,7 @@ def test_caddy(with_caddy: Running, options: Options) -> None:
 @pytest.mark.parametrize(("name", "finding"), [
     ("no-upgrade", "websocket.no-upgrade"), ("origin", "websocket.origin"), ("502", "page.bad-gateway"),
 ])
-def test_caddy_broken(name: str, finding: str, with_caddy: Running, options: Options) -> None:
+def test_caddy_broken(name: str, finding: str, with_caddy: Running, options: DoctorOptions) -> None:
     report = examined(with_caddy.url(name, "/amounts"), options)
     assert severities(report) | PLAIN == {finding: "problem"} | PLAIN
     assert any("reverse_proxy" in line for line in lines_for(report, finding, "Caddy"))
@@ -64,14 +64,14 @@ def with_haproxy(hotshoe_server: Server, bokeh_server: Server) -> Iterator[Runni
         yield running
 
 
-def test_haproxy(with_haproxy: Running, options: Options) -> None:
+def test_haproxy(with_haproxy: Running, options: DoctorOptions) -> None:
     for name, expected in (("healthy", {}), ("stock", PLAIN)):
         report = examined(with_haproxy.url(name, "/amounts"), options)
         assert severities(report) == expected
         assert report.sightings[0].kind.label == "HAProxy"
 
 
-def test_haproxy_broken(with_haproxy: Running, options: Options) -> None:
+def test_haproxy_broken(with_haproxy: Running, options: DoctorOptions) -> None:
     idle = examined(with_haproxy.url("idle", "/amounts"), replace(options, idle_s=30))
     assert severities(idle) == {"idle.cut": "problem"}
     assert lines_for(idle, "idle.cut", "HAProxy") == ["timeout tunnel 1h"]

@@ -5,32 +5,47 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from bokeh.embed import server_document
-from tests.browser.proxy import free_port
-from tests.browser.server import Server
-from tests.doctor.conftest import served
-from tests.doctor.mending import examined, lines_for, severities
-from tests.doctor.programs import Site, apache, nginx
+from tests.support.doctor import examined, lines_for, severities
+from tests.support.doctor_servers import served, site
+from tests.support.ports import free_port
+from tests.support.proxies import Site, apache, nginx
+from tests.support.running_server import Server
 
-from hotshoe.doctor import Options
+from hotshoe.cli.main import main
+from hotshoe.doctor import DoctorOptions
 
 pytestmark = pytest.mark.real
 
 
-def doctor(*arguments: str) -> subprocess.CompletedProcess[str]:
+Doctor = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def doctor(capsys: pytest.CaptureFixture[str]) -> Doctor:
+    """Runs the command in this process."""
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        try:
+            status = main(["doctor", *arguments])
+        except SystemExit as ending:  # of argparse
+            status = int(ending.code or 0)
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run
+
+
+def doctor_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "hotshoe", "doctor", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize("path", ["/", "/amounts", "/amounts/"])
-def test_hotshoe(path: str, hotshoe_server: Server, options: Options) -> None:
+def test_hotshoe(path: str, hotshoe_server: Server, options: DoctorOptions) -> None:
     report = examined(f"http://localhost:{hotshoe_server.port}{path}", options)
     assert severities(report) == {}
     assert [sighting.kind.label for sighting in report.sightings] == ["hotshoe"]
@@ -38,14 +53,14 @@ def test_hotshoe(path: str, hotshoe_server: Server, options: Options) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/amounts"])
-def test_bokeh_serve(path: str, bokeh_server: Server, options: Options) -> None:
+def test_bokeh_serve(path: str, bokeh_server: Server, options: DoctorOptions) -> None:
     report = examined(f"http://localhost:{bokeh_server.port}{path}", options)
     assert severities(report) == {"resources.uncompressed": "warning"}
     assert report.status == 0
     assert [sighting.kind.label for sighting in report.sightings] == ["bokeh serve"]
 
 
-def test_panel_serve(options: Options, tmp_path: Path) -> None:
+def test_panel_serve(options: DoctorOptions, tmp_path: Path) -> None:
     own = tmp_path / "panes.py"
     own.write_text("import panel as pn\npn.extension()\npn.Column('# Hello', pn.widgets.IntSlider()).servable()\n")
     with served(own, program="panel serve") as server:
@@ -62,71 +77,48 @@ def test_panel_serve(options: Options, tmp_path: Path) -> None:
                 assert report.sightings[-1].kind.label == "panel serve"
 
 
-@contextmanager
-def site(text: str) -> Iterator[str]:
-    """Somebody's site, of one page; yields its address."""
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Not into the tests' output."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/page"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize("program", ["bokeh serve", "hotshoe serve"])
-def test_a_page_that_embeds_with_the_script_of_bokeh(program: str, app: Path, options: Options) -> None:
+@pytest.mark.parametrize("program", ["bokeh serve", ""])
+def test_a_page_that_embeds_with_the_script_of_bokeh(program: str, app: Path, options: DoctorOptions) -> None:
     with served(app, program=program, BOKEH_ALLOW_WS_ORIGIN="127.0.0.1:*") as server:
         with site(f"<html><body>{server_document(server.urls['amounts'])}</body></html>") as url:
             report = examined(url, options)
         assert severities(report) == ({"resources.uncompressed": "warning"} if program == "bokeh serve" else {})
         assert {"embedding.ok", "resources.ok", "websocket.ok"} <= set(report.ids())
-        assert [sighting.kind.label for sighting in report.sightings] == [program.replace("hotshoe serve", "hotshoe")]
+        assert [sighting.kind.label for sighting in report.sightings] == [program or "hotshoe"]
 
 
-def test_a_page_with_a_base(hotshoe_server: Server, options: Options) -> None:
+def test_a_page_with_a_base(hotshoe_server: Server, options: DoctorOptions) -> None:
     """What the page refers to is below its base, ``autoload.js`` too."""
     script = str(server_document(hotshoe_server.urls["amounts"])).replace(hotshoe_server.root, "")
     assert "//" not in script.partition("autoload.js")[0].rpartition('"')[2]
     with site(f'<html><head><base href="{hotshoe_server.root}"></head><body>{script}</body></html>') as url:
         report = examined(url, options)
-    [embedding] = [each.finding for each in report.advice if each.finding.id == "embedding.refused"]
-    assert f":{hotshoe_server.port} says" in embedding.seen
+    [embedding] = [each for each in report.findings if each.id == "embedding.refused"]
+    assert f":{hotshoe_server.port} does not allow" in embedding.seen
 
 
-def test_a_page_that_may_not_embed(hotshoe_server: Server, options: Options) -> None:
+def test_a_page_that_may_not_embed(hotshoe_server: Server, options: DoctorOptions) -> None:
     element = f'<bokeh-app src="{hotshoe_server.urls["amounts"]}"></bokeh-app>'
     for inside in (element, str(server_document(hotshoe_server.urls["amounts"]))):
         with site(f"<html><body>{inside}</body></html>") as url:
             report = examined(url, options)
         assert set(severities(report)) & {"embedding.refused", "websocket.origin"}
         origin = url.split("/")[2]
-        finding = report.problems[0].finding.id
+        finding = report.problems[0].id
         assert lines_for(report, finding, "hotshoe") == [f"--allow-websocket-origin {origin}"]
 
 
-def test_an_index_of_several(app: Path, options: Options, tmp_path: Path) -> None:
+def test_an_index_of_several(app: Path, options: DoctorOptions, tmp_path: Path) -> None:
     other = tmp_path / "other.py"
     other.write_text(app.read_text())
     with served(app, str(other)) as server:
         report = examined(server.root, options)
     assert report.status == 0
-    [index] = [each.finding for each in report.advice if each.finding.id == "page.index"]
+    [index] = [each for each in report.findings if each.id == "page.index"]
     assert "/other" in index.change
 
 
-def test_a_login_in_the_way(app: Path, options: Options, tmp_path: Path) -> None:
+def test_a_login_in_the_way(doctor: Doctor, app: Path, options: DoctorOptions, tmp_path: Path) -> None:
     auth = tmp_path / "auth.py"
     auth.write_text("def get_user(handler):\n    return handler.get_cookie('who')\nlogin_url = '/enter'\n"
                     "from tornado.web import RequestHandler\nclass LoginHandler(RequestHandler):\n"
@@ -135,13 +127,13 @@ def test_a_login_in_the_way(app: Path, options: Options, tmp_path: Path) -> None
         url = f"http://localhost:{server.port}/amounts"
         refused = doctor(url)
         assert refused.returncode == 1
-        assert "A login stands before the app" in refused.stdout
+        assert "A login is required before the app" in refused.stdout
         passed = doctor(url, "--cookie", "who=ada")
         assert passed.returncode == 0, passed.stdout
 
 
 def test_json(hotshoe_server: Server) -> None:
-    answer = doctor(f"localhost:{hotshoe_server.port}/amounts", "--json")
+    answer = doctor_process(f"localhost:{hotshoe_server.port}/amounts", "--json")
     assert answer.returncode == 0
     report = json.loads(answer.stdout)
     assert report["status"] == 0
@@ -149,7 +141,12 @@ def test_json(hotshoe_server: Server) -> None:
     assert {"id", "hop", "severity", "seen", "change", "remedies"} == set(report["findings"][0])
 
 
-def test_nobody_there() -> None:
+def test_a_wrong_command_line_ends_the_process() -> None:
+    answer = doctor_process("localhost", "--timeout", "0")
+    assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (2, "", 1)
+
+
+def test_nobody_there(doctor: Doctor) -> None:
     answer = doctor(f"127.0.0.1:{free_port()}")
     assert answer.returncode == 3
     assert "Nothing listens" in answer.stdout
@@ -163,13 +160,13 @@ def test_nobody_there() -> None:
     ["localhost", "--header", "A: b\r\nC: d"], ["localhost", "--cookie", "none"], ["localhost", "--http-port", "70000"],
     ["localhost", "--from", "example.org"], ["localhost", "--proxy", "squid"], ["http://a:b@localhost"],
 ])
-def test_a_wrong_command_line(arguments: list[str]) -> None:
+def test_a_wrong_command_line(doctor: Doctor, arguments: list[str]) -> None:
     answer = doctor(*arguments)
     assert answer.returncode == 2
     assert answer.stderr.count("\n") == 1
 
 
-def test_a_file_of_authorities_that_is_not_there() -> None:
+def test_a_file_of_authorities_that_is_not_there(doctor: Doctor) -> None:
     answer = doctor("https://localhost:1", "--cafile", "/nowhere.pem")
     assert answer.returncode == 1
-    assert answer.stderr.startswith("ERROR: the file of --cafile")
+    assert answer.stderr.startswith("ERROR: --cafile: /nowhere.pem can't be read")

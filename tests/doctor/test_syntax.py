@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.browser.proxy import free_port
-from tests.doctor.programs import APACHE_MODULES
-from tests.needs import need_program
+from tests.support.ports import free_port
+from tests.support.proxies import APACHE_MODULES
+from tests.support.proxy_programs import apache_file, check_command, environment, nginx_file
 
-from hotshoe.doctor import Kind, Remedy
-from hotshoe.doctor.addresses import Address
-from hotshoe.doctor.checks.places import facts_of
-from hotshoe.doctor.remedies import TABLES, remedy
+from hotshoe.doctor import Product, Remedy
+from hotshoe.doctor.remedies import remedies, remedy
+from hotshoe.doctor.urls import Url, facts_of
 
 pytestmark = pytest.mark.real
 
-APP = Address.typed("https://example.org/apps/sliders")
+APP = Url.typed("https://example.org/apps/sliders")
 
 
-def remedies(kind: Kind, pem: Path) -> Iterator[Remedy]:
+def checkable(kind: Product, pem: Path) -> Iterator[Remedy]:
     """All remedies of a kind, each text once, with ports and files that this machine has."""
     facts = facts_of(APP, page_host="www.org", page_origin="https://www.org", folder="/apps/static/",
-                     cookie_path="/x", cookie_domain="y.org", upstream="127.0.0.1:5006")
+                     cookie_path="/x", cookie_domain="y.org", upstream="127.0.0.1:5006", cookie="route")
     known = set()
-    for finding in TABLES[kind]:
+    for finding in remedies()[kind]:
         found = remedy(finding, kind, facts)
         assert found is not None
         text = "\n".join(found.lines)
@@ -42,17 +41,18 @@ def with_free_port(match: re.Match[str]) -> str:
     return f"{match[1]}{free_port()}"
 
 
-def check(command: list[str], file: Path, text: str, environ: Mapping[str, str] | None = None) -> None:
-    file.write_text(text)
-    answer = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=60, env=environ)
-    numbered = "\n".join(f"{number:4} {line}" for number, line in enumerate(text.splitlines(), 1))
+def check(program: str, file: Path) -> None:
+    """Let the program check its configuration."""
+    answer = subprocess.run(check_command(program, file), capture_output=True, text=True, timeout=60,
+                            env=environment(file.parent))
+    numbered = "\n".join(f"{number:4} {line}" for number, line in enumerate(file.read_text().splitlines(), 1))
     assert answer.returncode == 0, f"{answer.stdout}{answer.stderr}\n{numbered}"
 
 
 def test_nginx(pem: Path, tmp_path: Path) -> None:
     https: list[str] = []
     servers: list[str] = []
-    for each in remedies(Kind.NGINX, pem):
+    for each in checkable(Product.NGINX, pem):
         text = "\n".join(each.lines)
         if each.place.startswith("the http block"):
             https.append(text)
@@ -61,46 +61,39 @@ def test_nginx(pem: Path, tmp_path: Path) -> None:
         else:
             assert each.place == "the server block of example.org"
             servers.append(text)
-    folder = str(tmp_path)
     blocks = [f"server {{ listen 127.0.0.1:{free_port()};\n{text}\n}}" for text in servers]
-    temporary = "".join(f"{name}_temp_path {folder}/{name};\n" for name in ("proxy", "fastcgi", "scgi", "uwsgi"))
-    text = "\n".join([f"pid {folder}/pid;\nevents {{}}\nhttp {{\naccess_log off;\nclient_body_temp_path {folder}/b;",
-                      temporary, *https, *blocks, "}"])
-    check([need_program("nginx"), "-t", "-q", "-p", folder, "-e", f"{folder}/errors", "-c"], tmp_path / "conf", text)
+    check("nginx", nginx_file(tmp_path, "\n".join([*https, *blocks])))
 
 
 def test_apache(pem: Path, tmp_path: Path) -> None:
     main: list[str] = []
     hosts: list[str] = []
-    for each in remedies(Kind.APACHE, pem):
+    for each in checkable(Product.APACHE, pem):
         text = "\n".join(each.lines)
         if each.place.startswith("the configuration"):
             main.append(text)
         else:
             hosts.append(f"<VirtualHost 127.0.0.1:{free_port()}>\n{text}\n</VirtualHost>")
-    modules = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
-               for name in ("mpm_event", *APACHE_MODULES)]
-    head = f"ServerRoot {tmp_path}\nServerName localhost\nDefaultRuntimeDir {tmp_path}\nErrorLog {tmp_path}/errors"
-    text = "\n".join([head, *modules, "TypesConfig /etc/mime.types", f"Listen 127.0.0.1:{free_port()}", *main, *hosts])
-    check([need_program("apache2", "httpd"), "-t", "-f"], tmp_path / "conf", text)
+    text = "\n".join([f"Listen 127.0.0.1:{free_port()}", *main, *hosts])
+    check("apache", apache_file(tmp_path, APACHE_MODULES, text))
 
 
 def test_caddy(pem: Path, tmp_path: Path) -> None:
-    environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    for number, each in enumerate(remedies(Kind.CADDY, pem)):
+    for number, each in enumerate(checkable(Product.CADDY, pem)):
         text = "\n".join(each.lines) + "\n"
         if each.place == "the global options":
             text = f"{{\n{text}}}\n"
         elif not each.place.startswith("the Caddyfile"):
             scheme = "https" if "tls " in text else "http"
             text = f"{scheme}://example.org:{free_port()} {{\n{text}}}\n"
-        command = [need_program("caddy"), "adapt", "--adapter", "caddyfile", "--config"]
-        check(command, tmp_path / f"Caddyfile{number}", text, environ)
+        file = tmp_path / f"Caddyfile{number}"
+        file.write_text(text)
+        check("caddy", file)
 
 
 def test_haproxy(pem: Path, tmp_path: Path) -> None:
     sections: dict[str, list[str]] = {"global": [], "defaults": [], "frontend": [], "backend": []}
-    for each in remedies(Kind.HAPROXY, pem):
+    for each in checkable(Product.HAPROXY, pem):
         sections[each.place.removeprefix("the ")].append("\n".join(each.lines))
     parts = ["global", *sections["global"],
              "defaults\nmode http\ntimeout connect 5s\ntimeout client 30s\ntimeout server 30s", *sections["defaults"]]
@@ -108,4 +101,6 @@ def test_haproxy(pem: Path, tmp_path: Path) -> None:
         parts.append(f"frontend f{number}\nbind 127.0.0.1:{free_port()}\n{text}")
     for number, text in enumerate(sections["backend"]):
         parts.append(f"backend b{number}\n{text}")
-    check([need_program("haproxy"), "-c", "-q", "-f"], tmp_path / "conf", "\n".join(parts) + "\n")
+    file = tmp_path / "haproxy.cfg"
+    file.write_text("\n".join(parts) + "\n")
+    check("haproxy", file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ import pytest
 import watchfiles
 from bokeh.document import Document
 from bokeh.models.widgets import Div
-from tests.needs import need_module
+from tests.support.hosts import MakeHost, inline_of, join, page_of, until_changed
+from tests.support.needs import need_module
 
 from hotshoe.apps import App, Hooks, Request
+from hotshoe.base.errors import BuildError, ConfigError, SessionGone
 from hotshoe.config import Settings
-from hotshoe.errors import BuildError, ConfigError, SessionGone
-from hotshoe.hosts import InlineHost, OpenRequest
+from hotshoe.hosts.host import AppsChanged, Event, Host, OpenRequest
 from hotshoe.hosts.reloading import load_apps
-
-Make = Callable[..., Awaitable[InlineHost]]
 
 
 @pytest.fixture(autouse=True)
@@ -35,20 +34,13 @@ def _modules(tmp_path: Path) -> Iterator[None]:
             del sys.modules[name]
 
 
-@pytest.fixture(params=[8, 0], ids=["threads", "loop"])
-async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
-    hosts: list[InlineHost] = []
+@pytest.fixture
+def make(make: MakeHost) -> MakeHost:
+    """In dev mode; what is given as a mapping has no files to watch."""
+    async def make_in_dev(apps: Any, **options: Any) -> Host:
+        return await make(apps, reloads=not isinstance(apps, dict), **{"dev": True, **options})
 
-    async def make(apps: Any, **options: Any) -> InlineHost:
-        settings = Settings(**{"threads": request.param, "dev": True, **options})
-        loaded, sources = (apps, None) if isinstance(apps, dict) else load_apps(apps, settings)
-        hosts.append(InlineHost(loaded, settings, sources=sources))
-        await hosts[-1].start()
-        return hosts[-1]
-
-    yield make
-    for host in hosts:
-        await host.stop()
+    return make_in_dev
 
 
 def app_of(text: str, hooks: Hooks | None = None) -> App:
@@ -58,12 +50,12 @@ def app_of(text: str, hooks: Hooks | None = None) -> App:
     return App(build, hooks=hooks or Hooks())
 
 
-async def html(host: InlineHost, session_id: str) -> str:
+async def html(host: Host, session_id: str) -> str:
     await host.open(OpenRequest("/a", Request(), session_id))
-    return (await host.page("/a", session_id)).fill(token="t").decode()
+    return await page_of(host, "/a", session_id)
 
 
-async def texts(host: InlineHost) -> list[str]:
+async def texts(host: Host) -> list[str]:
     """What the first root of each live session says."""
     found: list[str] = []
 
@@ -72,7 +64,7 @@ async def texts(host: InlineHost) -> list[str]:
         assert isinstance(root, Div)
         found.append(root.text)
 
-    await host.update_sessions("/a", ask)
+    await inline_of(host).update("/a", ask)
     return found
 
 
@@ -82,7 +74,7 @@ async def soon(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_new_sessions_are_of_the_new_app_and_old_ones_end_unseen(make: Make) -> None:
+async def test_new_sessions_are_of_the_new_app_and_old_ones_end_unseen(make: MakeHost) -> None:
     ended: list[str] = []
 
     def hooks(name: str) -> Hooks:
@@ -91,21 +83,21 @@ async def test_new_sessions_are_of_the_new_app_and_old_ones_end_unseen(make: Mak
     host = await make({"/a": app_of("one", hooks("one"))})
     await host.open(OpenRequest("/a", Request(), "unseen"))
     await host.open(OpenRequest("/a", Request(), "seen"))
-    attachment = await host.attach("/a", "seen")
-    await host.replace_app("/a", app_of("two", hooks("two")))
+    attachment = await join(host, "/a", "seen")
+    await inline_of(host)._served.replace("/a", app_of("two", hooks("two")))
     for session_id in ("seen", "unseen"):
         with pytest.raises(SessionGone):
-            await host.page("/a", session_id)
+            await page_of(host, "/a", session_id)
     await soon(lambda: ended == ["one unseen"])
     await host.open(OpenRequest("/a", Request(), "seen"))
     assert await texts(host) == ["two"]
-    assert host.statistics().sessions == {"/a": 1}
+    assert (await host.statistics()).sessions == {"/a": 1}
     attachment.detach()
     await host.stop()
     assert sorted(ended) == ["one seen", "one unseen", "two seen"]
 
 
-async def test_a_session_that_is_built_meanwhile_is_not_found(make: Make) -> None:
+async def test_a_session_that_is_built_meanwhile_is_not_found(make: MakeHost) -> None:
     gate = asyncio.Event()
 
     async def created(context: Any) -> None:
@@ -114,27 +106,26 @@ async def test_a_session_that_is_built_meanwhile_is_not_found(make: Make) -> Non
     host = await make({"/a": app_of("one", Hooks(session_created=created))})
     opening = asyncio.create_task(host.open(OpenRequest("/a", Request(), "s")))
     await asyncio.sleep(0.05)
-    await host.replace_app("/a", app_of("two"))
+    await inline_of(host)._served.replace("/a", app_of("two"))
     gate.set()
     await opening
     with pytest.raises(SessionGone):
-        await host.page("/a", "s")
+        await page_of(host, "/a", "s")
 
 
-async def test_those_who_wait_are_told_of_their_app_only(make: Make) -> None:
+async def test_the_front_is_told_which_app_has_another_version(make: MakeHost) -> None:
     host = await make({"/a": app_of("one"), "/b": app_of("one")})
-    versions = {url: host.apps[url].version for url in host.apps}
-    waits = {url: asyncio.create_task(host.until_changed(url, version)) for url, version in versions.items()}
-    await asyncio.sleep(0)
-    await host.replace_app("/a", None)
-    await asyncio.wait_for(waits["/a"], 5)
-    await asyncio.wait_for(host.until_changed("/a", versions["/a"]), 5)
-    assert not waits["/b"].done()
-    assert host.apps["/a"].version != versions["/a"]
-    waits["/b"].cancel()
+    before, events = host.apps, list[Event]()
+    host.listen(events.append)
+    await inline_of(host)._served.replace("/a", None)
+    await soon(lambda: events)
+    assert events == [AppsChanged(host.apps)]
+    assert host.apps is not before
+    assert host.apps["/a"].version != before["/a"].version
+    assert host.apps["/b"] == before["/b"]
 
 
-async def test_the_hooks_of_the_servers_life_run_only_if_they_are_others(make: Make) -> None:
+async def test_the_hooks_of_the_servers_life_run_only_if_they_are_others(make: MakeHost) -> None:
     ran: list[str] = []
 
     def hooks(name: str) -> Hooks:
@@ -142,15 +133,15 @@ async def test_the_hooks_of_the_servers_life_run_only_if_they_are_others(make: M
 
     first = app_of("one", hooks("one"))
     host = await make({"/a": first})
-    await host.replace_app("/a", replace(app_of("two"), hooks=first.hooks))
+    await inline_of(host)._served.replace("/a", replace(app_of("two"), hooks=first.hooks))
     assert ran == ["+one"]
-    await host.replace_app("/a", app_of("three", hooks("three")))
+    await inline_of(host)._served.replace("/a", app_of("three", hooks("three")))
     assert ran == ["+one", "-one", "+three"]
     await host.stop()
     assert ran == ["+one", "-one", "+three", "-three"]
 
 
-async def test_a_load_hook_that_fails_breaks_its_app_only(make: Make) -> None:
+async def test_a_load_hook_that_fails_breaks_its_app_only(make: MakeHost) -> None:
     def loaded(context: Any) -> None:
         number = 0
         1 / number
@@ -163,11 +154,11 @@ async def test_a_load_hook_that_fails_breaks_its_app_only(make: Make) -> None:
     assert failure.kind == "ZeroDivisionError"
     assert ("number", "0") in failure.frames[-1].variables
     await host.open(OpenRequest("/b", Request(), "s"))
-    await host.replace_app("/a", app_of("two"))
+    await inline_of(host)._served.replace("/a", app_of("two"))
     assert "hotshoe-dev" in await html(host, "s")
 
 
-async def test_nothing_leaks_in_production(make: Make) -> None:
+async def test_nothing_leaks_in_production(make: MakeHost) -> None:
     def build(document: Document) -> None:
         raise ValueError("secret")
 
@@ -177,7 +168,7 @@ async def test_nothing_leaks_in_production(make: Make) -> None:
     assert caught.value.report is None
     assert host.apps["/a"].version == ""
     await host.open(OpenRequest("/b", Request(), "s"))
-    assert "hotshoe-dev" not in (await host.page("/b", "s")).html
+    assert "hotshoe-dev" not in await page_of(host, "/b", "s")
 
 
 SCRIPT = "from bokeh.io import curdoc\nfrom bokeh.models import Div\nimport {0}\n" \
@@ -185,7 +176,7 @@ SCRIPT = "from bokeh.io import curdoc\nfrom bokeh.models import Div\nimport {0}\
 
 
 async def test_files_are_watched_and_reloads_said_in_a_line(
-    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make: MakeHost, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     need_module("watchfiles")
     caplog.set_level(logging.INFO, "hotshoe.dev")
@@ -199,7 +190,7 @@ async def test_files_are_watched_and_reloads_said_in_a_line(
         caplog.clear()
         version = host.apps["/a"].version
         helper.write_text(content)
-        await asyncio.wait_for(host.until_changed("/a", version), 10)
+        await until_changed(host, "/a", version)
         await soon(lambda: caplog.records)
         assert caplog.records[0].message.startswith(said)
         assert "\n" not in caplog.records[0].message
@@ -209,7 +200,7 @@ async def test_files_are_watched_and_reloads_said_in_a_line(
 
 @pytest.mark.parametrize("error", [OSError("no more watches"), RuntimeError("inside"), FileNotFoundError("gone")])
 async def test_without_events_files_are_looked_at(
-    error: Exception, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception, make: MakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     need_module("watchfiles")
     true_awatch = watchfiles.awatch
@@ -228,11 +219,11 @@ async def test_without_events_files_are_looked_at(
     await asyncio.sleep(0.1)
     version = host.apps["/a"].version
     script.write_text("x = 1\n")
-    await asyncio.wait_for(host.until_changed("/a", version), 10)
-    assert ("are looked at" in caplog.text) == (not isinstance(error, FileNotFoundError))
+    await until_changed(host, "/a", version)
+    assert ("No file notifications" in caplog.text) == (not isinstance(error, FileNotFoundError))
 
 
-async def test_a_new_folder_is_watched(make: Make, tmp_path: Path) -> None:
+async def test_a_new_folder_is_watched(make: MakeHost, tmp_path: Path) -> None:
     need_module("watchfiles")
     (tmp_path / "a").mkdir()
     (tmp_path / "a/main.py").write_text("")
@@ -241,10 +232,10 @@ async def test_a_new_folder_is_watched(make: Make, tmp_path: Path) -> None:
         version = host.apps["/a"].version
         (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "a" / name).write_text("")
-        await asyncio.wait_for(host.until_changed("/a", version), 10)
+        await until_changed(host, "/a", version)
 
 
-async def test_stopping_leaves_no_task(make: Make, tmp_path: Path) -> None:
+async def test_stopping_leaves_no_task(make: MakeHost, tmp_path: Path) -> None:
     need_module("watchfiles")
     before = asyncio.all_tasks()
     (tmp_path / "a.py").write_text("")
@@ -255,7 +246,16 @@ async def test_stopping_leaves_no_task(make: Make, tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hotshoe.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("hotshoe.base.extras.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'hotshoe\[dev\]'"):
         load_apps(None, Settings(dev=True))
     assert load_apps(None, Settings())[1] is None
+
+
+@pytest.mark.parametrize(("dev", "reloads"), [(False, True), (True, False)])
+def test_dev_mode_that_does_not_reload_watches_nothing(dev: bool, reloads: bool, tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    app.write_text("")
+    apps, sources = load_apps([app], Settings(dev=dev), reloads=reloads)
+    assert [*apps] == ["/app"]
+    assert sources is None

@@ -6,27 +6,18 @@ import asyncio
 import gc
 import sys
 from collections.abc import Iterator
-from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from hotshoe.hosts import tidying as tidying_module
-from hotshoe.hosts.tidying import (
-    AT_ONCE_MOST,
-    THRESHOLDS,
-    Tidying,
-    give_back,
-    renew_free_lists,
-    tidy_process,
-    trim,
-)
+from hotshoe.hosts.tidying import AT_ONCE_MOST, THRESHOLDS, Tidying, give_back, renew_free_lists, tidy_process, trim
 
 
 class Registry:
     def __init__(self) -> None:
         self.ended_count = 0
-        self.requests: list[object] = []
+        self.held_count = 0
 
 
 @pytest.fixture
@@ -36,7 +27,7 @@ def registry() -> Registry:
 
 @pytest.fixture
 def tidying(registry: Registry) -> Tidying:
-    return Tidying([cast(Any, registry)])
+    return Tidying(registry)
 
 
 @pytest.fixture(autouse=True)
@@ -47,11 +38,11 @@ def thaw() -> Iterator[None]:
 
 def test_the_collector_is_others_until_the_process_is_ours(tidying: Tidying) -> None:
     before = gc.get_threshold()
-    tidying.settle()
+    tidying.freeze()
     assert gc.get_freeze_count() == 0
     with tidy_process():
         assert gc.get_threshold() == THRESHOLDS
-        tidying.settle()
+        tidying.freeze()
         assert gc.get_freeze_count() > 0
     assert gc.get_threshold() == before
     assert not tidying_module._tidies
@@ -59,33 +50,33 @@ def test_the_collector_is_others_until_the_process_is_ours(tidying: Tidying) -> 
 
 def test_what_dev_mode_loads_anew_is_not_frozen(registry: Registry) -> None:
     with tidy_process():
-        Tidying([cast(Any, registry)], freeze=False).settle()
+        Tidying(registry, freeze=False).freeze()
     assert gc.get_freeze_count() == 0
 
 
 def test_it_waits_until_no_more_sessions_end_and_few_are_alive(tidying: Tidying, registry: Registry) -> None:
-    registry.requests = [object()] * 100
+    registry.held_count = 100
     assert not tidying._is_time()
     registry.ended_count = 10
     assert not tidying._is_time(), "more may end right now"
     assert not tidying._is_time(), "a collection would have to look at all that are alive"
-    registry.requests = [object()] * 9
+    registry.held_count = 9
     assert tidying._is_time()
 
 
 def test_it_waits_no_longer_when_more_have_ended_than_are_alive(tidying: Tidying, registry: Registry) -> None:
-    registry.requests = [object()] * 9
+    registry.held_count = 9
     registry.ended_count = 10
     assert not tidying._is_time()
     assert tidying._is_time()
 
 
 def test_it_waits_until_nobody_is_there_if_a_collection_would_be_long(tidying: Tidying, registry: Registry) -> None:
-    registry.requests = [object()]
+    registry.held_count = 1
     registry.ended_count = AT_ONCE_MOST
     assert not tidying._is_time()
     assert not tidying._is_time()
-    registry.requests = []
+    registry.held_count = 0
     assert tidying._is_time()
 
 

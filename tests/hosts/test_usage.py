@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from hotshoe.base.errors import ConfigError
 from hotshoe.config import Settings
-from hotshoe.errors import ConfigError
 from hotshoe.hosts.host import Statistics
 from hotshoe.hosts.usage import Usage
 
@@ -76,7 +76,7 @@ async def test_what_fails_does_not_end_it(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_without_psutil_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hotshoe.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("hotshoe.base.extras.find_spec", lambda name: None)
     Usage(Settings(), statistics)
     with pytest.raises(ConfigError, match=r"--mem-log-frequency needs psutil: pip install 'hotshoe\[mem"):
         Usage(Settings(mem_log_frequency_milliseconds=1000), statistics)

@@ -7,9 +7,9 @@ from tests.integrations.django_site.ready import prepare, urls
 # isort: split
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +20,23 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.asgi import get_asgi_application as django_asgi
 from django.core.exceptions import ImproperlyConfigured
+from django.core.wsgi import get_wsgi_application
 from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path, re_path, resolve
-from tests.web.hosting import Peer, socket_scope
+from tests.support.asgi_websocket import Peer, socket_scope
 
+import hotshoe
 from hotshoe.auth import User as HotshoeUser
+from hotshoe.base.errors import ConfigError
 from hotshoe.integrations.django import bokeh_view, get_asgi_application
 from hotshoe.integrations.django.application import Application
-from hotshoe.integrations.django.checks import check_apps
-from hotshoe.integrations.django.routes import add_route, find_apps
-from hotshoe.integrations.django.views import site_view
-from hotshoe.integrations.django.visitors import session_of, user_of
-from hotshoe.web.server import Server
+from hotshoe.integrations.django.apps import check_apps
+from hotshoe.integrations.django.views import add_route, find_apps, session_of, site_view, user_of
+from hotshoe.server.server import Server
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -80,6 +82,16 @@ async def visiting(*patterns: Any, around: Any = None, **more: Any) -> AsyncIter
         transport = httpx.ASGITransport(application)
         async with application.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://testserver") as me:
             yield me
+
+
+@pytest.mark.parametrize("make", [get_wsgi_application, django_asgi, lambda: partial(get_wsgi_application())])
+def test_what_django_makes_itself_is_not_served_as_if_it_were_asked(make: Callable[[], Any]) -> None:
+    site = make()
+    for start in (lambda: hotshoe.wrap(site, {"/secret": fill}),
+                  lambda: hotshoe.Server({"/secret": fill}, site=site, port=0)):
+        with pytest.raises(ConfigError, match=r"hotshoe\.integrations\.django, as in.*guard=None"):
+            start()
+    assert hotshoe.wrap(site, {"/secret": fill}, guard=None)
 
 
 # -- URLs
@@ -258,9 +270,12 @@ def test_a_server_of_hotshoe_takes_the_apps_and_adds_its_own(tmp_path: Path) -> 
         with Server(str(tmp_path / "extra.py"), site=application, port=0, address="127.0.0.1",
                     secret_key="k" * 40) as server:
             assert set(server.apps) == {"/a", "/extra"}
-            for app in ("/a", "/extra"):
+            server.serve_app("/later", str(tmp_path / "extra.py")).result(20)
+            for app in ("/a", "/extra", "/later"):
                 answer = httpx.get(server.url(app))
                 assert (answer.status_code, answer.headers["location"].split("=")[0]) == (302, "/login/?next")
+            server.withdraw_app("/later").result(20)
+            assert httpx.get(server.url("/later")).status_code == 404
 
 
 # -- users and sessions
@@ -289,3 +304,28 @@ def test_the_application_has_the_life_of_an_asgi_object() -> None:
         await application.stop()
 
     asyncio.run(live())
+
+
+class Hiding:
+    """Middleware in which nothing shows what it is around."""
+
+    __slots__ = ("app",)
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+async def test_a_server_that_would_not_ask_django_does_not_start() -> None:
+    with override_settings(ROOT_URLCONF=urls(path("none/", lambda request: HttpResponse("none")))):
+        application = get_asgi_application()
+        with pytest.raises(ConfigError, match=r"Django application.*guard="):
+            hotshoe.wrap(Hiding(application), {"/secret": fill})
+        both = hotshoe.wrap(Hiding(application), {"/secret": fill}, guard=application)
+        async with both.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(both),
+                                                      base_url="http://testserver") as client:
+            assert (await client.get("/secret")).status_code == 200, "Django's view lets everybody in"
+        async with application.lifespan():
+            pass  # alone, it is a server itself

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.integrations.django_site import ready
+from tests.support.waiting import until
 
 # isort: split
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,9 +19,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connection, connections
 
-from hotshoe.integrations.django.databases import Connections
-from hotshoe.sessions import housekeeping
-from hotshoe.sessions.threads import ThreadPool
+from hotshoe.base import housekeeping
+from hotshoe.base.threads import ThreadPool
+from hotshoe.integrations.django.application import Connections
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,11 +30,8 @@ def tables() -> None:
 
 
 @pytest.fixture
-def keeper() -> Iterator[None]:
-    keeper = Connections()
-    housekeeping.register(keeper)
-    yield
-    housekeeping.dismiss(keeper)
+def keeper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "_keepers", (Connections(),))
 
 
 @asynccontextmanager
@@ -51,12 +49,6 @@ def query() -> tuple[int, Any]:
     assert User.objects.count() >= 0
     assert connection.connection is not None
     return threading.get_ident(), connections["default"]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_connections_end_with_the_work(keeper: None) -> None:
@@ -83,7 +75,7 @@ async def test_no_idle_thread_has_a_connection_that_is_too_old(keeper: None) -> 
 async def test_connections_end_with_the_server(keeper: None) -> None:
     async with pool_of(1, age_s=None) as pool:
         _, found = await pool.run(query)
-        await until(lambda: pool.idle_count == 1)
+        await until(lambda: len(pool._idle) == 1)
         assert found.connection is not None
     await until(lambda: found.connection is None)
 
@@ -97,7 +89,7 @@ async def test_connections_of_coroutines_end(keeper: None) -> None:
         assert found[0].connection is not None
         return count
 
-    assert await housekeeping.attended(work()) >= 0
+    assert await housekeeping.await_with_keepers(work()) >= 0
     assert found[0].connection is None
 
 

@@ -25,8 +25,7 @@ from django.utils.functional import SimpleLazyObject
 
 from hotshoe.config import Settings
 from hotshoe.integrations.django import get_asgi_application
-from hotshoe.integrations.django.checks import check_runserver, check_settings
-from hotshoe.integrations.django.options import hotshoe_settings
+from hotshoe.integrations.django.apps import check_runserver, check_settings, hotshoe_settings
 
 # -- tags
 

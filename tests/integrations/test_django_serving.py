@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.browser.tab import Tab
-from tests.integrations.example import FOLDER, Site, run
-from tests.needs import need_module
+from tests.support.browser.tab import Tab
+from tests.support.examples import FOLDER, Site, run
+from tests.support.needs import need_module
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -94,24 +94,26 @@ def visit(site: Site, tab: Tab) -> None:
     wait_for_text(tab, r"The guest book has 2 entries\.")
     wait_for_text(tab, r"Welcome, ada\.")
 
-    wait_until(site, lambda: connections(site) == 0)
+    wait_until(lambda: connections(site) == 0, 60, lambda: site.log)
     assert not re.search(r"\bERROR\b|Traceback|SynchronousOnly", site.log), site.log
 
 
 def test_runserver(folder: Path, tab: Tab) -> None:
     with run(COMMANDS["runserver"], folder) as site:
-        assert re.search(r"Starting .*development server at http://127\.0\.0\.1:\d+/", site.log)
+        # Django says it once the server listens, so that an answer may be there before.
+        starts = r"Starting .*development server at http://127\.0\.0\.1:\d+/"
+        wait_until(lambda: re.search(starts, site.log) is not None, 60, lambda: site.log)
         assert "--primary" in site.get("/static/admin/css/base.css")
-        wait_until(site, lambda: '"GET /static/admin/css/base.css HTTP/1.1" 200' in site.log)
+        wait_until(lambda: '"GET /static/admin/css/base.css HTTP/1.1" 200' in site.log, 60, lambda: site.log)
         visit(site, tab)
         tab.page.goto("about:blank")
         script, urls = folder / "guestbook/welcome.py", folder / "guestbook/urls.py"
         good = urls.read_text()
         change(site, script, script.read_text() + "\n# changed\n")
         change(site, urls, "def broken(:\n")
-        wait_until(site, lambda: "SyntaxError" in site.log)
+        wait_until(lambda: "SyntaxError" in site.log, 60, lambda: site.log)
         change(site, urls, good.replace("entries/", "all/"))
-        wait_until(site, lambda: is_there(site, "/apps/all/"))
+        wait_until(lambda: is_there(site, "/apps/all/"), 60, lambda: site.log)
 
 
 def change(site: Site, file: Path, text: str) -> None:
@@ -135,8 +137,3 @@ def is_there(site: Site, path: str) -> bool:
         return False
 
 
-def wait_until(site: Site, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, site.log
-        time.sleep(0.1)

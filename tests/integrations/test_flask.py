@@ -32,9 +32,9 @@ from werkzeug.routing import BuildError
 
 import hotshoe
 from hotshoe.auth import User
-from hotshoe.errors import AppError, ConfigError
+from hotshoe.base.errors import AppError, ConfigError
 from hotshoe.integrations.flask import Hotshoe
-from hotshoe.integrations.flask.visitors import as_user
+from hotshoe.integrations.flask.site_apps import as_user
 
 seen: list[Any] = []
 
@@ -251,11 +251,11 @@ def test_users(found: Any, user: User | None) -> None:
 
 
 def test_a_site_without_flask_login_does_not_import_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hotshoe.integrations.flask.visitors import user_now
+    from hotshoe.integrations.flask.site_apps import current_user
 
     monkeypatch.setitem(sys.modules, "flask_login", None)
     with new_site().test_request_context():
-        assert user_now(None) is None
+        assert current_user(None) is None
 
 
 # -- where apps are
@@ -288,7 +288,7 @@ async def test_in_a_blueprint() -> None:
     async with visiting(site) as client:
         assert (await client.get("/out/in/sliders")).text == "not here"
         assert (await client.get("/out/in/sliders?a=1")).status_code == 200
-    with pytest.raises(AppError, match="the app at /late comes too late: the blueprint inner is registered already"):
+    with pytest.raises(AppError, match="the app at /late comes too late: the blueprint inner is already registered"):
         bokeh.add("/late", fill, blueprint=inner)
 
 
@@ -351,11 +351,11 @@ def _endpoint_taken(bokeh: Hotshoe, site: Flask) -> None:
 
 
 @pytest.mark.parametrize(("mistake", "words"), [
-    (_view_before, r"the site has a view at /sliders already \(pages\): give the app another URL"),
-    (_view_after, r"the site has a view at /sliders already \(pages\): give the app another URL"),
-    (_view_at_anothers_app, r"the site has a view at / already \(pages\): give the app another URL"),
-    (_served_before, "the app at /sliders comes too late: the Flask app a_site has answered requests already"),
-    (_others_after_it_served, "the app at /sliders comes too late: the Flask app a_site has answered requests already"),
+    (_view_before, r"the site already has a view at /sliders \(pages\): give the app another URL"),
+    (_view_after, r"the site already has a view at /sliders \(pages\): give the app another URL"),
+    (_view_at_anothers_app, r"the site already has a view at / \(pages\): give the app another URL"),
+    (_served_before, "the app at /sliders comes too late: the Flask app a_site has already answered requests"),
+    (_others_after_it_served, "the app at /sliders comes too late: the Flask app a_site has already answered requests"),
     (_after_wrap, r"the app at /sliders comes too late: add it before hotshoe.wrap gets the site"),
     (_twice, "there are two apps at /sliders: give one of them another URL"),
     (_of_both, "the site has an app of its own at /sliders: give one of the two another URL"),
@@ -375,7 +375,7 @@ def test_mistakes_are_one_line(mistake: Callable[[Hotshoe, Flask], Any], words: 
 def test_two_extensions() -> None:
     site = new_site()
     Hotshoe(site)
-    with pytest.raises(ConfigError, match="the Flask app a_site has an extension named hotshoe already"):
+    with pytest.raises(ConfigError, match="the Flask app a_site already has an extension named hotshoe"):
         Hotshoe(site)
 
 
@@ -440,7 +440,7 @@ def test_tags_stand_as_they_are_also_in_macros() -> None:
         assert '<script src="/sliders/embed.js" async nonce="bm9uY2U="></script>&lt;' in text
         with pytest.raises(BuildError, match="Could not build url for endpoint 'slider'"):
             render_template_string("{{ bokeh_app('slider') }}")
-        with pytest.raises(ValueError, match="a nonce is base64"):
+        with pytest.raises(ValueError, match="a nonce must be base64"):
             render_template_string("{{ bokeh_app('/sliders', nonce='\"') }}")
         assert isinstance(Markup(render_template_string("{{ bokeh_app('/sliders') }}")), Markup)
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from tests.browser.tab import Tab
-from tests.integrations.example import FOLDER, Site, commands, run
-from tests.real.websocket import WebSocket
+from tests.support.browser.tab import Tab
+from tests.support.examples import FOLDER, Site, commands, run
+from tests.support.raw_websocket import WebSocket
 
 pytestmark = pytest.mark.real
 

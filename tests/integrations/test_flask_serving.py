@@ -9,21 +9,22 @@ import re
 import socket
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
-import trustme
 from playwright.sync_api import Browser
-from tests.browser.proxy import nginx
-from tests.browser.tab import Tab
-from tests.integrations.example import Site, run
-from tests.real.websocket import WebSocket
+from tests.support.browser.tab import Tab
+from tests.support.certificates import Authority
+from tests.support.examples import Site, run
+from tests.support.nginx import nginx
+from tests.support.raw_websocket import WebSocket
+from tests.support.waiting import wait_until
 
-from hotshoe.web.wsgi import THREADS
+from hotshoe.web.site.wsgi import THREADS
 
 pytestmark = pytest.mark.real
 
@@ -51,13 +52,6 @@ def ask(site: Site, method: str, path: str, body: object = None, **headers: str)
     found = answer.status, answer.read()
     line.close()
     return found
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.05)
 
 
 def test_the_site_keeps_its_files_and_pages(site: Site) -> None:
@@ -97,20 +91,21 @@ def test_streams_arrive_as_they_are_made_and_end_with_their_readers(site: Site) 
         while b"data: 1\n" not in got:
             got += line.recv(4096)
         line.close()
-    until(lambda: len(json.loads(site.get("/closed"))) == 100)
+    wait_until(lambda: len(json.loads(site.get("/closed"))) == 100, 60)
 
 
-def test_slow_views_hold_up_no_app(site: Site) -> None:
+def test_slow_views_hold_up_no_app(site: Site, tmp_path: Path) -> None:
     """They have all threads of the site."""
     with ThreadPoolExecutor(THREADS) as pool:
-        slow = [pool.submit(ask, site, "GET", "/slow?s=5") for _ in range(THREADS)]
-        time.sleep(0.5)
+        slow = [pool.submit(ask, site, "GET", f"/slow?folder={tmp_path}") for _ in range(THREADS)]
+        wait_until(lambda: len(list(tmp_path.glob("waits-*"))) == THREADS, 60)
         began_s = time.monotonic()
         for _ in range(5):
             assert ask(site, "GET", "/open")[0] == 200  # the site is asked for it
             assert ask(site, "GET", "/wave")[0] == 200
         took_s = time.monotonic() - began_s
         assert not any(answer.done() for answer in slow), f"the apps took {took_s:.1f} s"
+        (tmp_path / "go").touch()
         assert [answer.result() for answer in slow] == [(200, b"at last")] * THREADS
 
 
@@ -128,9 +123,7 @@ def test_sockets_are_for_who_has_logged_in(site: Site) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    path = tmp_path / "certificate.pem"
-    trustme.CA().issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
-    return path
+    return Authority().both(tmp_path)
 
 
 @pytest.mark.parametrize("way", ["hotshoe", "ProxyFix"])
@@ -172,10 +165,10 @@ def test_https_below_a_prefix_that_is_cut_off(way: str, chromium: Browser, certi
         context.close()
 
 
-def test_it_ends_though_a_stream_has_not() -> None:
-    with run(COMMAND, FOLDER, until="/open") as site:
-        line = socket.create_connection(("127.0.0.1", site.port), timeout=30)
-        line.sendall(f"GET /endless?who=last HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n\r\n".encode())
-        assert line.recv(4096)
-        site.stop()
-        line.close()
+def test_it_ends_though_a_stream_has_not(site: Site) -> None:
+    """The last test of the site, as it ends it."""
+    line = socket.create_connection(("127.0.0.1", site.port), timeout=30)
+    line.sendall(f"GET /endless?who=last HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n\r\n".encode())
+    assert line.recv(4096)
+    site.stop()
+    line.close()

@@ -1,4 +1,4 @@
-"""Apps beside FastAPI, Starlette, Quart, Streamlit and Panel: the examples, run as their READMEs say, in Chromium."""
+"""Apps beside other frameworks: the examples, run as their READMEs say, in Chromium."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from urllib.error import HTTPError
 
 import pytest
 from playwright.sync_api import FrameLocator, Page
-from tests.browser.tab import Tab
-from tests.integrations.example import Site, example
-from tests.needs import need_module
+from tests.support.browser.tab import Tab
+from tests.support.examples import Site, example
+from tests.support.needs import need_module
 
 pytestmark = pytest.mark.real
 
@@ -101,4 +101,15 @@ def test_panel(tab: Tab) -> None:
         tab.page.locator(".noUi-handle").first.press("ArrowRight")
         tab.wait_for_text("16 m²")
         move(tab, "/wave", site)
+        tab.page.close()
+
+
+def test_tornado(tab: Tab) -> None:
+    with example("tornado") as site:
+        assert "Hello, stranger" in site.get("/")
+        move(tab, "/apps/wave", site)
+        tab.open(f"{site.root}/login/ada")
+        tab.wait_for_text("2 periods for ada")
+        tab.do("model('Slider').value = 5")
+        tab.wait_for_text("5 periods for ada")
         tab.page.close()

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from bokeh.client import pull_session
 from bokeh.models.widgets import Div, Slider
-from tests.browser.tab import Tab
-from tests.integrations.example import FOLDER, Site, commands, example, run
-from tests.needs import need_module
-from tests.real.websocket import WebSocket
+from tests.support.browser.tab import Tab
+from tests.support.examples import FOLDER, Site, commands, example, run
+from tests.support.needs import need_module
+from tests.support.raw_websocket import WebSocket
 
 pytestmark = pytest.mark.real
 

@@ -1,4 +1,4 @@
-"""The Tornado example, as its README says; its rules; and real apps through them."""
+"""The rules that a Tornado application gets, and real apps through them; test_frameworks.py has the example."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import httpx
 import pytest
 from bokeh.document import Document
 from bokeh.models.widgets import Slider
-from tests.browser.tab import Tab
-from tests.integrations.example import example
-from tests.integrations.tornado_site import site_of
-from tests.real.websocket import WebSocket
+from tests.support.raw_websocket import WebSocket
+from tests.support.tornado_site import site_of
 
 import hotshoe
-from hotshoe.errors import ConfigError
+from hotshoe.base.errors import ConfigError
 from hotshoe.integrations.tornado import routes
 
 
@@ -67,23 +65,8 @@ async def test_it_stops_with_the_apps() -> None:
     apps = hotshoe.asgi({"/s": slider})
     async with site_of(routes(apps, prefix="/apps")) as port, client_of(port) as client:
         await client.get("/apps/s")
-        assert apps.front.host.statistics().sessions == {"/s": 1}
+        assert (await apps.front.host.statistics()).sessions == {"/s": 1}
         await apps.stop()
-        assert apps.front.host.statistics().sessions.get("/s", 0) == 0
+        assert (await apps.front.host.statistics()).sessions.get("/s", 0) == 0
         assert (await client.get("/apps/s")).status_code == 503
         assert (await client.get("/")).text == "home"
-
-
-@pytest.mark.real
-def test_the_example(tab: Tab) -> None:
-    with example("tornado") as site:
-        tab.page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
-        assert "Hello, stranger" in site.get("/")
-        tab.open(f"{site.root}/apps/wave?periods=3")
-        tab.wait_for_text("3 periods for you")
-        tab.assert_painted()
-        tab.open(f"{site.root}/login/ada")
-        tab.wait_for_text("2 periods for ada")
-        tab.do("model('Slider').value = 5")
-        tab.wait_for_text("5 periods for ada")
-        tab.page.close()

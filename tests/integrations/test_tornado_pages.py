@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integrations.tornado_site import mounted, read_body
+from tests.support.tornado_site import mounted, read_body
 from tornado.web import RequestHandler
 
 from hotshoe.config import Settings
@@ -209,7 +209,7 @@ async def test_failures_get_the_sites_own_page(caplog: pytest.LogCaptureFixture)
             answer = await ask(port, path)
             assert (answer.status_code, answer.text) == (500, "our page for 500")
     assert "ZeroDivisionError" in caplog.text
-    assert "the app has not answered" in caplog.text
+    assert "the app has sent no response" in caplog.text
 
 
 async def test_forms_are_the_apps_own_matter() -> None:

@@ -1,21 +1,14 @@
-"""JupyterLab takes seconds to start, so that all tests share few of them; Chromium is one for each module."""
+"""JupyterLab takes seconds to start, so that all tests share few of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from tests.browser.conftest import FLAGS
-from tests.browser.proxy import nginx
-from tests.needs import need_module, need_program
-from tests.notebook.lab import Lab, NotebookTab, jupyter_lab
-
-REMOTE = "hub.test"
-"""A name of this machine that does not sound like it."""
-
-_FLAGS = [flag for flag in FLAGS if not flag.startswith("--host-resolver-rules")]
-_RULES = f"--host-resolver-rules=MAP {REMOTE} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
+from playwright.sync_api import Browser
+from tests.support.jupyter import REMOTE, Lab, NotebookTab, jupyter_lab
+from tests.support.needs import need_module
+from tests.support.nginx import nginx
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +34,6 @@ def bare_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     need_module("jupyterlab")
     with jupyter_lab(tmp_path_factory.mktemp("bare"), with_proxy=False) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = need_program("chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*_FLAGS, _RULES])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

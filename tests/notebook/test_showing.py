@@ -1,20 +1,62 @@
 """What may be shown, and what a shown function sees; the kernel is IPython's shell with the one method it lacks."""
 
+
 from __future__ import annotations
 
+import json
+import re
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import bokeh.io.notebook
 import pytest
 from bokeh.document import Document
+from bokeh.io.notebook import run_notebook_hook
+from bokeh.io.state import State
 from bokeh.models.widgets import Div
 
-from hotshoe.errors import UserError
-from hotshoe.notebook import kernel, show
-from hotshoe.notebook.cells import Cells
-from hotshoe.notebook.showing import filling
+import hotshoe
+from hotshoe.base.errors import UserError
+from hotshoe.notebook import kernel, show, showing
+from hotshoe.notebook.kernel import Cells
+from hotshoe.notebook.showing import filling, output
+
+PLACE = (4321, "/the-secret/app")
+
+
+def plan_of(html: str) -> dict[str, object]:
+    found = re.search(r"\}\)\((\{.*\})\);</script>", html)
+    assert found is not None
+    plan: dict[str, object] = json.loads(found[1])
+    return plan
+
+
+def test_the_browser_learns_where_the_app_is() -> None:
+    html = output(*PLACE, "id.signature", height=300)["text/html"]
+    assert plan_of(html) == {"port": 4321, "path": "/the-secret/app", "session": "id.signature", "height": 300}
+
+
+def test_the_height_may_be_left_to_the_app() -> None:
+    assert plan_of(output(*PLACE, "id")["text/html"])["height"] is None
+
+
+def test_who_runs_no_scripts_is_told_in_words() -> None:
+    both = output(*PLACE, "id")
+    assert "run the cell again" in re.sub(r"(?s)<script>.*</script>", "", both["text/html"])
+    assert "secret" not in both["text/plain"]
+
+
+def test_nothing_breaks_out_of_its_place() -> None:
+    html = output(1, '</script><script>"', '"><script>')["text/html"]
+    assert html.count("<script>") == html.count("</script>") == 1
+    assert 'data-session="&quot;&gt;&lt;script&gt;"' in html
+
+
+def test_the_script_is_whole_without_its_comments() -> None:
+    code = output(*PLACE, "id")["text/html"]
+    assert "//" not in re.sub(r"https?://", "", code)
 
 
 class Events:
@@ -153,3 +195,34 @@ def test_what_can_fill_documents_does() -> None:
 def test_outside_of_a_notebook_it_says_so() -> None:
     with pytest.raises(UserError, match="hotshoe serve"):
         show(lambda document: None)
+
+
+@pytest.fixture
+def shown_by_bokeh(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, dict[str, Any]]]]:
+    apps: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr(showing, "show", lambda app, **settings: apps.append((app, settings)))
+    hotshoe.load_ipython_extension(None)
+    yield apps
+    hotshoe.unload_ipython_extension(None)
+
+
+def app(document: object) -> None: ...
+
+
+def test_apps_are_shown_by_hotshoe(shown_by_bokeh: list[tuple[Any, dict[str, Any]]]) -> None:
+    run_notebook_hook("jupyter", "app", app, State(), "localhost:8888", height=300)
+    run_notebook_hook("jupyter", "app", app, State(), lambda port: "", port=0)
+    assert shown_by_bokeh == [(app, {"height": 300}), (app, {"port": 0})]
+
+
+def test_it_can_be_loaded_twice(shown_by_bokeh: list[tuple[Any, dict[str, Any]]]) -> None:
+    hotshoe.load_ipython_extension(None)
+    run_notebook_hook("jupyter", "app", app, State(), "")
+    assert len(shown_by_bokeh) == 1
+
+
+def test_what_bokeh_had_comes_back(shown_by_bokeh: list[tuple[Any, dict[str, Any]]]) -> None:
+    hotshoe.unload_ipython_extension(None)
+    hook: dict[str, Any] = {**bokeh.io.notebook._HOOKS["jupyter"]}
+    assert hook == {"load": bokeh.io.notebook.load_notebook, "doc": bokeh.io.notebook.show_doc,
+                    "app": bokeh.io.notebook.show_app}

@@ -5,9 +5,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.needs import need_module, need_program
+from tests.support.needs import need_module, need_program
 
-from hotshoe.pages.assets import bokehjs_dir, component_script, extension_dir, file_version, page_script
+from hotshoe.pages.assets import bokehjs_dir, component_script, file_version, page_script
+from hotshoe.seams.needs import find_extension
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,13 +36,15 @@ def test_bokehjs_is_there() -> None:
 
 @pytest.mark.parametrize("name", ["..", "../etc", "", ".", "os", "bokeh", "__main__", "xml.etree", "a/b", "none_such"])
 def test_what_is_no_extension_has_no_folder(name: str) -> None:
-    assert extension_dir(name) is None
+    assert find_extension(name) is None
 
 
 def test_an_extension_is_found_without_importing_it() -> None:
     need_module("panel")
-    code = ("import sys\nfrom hotshoe.pages.assets import extension_dir\n"
-            "assert (extension_dir('panel') / 'panel.min.js').is_file()\nassert 'panel' not in sys.modules")
+    code = ("import sys\nfrom hotshoe.seams.needs import find_extension\n"
+            "assert find_extension('panel').file.name == 'panel.min.js'\n"
+            "assert find_extension('panel').file.is_file()\n"
+            "assert 'panel' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
@@ -55,12 +58,14 @@ def make_package(folder: Path, name: str, package_json: str = "{}") -> None:
 
 def test_a_package_becomes_known_when_the_path_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_package(tmp_path, "late_extension")
-    assert extension_dir("late_extension") is None
+    assert find_extension("late_extension") is None
     monkeypatch.syspath_prepend(tmp_path)
-    assert extension_dir("late_extension") == tmp_path / "late_extension" / "dist"
+    found = find_extension("late_extension")
+    assert found is not None
+    assert found.file.parent == tmp_path / "late_extension" / "dist"
 
 
 def test_a_bundle_outside_its_package_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_package(tmp_path, "leaky_extension", '{"main": "../../etc/passwd"}')
     monkeypatch.syspath_prepend(tmp_path)
-    assert extension_dir("leaky_extension") is None
+    assert find_extension("leaky_extension") is None

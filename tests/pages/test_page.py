@@ -11,7 +11,7 @@ from bokeh.models.widgets import Div, Slider
 from bokeh.plotting import figure
 from jinja2 import Template
 
-from hotshoe.errors import TokenError
+from hotshoe.base.errors import TokenError
 from hotshoe.pages.page import NONCE_SLOT, TOKEN_SLOT, render_page
 
 

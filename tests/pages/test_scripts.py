@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.needs import need_program
+from tests.support.needs import need_program
 
-from hotshoe.pages import scripting
+from hotshoe.pages import assets
 from hotshoe.pages.assets import page_script
 
 HARNESS = Path(__file__).with_name("harness.js")
-SCRIPTS = Path(scripting.__file__).parent / "scripts"
+SCRIPTS = Path(assets.__file__).parent / "scripts"
 
 BASIC = """
 install({base: "http://h/p/", own: "http://h/p/app/", nonce: "NN", loaded: ["bokeh", "js:static/a.js http://cdn/b.js"],

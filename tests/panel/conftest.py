@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.browser.conftest import chromium as chromium
-from tests.browser.conftest import new_tab as new_tab
-from tests.browser.conftest import tab as tab
-from tests.browser.server import Server, serve
-from tests.needs import need_module
+from tests.support.needs import need_module
+from tests.support.running_server import Server
+from tests.support.server_process import serve
 
 APPS = sorted((Path(__file__).parent / "apps").glob("*.py"))
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from tests.needs import need_module
+from tests.support.needs import need_module
 
 from hotshoe import Server
 

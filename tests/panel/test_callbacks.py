@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.browser.server import Server
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.running_server import Server
 
 pytestmark = pytest.mark.real
+
+
+def open_callbacks(server: Server, tab: Tab) -> None:
+    """The page at rest: until its periodic callback has counted to the end, new text moves the buttons."""
+    tab.open(server.urls["callbacks"])
+    tab.wait_for_text("counter: 4")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +32,7 @@ pytestmark = pytest.mark.real
     ],
 )
 def test_a_callback_reaches_the_page(server: Server, tab: Tab, button: str, lines: list[str]) -> None:
-    tab.open(server.urls["callbacks"])
+    open_callbacks(server, tab)
     tab.page.get_by_role("button", name=button, exact=True).click()
     for line in lines:
         tab.wait_for_text(line)
@@ -37,12 +43,12 @@ def test_onload_and_a_periodic_callback_that_counts(server: Server, tab: Tab) ->
     tab.wait_for_text("onload: fired")
     tab.wait_for_text("loaded: too")
     tab.wait_for_text("counter: 4")
-    tab.page.wait_for_timeout(200)
+    tab.page.wait_for_timeout(200)  # a fifth would come now
     tab.wait_for_text("counter: 4")
 
 
 def test_an_async_generator_is_bound(server: Server, tab: Tab) -> None:
-    tab.open(server.urls["callbacks"])
+    open_callbacks(server, tab)
     tab.wait_for_text("done with 3")
     handle = tab.page.locator(".noUi-handle")
     handle.focus()
@@ -57,6 +63,7 @@ def test_the_request_and_the_location(server: Server, tab: Tab) -> None:
     tab.open(f"{url}?word=fish&n=7")
     for fact in ("word fish", "agent True", "cookie oat", "search ?word=fish&n=7", "user None", "value 7"):
         tab.wait_for_text(fact)
+    tab.wait_for_text("counter: 4")
     handle = tab.page.locator(".noUi-handle")
     handle.focus()
     handle.press("ArrowRight")
@@ -65,8 +72,8 @@ def test_the_request_and_the_location(server: Server, tab: Tab) -> None:
 
 def test_sessions_are_apart_and_share_the_cache(server: Server, new_tab: Callable[[], Tab]) -> None:
     one, two = new_tab(), new_tab()
-    one.open(server.urls["callbacks"])
-    two.open(server.urls["callbacks"])
+    open_callbacks(server, one)
+    open_callbacks(server, two)
     one.page.get_by_role("button", name="hold", exact=True).click()
     one.wait_for_text("held: 4")
     assert two.page.get_by_text("held: -").count() == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.browser.server import Server
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.running_server import Server
 
 pytestmark = pytest.mark.real
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from tests.browser.conftest import FLAGS
-from tests.needs import need_program
 from tests.peers.visit import Visit, visit
+from tests.support.browser.chromium import FLAGS
+from tests.support.needs import need_program
 
 APPS = "bokeh/examples/server/app"
 STOCK, OURS = "bokeh serve", "hotshoe serve"

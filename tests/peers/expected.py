@@ -49,57 +49,57 @@ BOKEH = (
          "test_client_server.py::TestClientServer::test_ping",
          "test_client_server.py::test_server_changes_do_not_boomerang")),
     Shortfall(
-        "they set `BOKEH_ALLOW_WS_ORIGIN` while the server runs; it is read at the start",
+        "they set `BOKEH_ALLOW_WS_ORIGIN` while the server runs; hotshoe reads it at startup",
         ("test_client_server.py::TestClientServer::test_allow_websocket_origin",)),
     Shortfall(
-        "they put a mock in place of Tornado's or Python's own functions, and look how it was called",
+        "they replace functions of Tornado or Python by a mock, and check how it was called",
         ("test_server__server.py::test_ssl_args_plumbing",
          "test_server__server.py::test__server_multiple_processes")),
     Shortfall(
-        "they look for headers and cookies in the token; the websocket's own request brings them",
+        "they look for headers and cookies in the token; hotshoe takes them from the websocket's own request",
         ("test_server__server.py::test__include_headers",
          "test_server__server.py::test__exclude_headers",
          "test_server__server.py::test__include_cookies",
          "test_server__server.py::test__exclude_cookies")),
     Shortfall(
-        "they look for the reason of a refusal in the status line; it stands in the body",
+        "they look for the reason of a refusal in the status line; hotshoe has it in the body",
         ("test_server__server.py::test__reject_unsigned_session_autoload",
          "test_server__server.py::test__reject_unsigned_token_autoload",
          "test_server__server.py::test__reject_unsigned_session_doc",
          "test_server__server.py::test__reject_unsigned_session_header_doc")),
     Shortfall(
-        "ids that others must make, unsigned: `--session-ids` has no such mode, neither here nor in stock",
+        "they want unsigned ids that only others make; neither `--session-ids` nor `bokeh serve` has such a mode",
         ("test_server__server.py::test__no_generate_session_autoload",
          "test_server__server.py::test__no_generate_session_doc")),
     Shortfall(
-        "they close a websocket as soon as it is open, and look what came of it; no session is made for who has left",
+        "they close a websocket as soon as it is open, and look for its session; hotshoe makes none for it",
         ("test_server__server.py::test__use_provided_session_websocket",
          "test_server__server.py::test__accept_session_websocket"),
         unsteady=True),
     Shortfall(
-        "a token that has expired joins its session, if that still lives",
+        "they use an expired token; with hotshoe it joins its session, if that is still alive",
         ("test_server__server.py::test__reject_expired_session_websocket",), unsteady=True),
     Shortfall(
-        "what `on_session_destroyed` does with the document locked is done, not left out",
+        "they want `with_locked_document` to do nothing in `on_session_destroyed`; hotshoe runs it",
         ("test_server__server.py::test__lifecycle_hooks",)),
     Shortfall(
-        "needs the fixture `event_loop`, which pytest-asyncio has no more",
+        "it needs the fixture `event_loop`, which pytest-asyncio has removed",
         ("test_server__server.py::test__existing_ioloop_with_multiple_processes_exception",)),
     Shortfall(
-        "about a class of bokeh's own server, which has got another name",
+        "it tests a class of bokeh's own server, which has been renamed",
         ("test_tornado__server.py::Test_create_static_handler::test_app_static_path",), "3.10"),
     Shortfall(
-        "they compare the whole line of an error; ours begin with `ERROR:`, the words are the same",
+        "they compare the whole line of an error; hotshoe's lines begin with `ERROR:`, then have the same words",
         ("test_serve.py::test_unix_socket_with_port",
          "test_serve.py::test_unix_socket_with_invalid_args")),
     Shortfall(
-        "a Unix socket's file is taken away when the server stops, before the test does it",
+        "it removes the file of the Unix socket; hotshoe has removed it already",
         ("test_serve.py::test_unix_socket",)),
     Shortfall(
-        "a file that is missing is named first in the line, and the words are others",
+        "it wants other words in the error about a missing file; hotshoe's line begins with the file's name",
         ("test_serve.py::test_no_glob_by_default_on_filename_if_wildcard_in_quotes",)),
     Shortfall(
-        "words that bokeh's own server does not say any more, either",
+        "it wants words that bokeh's own server does not log any more, either",
         ("test_serve.py::test_auth_module_printed",)),
 )
 
@@ -113,27 +113,27 @@ _ROUTES = (
 
 PANEL = (
     Shortfall(
-        "apps at URLs with parameters (`/user/{name}`), which hotshoe does not have",
+        "they want apps at URLs with parameters (`/user/{name}`), which hotshoe does not have",
         tuple(f"test_server.py::{name}" for name in _ROUTES)),
     Shortfall(
-        "an icon that is no `.ico` file; neither does `--ico-path` take one",
+        "they use an icon that is not an `.ico` file; `--ico-path` does not accept one either",
         ("test_server.py::test_server_ico_*", "test_server.py::test_server_template_ico_handling*")),
     Shortfall(
-        "`reuse_sessions` is done by Panel's own page handler",
+        "they use `reuse_sessions`, which is part of Panel's own page handler",
         ("test_server.py::test_server_reuse_sessions*",)),
     Shortfall(
-        "Panel's admin page, its autoreload and its pool for the loop belong to its own server",
+        "they test the admin page, autoreload and thread pool of Panel's own server",
         ("test_server.py::test_threaded_server_stop_runs_unload_hook",
          "test_server.py::test_threaded_server_stops_when_autoreload_failed",
          "test_server.py::test_server_thread_pool_is_loop_default_executor"), "1.10"),
     Shortfall(
-        "style sheets of components stand in the list of what the page loads, not in a tag of their own",
+        "they look for a tag for each style sheet; hotshoe has style sheets in the list of the page's files",
         ("test_server.py::test_server_component_css_with*",)),
     Shortfall(
-        "the prefix alone is served as with a slash, not redirected",
+        "they want a redirect from the prefix to the prefix with a slash; hotshoe serves both",
         ("test_server.py::test_server_prefix_root_redirect",)),
     Shortfall(
-        "the refusal is 401 (who are you?), not 403 (you may not)",
+        "they want 403 (not allowed) for a client that is not logged in; hotshoe has 401 (log in first)",
         ("test_server.py::test_unauthenticated_websocket_returns_403",)),
 )
 
@@ -142,7 +142,7 @@ PAGE = Path(__file__).parents[2] / "docs/peers.md"
 
 def table(project: str, shortfalls: Sequence[Shortfall]) -> Iterator[str]:
     """The lines of a table of the page."""
-    yield "| what they do, or want | tests |"
+    yield "| reason | tests |"
     yield "| --- | --- |"
     for each in shortfalls:
         names = ", ".join(f"`{test.rpartition('::')[2]}`" for test in each.tests)

@@ -15,10 +15,10 @@ from bokeh.server.auth_provider import NullAuth
 from starlette.requests import Request
 from tornado.web import Application
 
-from hotshoe.auth.tornado_handlers import _Connection, _request
-from hotshoe.web import service
+from hotshoe.auth.module.tornado_handlers import _Connection, _request
+from hotshoe.server import service
 from hotshoe.web.front import Front
-from hotshoe.web.guard import Guard
+from hotshoe.web.gate.auth_options import AuthOptions
 
 
 class TornadoRoutes:
@@ -48,7 +48,7 @@ class TornadoRoutes:
 
 
 @dataclass(frozen=True, slots=True)
-class RoutedGuard(Guard):
+class RoutedOptions(AuthOptions):
     """Brings the routes to the front, which is made when the server starts."""
 
     routes: TornadoRoutes | None = None
@@ -57,9 +57,9 @@ class RoutedGuard(Guard):
 class RoutedFront(Front):
     """Asks the routes first."""
 
-    def __init__(self, host: Any, *, guard: Any, **more: Any) -> None:
-        self._tornado_routes: TornadoRoutes | None = getattr(guard, "routes", None)
-        super().__init__(host, guard=guard, **more)
+    def __init__(self, host: Any, *, auth_options: AuthOptions, **more: Any) -> None:
+        self._tornado_routes: TornadoRoutes | None = getattr(auth_options, "routes", None)
+        super().__init__(host, auth_options=auth_options, **more)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         routes = self._tornado_routes
@@ -77,9 +77,9 @@ class PanelServer(stock_suite.StockServer):  # type: ignore[misc]
         if options.get("index") == panel.io.server.INDEX_HTML:
             del options["index"]  # it needs names that Panel's own handler gives it
         super().__init__(applications, **options)
-        guard = self._server._guard
+        given = self._server._auth_options
         routes = TornadoRoutes(options.get("extra_patterns") or [], options)
-        self._server._guard = RoutedGuard(guard.auth, guard.authorize, guard.mounted, routes)
+        self._server._auth_options = RoutedOptions(given.auth, given.authorize, given.mounted, routes)
         self._server.start()
 
     def start(self) -> None:

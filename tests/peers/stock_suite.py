@@ -103,13 +103,17 @@ class StockServer:
 
     @property
     def _host(self) -> InlineHost:
-        return self._server._need_running().host
+        host = self._server._host
+        assert isinstance(host, InlineHost)
+        return host
 
     def get_session(self, app_path: str, session_id: str) -> Any:
-        return self._host._session(app_path, session_id).stock
+        session = self._host._registries[app_path].get(session_id)
+        assert session is not None
+        return session.stock
 
     def get_sessions(self, app_path: str | None = None) -> list[Any]:
-        if app_path is not None and app_path not in self._server._apps:
+        if app_path is not None and app_path not in self._server.apps:
             raise ValueError(f"Application {app_path} does not exist on this server")
         registries = self._host._registries if self._server._running is not None else {}
         wanted = registries.values() if app_path is None else [registries[app_path]] if registries else []

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, WebSocket
 from playwright.sync_api import Error as PlaywrightError
-from tests.browser.server import Server, start, wait_until_started
-from tests.browser.tab import Tab
+from tests.support.browser.tab import Tab
+from tests.support.server_process import ServerProcess, start, wait_until_started
 
 WATCH_MS = 1500
 """How long a page is watched, first untouched, then after its widgets were moved."""
@@ -162,11 +162,11 @@ def _without_ids(problem: str) -> str:
     return re.sub(r"\s*\(https?://[^)]*\)|:\d+", "", problem)
 
 
-def _mistakes(server: Server) -> tuple[str, ...]:
+def _mistakes(server: ServerProcess) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_MISTAKE.findall(server.log)))
 
 
-def _stop(server: Server) -> None:
+def _stop(server: ServerProcess) -> None:
     if server.process.poll() is None:
         server.process.send_signal(signal.SIGTERM)
     try:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.server_thread import MakeServer
 
 from hotshoe import Server
-
-MakeServer = Callable[..., Server]
 
 
 @pytest.fixture
@@ -39,20 +36,6 @@ def make_server(tmp_path: Path) -> Iterator[MakeServer]:
             return stack.enter_context(Server(apps, **{"port": 0, "address": "127.0.0.1", **settings}))
 
         yield make
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
-    """Waits for what another thread or process does."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
-
-
-def collect() -> None:
-    """Ends what only the collector can end."""
-    for _ in range(3):
-        gc.collect()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from bokeh.events import ButtonClick
 from bokeh.models import ColumnDataSource
 from bokeh.models.widgets import Div, Slider
 from bokeh.util.token import generate_session_id
-from tests.browser.server import Server, serve, start, wait_until_started
-from tests.real.conftest import wait_until
-from tests.real.peers import APPS
-from tests.real.tcp_proxy import TcpProxy
+from tests.support import server_thread
+from tests.support.differential.two_servers import APPS
+from tests.support.running_server import Server
+from tests.support.server_process import serve, start, wait_until_started
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import wait_until
 
 from hotshoe.client import (
     ClientError,
@@ -49,7 +51,13 @@ FOLLOWED = APPS / "followed.py"
 
 @contextmanager
 def running(program: str, *apps: Path, flags: tuple[str, ...] = ()) -> Iterator[Server]:
-    with serve(*(apps or (FOLLOWED,)), flags=flags, program=program) as server:
+    """hotshoe on a thread of this process, or bokeh in a process of its own."""
+    with ExitStack() as stack:
+        server: Server
+        if program == "hotshoe serve":
+            server = stack.enter_context(server_thread.serve(*(apps or (FOLLOWED,)), flags=flags))
+        else:
+            server = stack.enter_context(serve(*(apps or (FOLLOWED,)), flags=flags, program=program))
         server.errors_expected = True
         yield server
 

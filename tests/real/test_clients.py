@@ -14,9 +14,11 @@ from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource
 from bokeh.models.widgets import Div, Slider
-from tests.real.conftest import MakeServer, wait_until
-from tests.real.peers import APPS
-from tests.real.talk import get
+from tests.support.differential.two_servers import APPS
+from tests.support.raw_http import get
+from tests.support.server_thread import MakeServer
+from tests.support.stock_client import model, wait_until_told
+from tests.support.waiting import wait_until
 
 from hotshoe import Server
 from hotshoe.tokens import read
@@ -50,12 +52,6 @@ def pull(server: Server) -> Iterator[Pull]:
             return stack.enter_context(pull_session(session_id=None if name is None else ID(name), url=url))
 
         yield make
-
-
-def model(session: ClientSession, name: str) -> Any:
-    found = session.document.get_model_by_name(name)
-    assert found is not None
-    return found
 
 
 def test_pull(pull: Pull) -> None:
@@ -196,16 +192,3 @@ def test_closing_ends_the_connection_not_the_session(server: Server, pull: Pull)
         assert server.statistics().connections == 1
     wait_until(lambda: server.statistics().connections == 0)
     assert model(pull("stays"), "plain").value == 77
-
-
-def wait_until_told(session: ClientSession, condition: Callable[[], bool]) -> None:
-    """Let the client send, and read until the condition holds: it does neither by itself.
-
-    Only here; while it waits for an answer it throws away what else it is told.
-    """
-    connection = session._connection
-    loop = connection._loop
-    limit = loop.call_later(WAIT_S, lambda: connection._socket and connection._socket.close())
-    connection._loop_until(lambda: condition() or not connection.connected)
-    loop.remove_timeout(limit)
-    assert condition(), "it was not told"

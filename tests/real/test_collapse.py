@@ -6,11 +6,11 @@ import json
 import time
 
 import pytest
-from tests.real.conftest import MakeServer
-from tests.real.conversations import connect, model_of
-from tests.real.websocket import WebSocket, changed
+from tests.support.differential.conversations import connect, model_of
+from tests.support.raw_websocket import WebSocket, changed
+from tests.support.server_thread import MakeServer
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 MOVES = 50
 CALLBACK_S = 0.05

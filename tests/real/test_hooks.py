@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.server import serve
-from tests.real.conftest import MakeServer, wait_until
-from tests.real.conversations import connect, model_of
-from tests.real.peers import APPS
-from tests.real.questions import token
-from tests.real.talk import get
+from tests.support.differential.conversations import connect, model_of
+from tests.support.differential.questions import token
+from tests.support.differential.two_servers import APPS
+from tests.support.raw_http import get
+from tests.support.server_process import serve
+from tests.support.server_thread import MakeServer
+from tests.support.waiting import wait_until
 
 from hotshoe import Server
 
@@ -86,7 +87,7 @@ def hooked(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Callab
 def test_all_hooks_in_their_order(make_server: MakeServer, hooked: tuple[Path, Callable[[], list[str]]]) -> None:
     folder, lines = hooked
     server = make_server(
-        hooked=folder, check_unused_sessions_milliseconds=50, unused_session_lifetime_milliseconds=3000,
+        hooked=folder, check_unused_sessions_milliseconds=50, unused_session_lifetime_milliseconds=1500,
         session_ids="unsigned")
     assert lines() == ["loaded /hooked 0"]
     page = get(server.port, "/hooked?bokeh-session-id=s&a=1", {"X-Of-Page": "head"})
@@ -95,7 +96,7 @@ def test_all_hooks_in_their_order(make_server: MakeServer, hooked: tuple[Path, C
         document = socket.pull()
         assert model_of(document, "order")["attributes"]["text"] == "created s"  # before the app's own code
         socket.set(model_of(document, "slider")["id"], "value", 7)
-        time.sleep(4)
+        time.sleep(2)  # longer than an unused one lives
         assert len(lines()) == 3, "a session with a connection does not expire"
     wait_until(lambda: server.statistics().sessions["/hooked"] == 0)
     assert lines()[3:] == ["document destroyed s True live global 7", "destroyed s True"]

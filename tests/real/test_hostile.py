@@ -12,15 +12,17 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.real.conftest import MakeServer, collect, wait_until
-from tests.real.conversations import connect, model_of
-from tests.real.malformed import GOOD, malformed
-from tests.real.peers import APPS
-from tests.real.questions import encoded, token
-from tests.real.talk import get, request
-from tests.real.websocket import ClosedError, WebSocket, frame, handshake
+from tests.support.differential.conversations import connect, model_of
+from tests.support.differential.questions import encoded, token
+from tests.support.differential.two_servers import APPS
+from tests.support.malformed_messages import GOOD, malformed
+from tests.support.raw_http import get, request
+from tests.support.raw_websocket import ClosedError, WebSocket, frame, handshake
+from tests.support.server_thread import MakeServer
+from tests.support.waiting import collect, wait_until
 
 from hotshoe import Server
+from hotshoe.base import logs
 
 pytestmark = pytest.mark.real
 
@@ -104,6 +106,7 @@ def test_malformed_fragments_in_every_position(server: Server, problems: Callabl
     wrong = []
     for name, fragments in malformed():
         problems()
+        logs._paces.clear()  # each of them is to have a line here
         how = _sent(server, fragments)
         lines = problems()
         expected = 0 if name in QUIET else 1

@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.real.conftest import MakeServer, wait_until
-from tests.real.conversations import connect, model_of
-from tests.real.peers import APPS
-from tests.real.questions import token
-from tests.real.talk import Reply, get
-from tests.real.websocket import changed
+from tests.support.differential.conversations import connect, model_of
+from tests.support.differential.questions import token
+from tests.support.differential.two_servers import APPS
+from tests.support.raw_http import Reply, get
+from tests.support.raw_websocket import changed
+from tests.support.server_thread import MakeServer
+from tests.support.waiting import wait_until
 
 from hotshoe import Server
+from hotshoe.sessions import Connection
+from hotshoe.wire import Incoming
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 GENEROUS_S = 5.0
 """For a machine that others keep busy too; that the slow work is seen to run on is what proves that nobody waits."""
@@ -127,28 +130,29 @@ def test_a_slow_session_still_answers_pings(server: Server, slow: Slow) -> None:
         assert socket.until("OK")[-1][0]["reqid"] == msgid
 
 
-def test_only_the_last_of_the_changes_that_wait_is_applied(server: Server, slow: Slow) -> None:
+def test_only_the_last_of_the_changes_that_wait_is_applied(
+    server: Server, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[bytes] = []  # no answer can tell that a message has come
+    handle = Connection.handle
+
+    def note(connection: Connection, message: Incoming) -> None:
+        handle(connection, message)
+        handled.append(bytes(message.content))
+
+    monkeypatch.setattr(Connection, "handle", note)
     page = get(server.port, f"/slow?flags={slow.folder}")
     with connect(server.port, "/slow/ws", token=page.token, timeout_s=20) as socket:
         trigger = model_of(socket.pull(), "trigger")["id"]
         asked = [socket.say("PATCH-DOC", {"events": [changed(trigger, "value", 1)]})]
         wait_until(lambda: slow.runs)
         asked += [socket.say("PATCH-DOC", {"events": [changed(trigger, "value", value)]}) for value in (11, 12, 13)]
-        wait_until(lambda: b'"new": 13' in _last_that_waits(server))
+        wait_until(lambda: b'"new": 13' in handled[-1])
         assert slow.runs
         slow.enough()
         answered = [socket.until("OK")[-1][0]["reqid"] for _ in asked]
         assert answered == asked
         assert model_of(socket.pull(), "heard")["attributes"]["text"] == "heard 1 13"
-
-
-def _last_that_waits(server: Server) -> bytes:
-    """The content of the last message of the one connection to the slow app. No answer can tell that it has come."""
-    assert server._running is not None
-    (session,) = server._running.host._registries["/slow"].sessions
-    (connection,) = session._connections
-    waiting = connection._inbox._last
-    return b"" if waiting is None else bytes(waiting.message.content)
 
 
 ENDINGS = ("sys.exit()", "sys.exit(3)", "raise SystemExit", "raise KeyboardInterrupt", "raise GeneratorExit",

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.hosts import host_of, join, open_session
+from tests.support.size import full_size
 
-from hotshoe.apps import Request, load
+from hotshoe.base.errors import BuildError, SessionGone
 from hotshoe.config import Settings
-from hotshoe.errors import BuildError, SessionGone
-from hotshoe.hosts import InlineHost, OpenRequest
+from hotshoe.hosts.host import AsPage, Host
+from hotshoe.hosts.inline import InlineHost
 from hotshoe.wire import Close, Incoming
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -53,10 +55,10 @@ class Ledger:
         self.modules = {name for name in sys.modules if name.startswith("bokeh_app")}
 
 
-Visit = Callable[[InlineHost, str], Awaitable[None]]
+Visit = Callable[[Host, str], Awaitable[None]]
 
 
-async def use(host: InlineHost, session_id: str) -> None:
+async def use(host: Host, session_id: str) -> None:
     """A page, a socket, a document, and off."""
     while True:
         try:
@@ -65,10 +67,9 @@ async def use(host: InlineHost, session_id: str) -> None:
             continue
 
 
-async def _use(host: InlineHost, session_id: str) -> None:
-    await host.open(OpenRequest("/app", Request(), session_id))
-    await host.page("/app", session_id)
-    attachment = await host.attach("/app", session_id)
+async def _use(host: Host, session_id: str) -> None:
+    await open_session(host, "/app", session_id, view=AsPage())
+    attachment = await join(host, "/app", session_id)
     attachment.handle(Incoming("m", "PULL-DOC-REQ", b"{}"))
     answered = False
     while not answered:
@@ -78,45 +79,45 @@ async def _use(host: InlineHost, session_id: str) -> None:
     attachment.detach()
 
 
-async def look(host: InlineHost, session_id: str) -> None:
+async def look(host: Host, session_id: str) -> None:
     """A page that is never connected."""
-    await host.open(OpenRequest("/app", Request(), session_id))
-    await host.page("/app", session_id)
+    await open_session(host, "/app", session_id, view=AsPage())
 
 
-async def fail(host: InlineHost, session_id: str) -> None:
+async def fail(host: Host, session_id: str) -> None:
     """An app that raises."""
     with pytest.raises(BuildError):
-        await host.open(OpenRequest("/raises", Request(), session_id))
+        await open_session(host, "/raises", session_id)
 
 
-async def visits(host: InlineHost, visit: Visit, count: int) -> None:
+async def visits(host: Host, visit: Visit, count: int) -> None:
     for start in range(0, count, 200):
         await asyncio.gather(*(visit(host, f"{visit.__name__}-{start + index}") for index in range(min(200, count))))
         await quiet(host)
 
 
-async def quiet(host: InlineHost) -> None:
+async def quiet(host: Host) -> None:
     """All sessions have expired."""
     async with asyncio.timeout(60):
-        while sum(host.statistics().sessions.values()):
+        while sum((await host.statistics()).sessions.values()):
             await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize("threads", [16, 0], ids=["threads", "loop"])
-async def test_nothing_is_left_of_thousands_of_sessions(threads: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "threads"), [("inline", 16), ("inline", 0), ("loopback", 16)],
+                         ids=["threads", "loop", "behind bytes"])
+async def test_nothing_is_left_of_thousands_of_sessions(kind: str, threads: int, tmp_path: Path) -> None:
     paths = {name: tmp_path / f"{name}.py" for name in ("app", "raises")}
     paths["app"].write_text(APP)
     paths["raises"].write_text(RAISES)
     settings = Settings(
         threads=threads, check_unused_sessions_milliseconds=20, unused_session_lifetime_milliseconds=400)
     others = Ledger().modules  # other tests of this process may have left some
-    host = InlineHost({f"/{name}": load(path) for name, path in paths.items()}, settings)
+    host = host_of(kind, InlineHost({f"/{name}": path for name, path in paths.items()}, settings))
     await host.start()
     for visit in (use, look, fail):
         await visits(host, visit, 200)
     before, tasks = Ledger(), asyncio.all_tasks()
-    many = 10_000 if threads else 2_000
+    many = (10_000 if full_size() else 2_500) if kind == "inline" and threads else 2_000
     for visit, count in ((use, many), (look, 1000), (fail, 300)):
         await visits(host, visit, count)
     after = Ledger()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.browser.proxy import nginx
-from tests.cli.command import Command, hotshoe
+from tests.support.command import Command, hotshoe
+from tests.support.nginx import nginx
 
 from hotshoe import Server
 
@@ -75,7 +75,7 @@ def test_a_unix_socket(app: Path, tmp_path: Path) -> None:
             assert seen(client.get("/app", headers={"X-Forwarded-For": "198.51.100.1"})) == [
                 None, "http", "inner", False]
         with hotshoe(*arguments, cwd=tmp_path) as second:
-            assert refused(second).endswith("on the Unix socket a.sock: a server listens on it already")
+            assert refused(second).endswith("on the Unix socket a.sock: another server listens on it")
         with by_socket(path) as client:
             assert client.get("/app").status_code == 200
         command.send(signal.SIGTERM)

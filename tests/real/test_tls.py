@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import os
-import re
 import socket
 import ssl
 import subprocess
@@ -20,22 +19,21 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import sync_playwright
-from tests.browser.conftest import FLAGS
-from tests.browser.tab import Tab
-from tests.cli.command import PATIENCE_S, Command, hotshoe
-from tests.needs import need_program
-from tests.real.peers import APPS
-from tests.real.questions import token
-from tests.web.authority import Authority, Pair
+from tests.support.browser.chromium import FLAGS
+from tests.support.browser.tab import Tab
+from tests.support.certificates import Authority, Pair
+from tests.support.command import PATIENCE_S, hotshoe
+from tests.support.differential.questions import token
+from tests.support.differential.two_servers import APPS
+from tests.support.needs import need_program
+from tests.support.running_server import Server as RunningServer
+from tests.support.server_thread import serve
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from hotshoe import Server
 
 pytestmark = pytest.mark.real
-
-READY = "Starting Bokeh server with process id:"
-RUNNING_AT = re.compile(r"Bokeh app running at: (https://localhost:(\d+)/\S*)")
 
 CLIENT = """
 import sys
@@ -54,30 +52,24 @@ def authority() -> Authority:
 
 
 @pytest.fixture
-def served(authority: Authority, tmp_path: Path) -> Iterator[tuple[Command, Pair]]:
+def served(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[RunningServer, Pair]]:
     """A server with an intermediate certificate and an encrypted key, and the pair of files that it has."""
     pair = authority.pair(tmp_path, password="hush")
-    arguments = ("serve", str(APPS / "sliders.py"), "--port", "0", "--ssl-certfile", "server.pem")
-    environ = {"BOKEH_SSL_KEYFILE": "server.key", "BOKEH_SSL_PASSWORD": "hush"}
-    with hotshoe(*arguments, cwd=tmp_path, environ=environ) as command:
-        command.wait_for(READY)
-        yield command, pair
-        command.process.terminate()
-        assert command.finish() == 0
-        assert "Traceback" not in command.log
-        assert "hush" not in command.log
-
-
-def address(command: Command) -> tuple[str, int]:
-    found = RUNNING_AT.search(command.log)
-    assert found is not None, command.log
-    return found[1], int(found[2])
+    monkeypatch.setenv("BOKEH_SSL_KEYFILE", str(pair.key))
+    monkeypatch.setenv("BOKEH_SSL_PASSWORD", "hush")
+    with serve(APPS / "sliders.py", flags=("--ssl-certfile", str(pair.cert))) as server:
+        yield server, pair
+        server.stop()
+        assert "Traceback" not in server.log
+        assert "hush" not in server.log
 
 
 def test_python_clients_trust_the_chain(
-    served: tuple[Command, Pair], authority: Authority, tmp_path: Path
+    served: tuple[RunningServer, Pair], authority: Authority, tmp_path: Path
 ) -> None:
-    url, _ = address(served[0])
+    url = served[0].urls["sliders"]
     with httpx.Client(verify=authority.client, timeout=20) as client:
         page = client.get(url)
         assert page.status_code == 200
@@ -90,8 +82,8 @@ def test_python_clients_trust_the_chain(
     assert done.stdout == "Sliders of a test\n", done.stderr
 
 
-def test_chromium(served: tuple[Command, Pair], tmp_path: Path) -> None:
-    url, _ = address(served[0])
+def test_chromium(served: tuple[RunningServer, Pair], tmp_path: Path) -> None:
+    url = served[0].urls["sliders"]
     program = need_program("chromium", "chromium-browser", "google-chrome")
     key = x509.load_pem_x509_certificates(served[1].cert.read_bytes())[0].public_key()
     spki = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
@@ -109,10 +101,10 @@ def test_chromium(served: tuple[Command, Pair], tmp_path: Path) -> None:
         assert tab.problems == []
 
 
-def test_plain_http_gets_nothing_and_is_no_error(served: tuple[Command, Pair], authority: Authority) -> None:
-    command, _ = served
-    url, port = address(command)
-    before = command.log
+def test_plain_http_gets_nothing_and_is_no_error(served: tuple[RunningServer, Pair], authority: Authority) -> None:
+    server, _ = served
+    url, port = server.urls["sliders"], server.port
+    before = server.log
     for nonsense in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01", b"\0" * 1000):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
             plain.sendall(nonsense)
@@ -126,7 +118,7 @@ def test_plain_http_gets_nothing_and_is_no_error(served: tuple[Command, Pair], a
             assert b"HTTP" not in answer
     with httpx.Client(verify=authority.client, timeout=20) as client:
         assert client.get(url).status_code == 200
-    assert command.log == before
+    assert server.log == before
 
 
 async def fingerprint(port: int, client: ssl.SSLContext) -> int:
@@ -138,10 +130,11 @@ async def fingerprint(port: int, client: ssl.SSLContext) -> int:
 
 
 async def test_a_new_certificate_while_visitors_come_and_stay(
-    served: tuple[Command, Pair], authority: Authority
+    served: tuple[RunningServer, Pair], authority: Authority
 ) -> None:
-    command, pair = served
-    _, port = address(command)
+    server, pair = served
+    server.errors_expected = True
+    port = server.port
     client, ended = authority.client, asyncio.Event()
 
     async def visit() -> int:
@@ -163,7 +156,7 @@ async def test_a_new_certificate_while_visitors_come_and_stay(
             pair.write(authority.leaf(), password)
             if password == "wrong":
                 async with asyncio.timeout(PATIENCE_S):
-                    while "the one before it is kept" not in command.log:
+                    while "the previous one stays in use" not in server.log:
                         await asyncio.sleep(0.1)
                 assert await fingerprint(port, client) == before
             else:
@@ -174,11 +167,11 @@ async def test_a_new_certificate_while_visitors_come_and_stay(
         assert all(count > 0 for count in await asyncio.gather(*visitors))
         pong = await stays.ping()
         await asyncio.wait_for(pong, 20)
-        assert command.log.count("The certificate has changed: new connections get that of") == 2
+        assert server.log.count("The certificate has changed: new connections use") == 2
 
 
-def test_a_refusal_is_read_by_tls_clients_too(served: tuple[Command, Pair], authority: Authority) -> None:
-    url, _ = address(served[0])
+def test_a_refusal_is_read_by_tls_clients_too(served: tuple[RunningServer, Pair], authority: Authority) -> None:
+    url = served[0].urls["sliders"]
     with httpx.Client(verify=authority.client, timeout=20) as client:
         for headers, content, status in (({"Cookie": "x" * 500_000}, b"", 431), ({}, bytes(1_500_000), 413)):
             assert client.post(url, headers=headers, content=content).status_code == status
@@ -195,7 +188,8 @@ def test_one_line_for_what_is_wrong(authority: Authority, tmp_path: Path) -> Non
 
 def test_in_the_library(authority: Authority, tmp_path: Path) -> None:
     pair = authority.pair(tmp_path)
-    with Server(APPS / "sliders.py", port=0, ssl_certfile=str(pair.cert), ssl_keyfile=str(pair.key)) as server:
+    with Server(APPS / "sliders.py", port=0, ssl_certfile=str(pair.cert), ssl_keyfile=str(pair.key),
+                hsts_max_age=60) as server:
         [url] = server.urls
         assert url == f"https://localhost:{server.port}/sliders"
         with httpx.Client(verify=authority.client, timeout=20) as client:

@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 
 import pytest
 from bokeh.util.token import get_token_payload
-from tests.auth.test_module import STARLETTE, TORNADO
-from tests.real.conftest import MakeServer, wait_until
-from tests.real.talk import TIMEOUT_S, Reply, get
-from tests.real.websocket import ClosedError, WebSocket
+from tests.support.auth_modules import STARLETTE, TORNADO
+from tests.support.raw_http import TIMEOUT_S, Reply, get
+from tests.support.raw_websocket import ClosedError, WebSocket
+from tests.support.server_thread import MakeServer
+from tests.support.waiting import wait_until
 
 from hotshoe import Server
 from hotshoe.auth import User

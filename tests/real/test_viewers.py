@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from bokeh.client import pull_session
 from bokeh.core.types import ID
-from tests.browser.conftest import chromium, new_tab  # noqa: F401
-from tests.browser.tab import Tab
-from tests.real.conftest import MakeServer
-from tests.real.peers import APPS
+from tests.support.browser.tab import Tab
+from tests.support.differential.two_servers import APPS
+from tests.support.server_thread import MakeServer
 
 from hotshoe import Server
 
@@ -43,7 +42,7 @@ def _column(url: str, session_id: str) -> list[Any]:
 
 @pytest.mark.parametrize("viewers", [1, 2])
 def test_replaced_and_streamed_in_one_callback_is_three_points(
-    server: Server, new_tab: Callable[[], Tab], aside: ThreadPoolExecutor, viewers: int  # noqa: F811
+    server: Server, new_tab: Callable[[], Tab], aside: ThreadPoolExecutor, viewers: int
 ) -> None:
     url = f"http://localhost:{server.port}/sliders"
     tabs = [new_tab() for _ in range(viewers)]
@@ -58,7 +57,7 @@ def test_replaced_and_streamed_in_one_callback_is_three_points(
 
 
 def test_a_client_changes_what_a_browser_shows(
-    server: Server, new_tab: Callable[[], Tab], aside: ThreadPoolExecutor  # noqa: F811
+    server: Server, new_tab: Callable[[], Tab], aside: ThreadPoolExecutor
 ) -> None:
     url = f"http://localhost:{server.port}/sliders"
     tab = new_tab()

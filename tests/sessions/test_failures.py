@@ -10,25 +10,14 @@ from typing import Any
 import pytest
 from bokeh.document import Document, without_document_lock
 from bokeh.models.widgets import Slider
-from starlette.authentication import SimpleUser, UnauthenticatedUser
+from tests.support.session_client import Attach, Open
 
 import hotshoe
 from hotshoe import FailureInfo
 from hotshoe.apps import Request
-from hotshoe.auth import User as KnownUser
+from hotshoe.base.logs import session_hash
 from hotshoe.sessions import failures as failures_module
-from hotshoe.sessions.failures import (
-    KINDS_MOST,
-    NOTICE_EVERY_S,
-    REPEATS_IN_S,
-    REPEATS_MOST,
-    Notices,
-    Repeats,
-    report,
-    user_name,
-)
-
-from .conftest import Attach, Open
+from hotshoe.sessions.failures import KINDS_MOST, NOTICE_EVERY_S, REPEATS_IN_S, REPEATS_MOST, Notices, Repeats, report
 
 Heard = list[tuple[BaseException, FailureInfo]]
 
@@ -101,8 +90,9 @@ def test_the_log_has_the_fields(caplog: pytest.LogCaptureFixture) -> None:
     info = report(raised(), what="a test", app="/a", session_id="s", user="ada")
     (record,) = caplog.records
     fields = {name: getattr(record, name) for name in ("session", "app", "user", "error_id")}
-    assert fields == {"session": "s", "app": "/a", "user": "ada", "error_id": info.error_id}
-    assert record.getMessage().startswith(f"error {info.error_id} in a test of app /a, session s\nTraceback")
+    session = session_hash("s")
+    assert fields == {"session": session, "app": "/a", "user": "ada", "error_id": info.error_id}
+    assert record.getMessage().startswith(f"error {info.error_id} in a test of app /a, session {session}\nTraceback")
 
 
 def test_notices_are_rare_and_count() -> None:
@@ -110,14 +100,12 @@ def test_notices_are_rare_and_count() -> None:
     notices = Notices(dev=False, clock=lambda: now_s)
     info = FailureInfo("1", "a test", "/a")
     error = raised()
-    first = notices.of(error, info)
-    assert first is not None
+    first = notices.next(error, info)
     assert set(first) == {"id", "key", "count"}
     now_s += NOTICE_EVERY_S / 2
-    assert notices.of(error, info) is None
-    assert notices.of(error, info) is None
+    assert [notices.next(error, info) for _ in range(2)] == [{}, {}]
     now_s += NOTICE_EVERY_S
-    later = notices.of(raised(), FailureInfo("2", "a test", "/a"))
+    later = notices.next(raised(), FailureInfo("2", "a test", "/a"))
     assert later == {"id": "2", "key": first["key"], "count": 3}
 
 
@@ -126,24 +114,22 @@ def test_more_of_the_same_is_counted_and_told_with_the_next() -> None:
     repeats = Repeats(clock=lambda: now_s)
     error, other = raised(), KeyError()
     for number in range(REPEATS_MOST):
-        assert repeats.last_of(error) is None
-        assert repeats.unreported(error) == 0
-        repeats.reported(error, FailureInfo(str(number), "a test", "/a"))
+        assert repeats.count(error) == (None, 0)
+        repeats.remember(error, FailureInfo(str(number), "a test", "/a"))
     for _ in range(7):
-        last = repeats.last_of(raised())
+        last, _ = repeats.count(raised())
         assert last is not None
         assert last.error_id == str(REPEATS_MOST - 1)
-    assert repeats.last_of(other) is None, "another kind is no repeat"
+    assert repeats.count(other) == (None, 0), "another kind is no repeat"
     now_s += REPEATS_IN_S
-    assert repeats.last_of(error) is None
-    assert repeats.unreported(error) == 7
-    assert repeats.unreported(error) == 0
+    assert repeats.count(error) == (None, 7)
+    assert repeats.count(error) == (None, 0)
 
 
 def test_kinds_of_failures_do_not_pile_up() -> None:
     repeats = Repeats()
     for number in range(3 * KINDS_MOST):
-        repeats.last_of(type(f"Error{number}", (Exception,), {})())
+        repeats.count(type(f"Error{number}", (Exception,), {})())
     assert len(repeats._kinds) == KINDS_MOST
 
 
@@ -169,39 +155,16 @@ async def test_a_callback_that_always_fails_does_not_flood_the_log(
 
 def test_the_key_tells_places_apart_and_says_nothing() -> None:
     errors = (raised("a"), raised("b"), KeyError())
-    notices = [Notices(dev=False).of(error, FailureInfo("1", "", "")) for error in errors]
-    keys = [notice["key"] for notice in notices if notice is not None]
+    notices = [Notices(dev=False).next(error, FailureInfo("1", "", "")) for error in errors]
+    keys = [notice["key"] for notice in notices]
     assert keys[0] == keys[1] != keys[2]
     assert all(len(key) == 8 for key in keys)
 
 
 def test_dev_mode_says_all() -> None:
-    notice = Notices(dev=True).of(raised("bo\nom"), FailureInfo("1", "a callback", "/a"))
-    assert notice is not None
+    notice = Notices(dev=True).next(raised("bo\nom"), FailureInfo("1", "a callback", "/a"))
     assert (notice["what"], notice["text"]) == ("a callback", "ValueError: bo om")
     assert "raise ValueError(message)" in notice["traceback"]
-
-
-@pytest.mark.parametrize(("user", "name"), [
-    (None, None),
-    ("ada", "ada"),
-    ("", None),
-    (type("User", (), {"display_name": "Ada"})(), "Ada"),
-    (type("User", (), {"display_name": ""})(), None),
-    (type("User", (), {"username": "ada"})(), "ada"),
-    (7, "7"),
-    (type("User", (), {"name": "ada"})(), "ada"),
-    (type("User", (), {"display_name": "Ada", "identity": "u7"})(), "u7"),
-    (type("User", (), {"name": "Ada", "id": 7})(), "7"),
-    (type("User", (), {"name": "?", "is_authenticated": False})(), None),
-    ({"sub": "u7", "name": "Ada", "iat": 1}, "u7"),
-    (SimpleUser("ada"), "ada"),
-    (UnauthenticatedUser(), None),
-    (KnownUser("ada", email="ada@example.org"), "ada"),
-    (type("User", (), {})(), "User"),
-])
-def test_user_name(user: Any, name: str | None) -> None:
-    assert user_name(user) == name
 
 
 def _fail() -> None:
@@ -264,16 +227,16 @@ async def test_who_sent_the_message_gets_it_with_the_error_and_others_as_a_notic
 async def test_code_of_the_app_logs_with_the_fields(
     make_registry: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    from hotshoe import log_fields
+    from hotshoe.base import logs
 
-    caplog.handler.addFilter(log_fields.AddFields())
+    caplog.handler.addFilter(logs.AddFields())
 
     def build(document: Document) -> None:
         logging.getLogger("mine").warning("from the app")
 
-    token = log_fields.note(request_id="r1")
+    token = logs.note(request_id="r1")
     await make_registry(build).open("session-1", Request(user="ada"), {})
-    log_fields.forget(token)
+    logs.forget(token)
     (record,) = [record for record in caplog.records if record.name == "mine"]
-    assert {name: getattr(record, name) for name in log_fields.FIELDS} == {
-        "session": "session-1", "app": "/app", "user": "ada", "request_id": "r1", "error_id": "-"}
+    assert {name: getattr(record, name) for name in logs.FIELDS} == {
+        "session": session_hash("session-1"), "app": "/app", "user": "ada", "request_id": "r1", "error_id": "-"}

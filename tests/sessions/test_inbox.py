@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from bokeh.document import Document
 from bokeh.models.widgets import Button, Div, Slider
+from tests.support.session_client import Attach, Client, Open
 
 from hotshoe.sessions.inbox import WAITING_MOST, Inbox, plain_changes
 from hotshoe.wire import Incoming
-
-from .conftest import Attach, Client, Open
 
 
 def change(new: Any, *, attr: str = "value", model: str = "p1", kind: str = "ModelChanged") -> dict[str, Any]:
@@ -88,7 +87,7 @@ async def test_no_more_is_read_than_the_lane_can_take() -> None:
     waiting = asyncio.create_task(inbox.ready())
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    await asyncio.to_thread(inbox.answered)
+    await asyncio.to_thread(inbox.note_answer)
     async with asyncio.timeout(5):
         await waiting
 

@@ -14,29 +14,32 @@ from bokeh.models import Column, ColumnDataSource
 from bokeh.models.widgets import Div, Slider
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.support.session_client import Attach, Open
 
 import hotshoe.sessions.audience as audience_module
 import hotshoe.sessions.outbox as outbox_module
+import hotshoe.sessions.pulse as pulse_module
 from hotshoe.apps import App, Request
-from hotshoe.sessions import Connection, Pulse, Registry, Session, Surroundings
+from hotshoe.base.tasks import Deadline
+from hotshoe.sessions import Pulse, Registry, Session, Surroundings
+from hotshoe.sessions import attach as connect
 from hotshoe.wire import Close, Incoming
-
-from .conftest import Attach, Open
 
 
 class Viewer:
     """A client with a document of its own, kept up to date by bokeh's own code; it reads when it is told to."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.connection = connect(session)
         self.document = Document()
         self.bytes = 0
 
     async def catch_up(self) -> None:
         """Read until there is nothing more to read, now or soon."""
-        session = self.connection._session
+        subscriber = self.connection.subscriber
         await self.read()
-        while session._lane.busy or self.connection.lag is not None or self.connection.outbox._messages:
+        while self.session.busy or subscriber.lag is not None or subscriber.outbox._messages:
             await self.read()
 
     async def read(self, quiet_s: float = 0.02) -> None:
@@ -150,7 +153,7 @@ async def _play(steps: Any) -> None:
     stage = Stage()
     registry = Registry(App(build=stage.fill), "/app", Surroundings(asyncio.get_running_loop(), None, Pulse()))
     session = await registry.open("a", Request(), {})
-    steady, slow = Viewer(session.attach()), Viewer(session.attach())
+    steady, slow = Viewer(session), Viewer(session)
     await steady.pull()
     await slow.pull()
 
@@ -169,7 +172,7 @@ async def _play(steps: Any) -> None:
     expected = state(session.document)
     assert state(steady.document) == expected
     assert state(slow.document) == expected
-    await registry.close(grace_s=1)
+    await registry.close(Deadline(1))
 
 
 @pytest.fixture
@@ -179,7 +182,7 @@ def stage() -> Stage:
 
 async def opened(stage: Stage, open_session: Open) -> tuple[Session, Viewer, Viewer]:
     session = await open_session(stage.fill)
-    steady, slow = Viewer(session.attach()), Viewer(session.attach())
+    steady, slow = Viewer(session), Viewer(session)
     await steady.pull()
     await slow.pull()
     return session, steady, slow
@@ -213,7 +216,7 @@ async def test_titles_messages_and_roots_are_told_in_order(
 
     for index in range(40):
         await session.run(partial(retitle, index))
-    assert slow.connection.lag is not None
+    assert slow.connection.subscriber.lag is not None
     await slow.catch_up()
     assert [title for title in titles if title] == [f"title {index}" for index in range(40)]
 
@@ -222,12 +225,17 @@ async def test_a_laggard_learns_the_latest_of_what_the_page_is_told(
     stage: Stage, open_session: Open, attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "WAITING_BYTES_MOST", 600)
+    monkeypatch.setattr(pulse_module, "BUSY_S", 0.0)
     session = await open_session(stage.fill)
     client = await attach(session)
-    session._audience.notify({"busy": True})
-    await session.run(lambda: stage.source.stream({"x": [0] * 500, "y": [0] * 500}))
-    assert client.connection.lag is not None
-    session._audience.notify({"busy": False})
+
+    async def take_long() -> None:
+        while not client.connection.subscriber.outbox._messages:  # the page is told at the next beat that it is busy
+            await asyncio.sleep(0.001)
+        stage.source.stream({"x": [0] * 500, "y": [0] * 500})
+
+    await session.run(take_long)
+    assert client.connection.subscriber.lag is not None
     told: list[Any] = []
     while not told or told[-1] != {"busy": False}:
         _, metadata, _, _ = await client.next()

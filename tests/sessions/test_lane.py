@@ -6,16 +6,32 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from tests.support.keeper import Keeper
+from tests.support.session_client import NOBODY
 
+from hotshoe.base import housekeeping
+from hotshoe.base.counters import Counters
+from hotshoe.base.threads import ThreadPool
 from hotshoe.sessions.lane import TURN, Lane
-from hotshoe.sessions.threads import ThreadPool
+
+
+def run(lane: Lane, work: Callable[[], object]) -> None:
+    lane.run(work, lambda result, error: ())
+
 
 variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable", default=0)
 
 
 @pytest.fixture
 async def lane(pool: ThreadPool | None) -> Lane:
-    return Lane(asyncio.get_running_loop(), pool, contextvars.Context())
+    return Lane(NOBODY, asyncio.get_running_loop(), pool, contextvars.Context(), Counters())
+
+
+@pytest.fixture
+def keeper(monkeypatch: pytest.MonkeyPatch) -> Keeper:
+    keeper = Keeper()
+    monkeypatch.setattr(housekeeping, "_keepers", (keeper,))
+    return keeper
 
 
 async def done(lane: Lane) -> None:
@@ -31,7 +47,7 @@ async def test_work_runs_in_the_order_of_arrival(lane: Lane) -> None:
         return lambda: ran.append(index)
 
     for index in range(3 * TURN):
-        lane.submit(work(index))
+        run(lane, work(index))
     await done(lane)
     assert ran == list(range(3 * TURN))
 
@@ -48,7 +64,7 @@ async def test_work_from_many_threads_never_overlaps(lane: Lane) -> None:
 
     def submit() -> None:
         for _ in range(200):
-            lane.submit(work)
+            run(lane, work)
 
     await asyncio.gather(*(asyncio.to_thread(submit) for _ in range(4)))
     await done(lane)
@@ -62,8 +78,8 @@ async def test_an_awaitable_holds_the_lane(lane: Lane) -> None:
         await asyncio.sleep(0.02)
         ran.append("slow")
 
-    lane.submit(slow)
-    lane.submit(lambda: ran.append("next"))
+    run(lane, slow)
+    run(lane, lambda: ran.append("next"))
     await done(lane)
     assert ran == ["slow", "next"]
 
@@ -75,8 +91,8 @@ async def test_all_work_shares_one_context(lane: Lane) -> None:
         await asyncio.sleep(0)
         seen.append(variable.get())
 
-    lane.submit(lambda: variable.set(7) and None)
-    lane.submit(reads)
+    run(lane, lambda: variable.set(7) and None)
+    run(lane, reads)
     await done(lane)
     assert seen == [7]
     assert variable.get() == 0
@@ -85,8 +101,8 @@ async def test_all_work_shares_one_context(lane: Lane) -> None:
 @pytest.mark.parametrize("pool", [2], indirect=True)
 async def test_a_long_queue_lets_other_lanes_have_the_thread(pool: ThreadPool) -> None:
     loop = asyncio.get_running_loop()
-    long, short = (Lane(loop, pool, contextvars.Context()) for _ in range(2))
-    blocked = Lane(loop, pool, contextvars.Context())
+    long, short = (Lane(NOBODY, loop, pool, contextvars.Context(), Counters()) for _ in range(2))
+    blocked = Lane(NOBODY, loop, pool, contextvars.Context(), Counters())
     release, submitted = threading.Event(), threading.Event()
     done_at: dict[str, int] = {}
     count = 0
@@ -102,10 +118,10 @@ async def test_a_long_queue_lets_other_lanes_have_the_thread(pool: ThreadPool) -
     def note() -> None:
         done_at.setdefault("short", count)
 
-    blocked.submit(block)  # takes the other thread
+    run(blocked, block)  # takes the other thread
     for _ in range(10 * TURN):
-        long.submit(work)
-    short.submit(note)
+        run(long, work)
+    run(short, note)
     submitted.set()
     await done(short)
     release.set()
@@ -113,9 +129,9 @@ async def test_a_long_queue_lets_other_lanes_have_the_thread(pool: ThreadPool) -
     assert done_at["short"] < 9 * TURN
 
 
-async def test_what_waits_in_an_abandoned_lane_is_for_its_heir(lane: Lane, pool: ThreadPool | None) -> None:
+async def test_what_waits_in_an_abandoned_lane_is_for_its_successor(lane: Lane, pool: ThreadPool | None) -> None:
     ran: list[str] = []
-    heir = Lane(asyncio.get_running_loop(), pool, contextvars.Context())
+    successor = Lane(NOBODY, asyncio.get_running_loop(), pool, contextvars.Context(), Counters())
 
     began = asyncio.Event()
 
@@ -123,12 +139,48 @@ async def test_what_waits_in_an_abandoned_lane_is_for_its_heir(lane: Lane, pool:
         began.set()
         await asyncio.sleep(60)
 
-    lane.submit(forever)
-    lane.submit(lambda: ran.append("waited"))
+    run(lane, forever)
+    run(lane, lambda: ran.append("waited"))
     await began.wait()
-    lane.abandon(heir)
-    lane.submit(lambda: ran.append("came later"))
-    await done(heir)
+    lane.abandon(successor)
+    run(lane, lambda: ran.append("came later"))
+    await done(successor)
     assert ran == ["waited", "came later"]
     while lane.busy:  # what ran is cancelled
         await asyncio.sleep(0.01)
+
+
+async def test_each_piece_of_a_lane_is_tidied_after_on_its_thread(keeper: Keeper, lane: Lane) -> None:
+    done, ran = asyncio.Event(), list[int]()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        keeper.notes.append("work")
+        ran.append(threading.get_ident())
+        if len(ran) == 3:
+            loop.call_soon_threadsafe(done.set)
+
+    for _ in range(3):
+        run(lane, work)
+    await done.wait()
+    async with asyncio.timeout(20):
+        while keeper.notes[-1] == "work":
+            await asyncio.sleep(0.001)
+    between = "".join(note[0] for note in keeper.notes)
+    assert "ww" not in between
+    assert set(ran) <= set(keeper.tidied)
+
+
+async def test_what_is_awaited_has_it_around(keeper: Keeper, lane: Lane) -> None:
+    done = asyncio.Event()
+
+    async def wait() -> None:
+        keeper.notes.append("awaited")
+        done.set()
+
+    run(lane, wait)
+    await done.wait()
+    async with asyncio.timeout(20):
+        while "exit" not in keeper.notes:
+            await asyncio.sleep(0.001)
+    assert [note for note in keeper.notes if note != "tidy"] == ["enter", "awaited", "exit"]

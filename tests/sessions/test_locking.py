@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from bokeh.document import Document
 from bokeh.models.widgets import Div
+from tests.support.session_client import Attach, Open
 
+from hotshoe.base.tasks import Deadline
 from hotshoe.sessions import Registry, Session, locked_callback
-
-from .conftest import Attach, Open
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def test_a_failing_call_is_reported_and_the_next_one_runs(
 async def test_it_closes_with_its_session(session: Session, registries: list[Registry]) -> None:
     ran: list[int] = []
     callback = locked_callback(session.document, ran.append)
-    await registries[0].close(grace_s=1)
+    await registries[0].close(Deadline(1))
     assert callback.closed
     callback(1)
     assert not callback.pending

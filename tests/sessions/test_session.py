@@ -12,11 +12,11 @@ from bokeh.io import curdoc
 from bokeh.model import Model
 from bokeh.models import Column, ColumnDataSource
 from bokeh.models.widgets import Div, Slider
+from tests.support.session_client import Attach, Open
 
-from hotshoe.errors import UnlockedChangeError
-from hotshoe.sessions import Session
-
-from .conftest import Attach, Open
+from hotshoe.base.errors import UnlockedChangeError
+from hotshoe.sessions import Session, audience
+from hotshoe.sessions.outbox import Subscriber
 
 threads_only = pytest.mark.parametrize("pool", [8], indirect=True)
 """Without threads everyone waits for everyone, as in stock."""
@@ -43,6 +43,13 @@ def models() -> Models:
     return Models()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, the changes of a callback wait for its end."""
+    monkeypatch.setattr(audience, "LIVE_S", 60)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_what_a_callback_changes_leaves_as_one_patch_before_the_ok(
     models: Models, open_session: Open, attach: Attach
 ) -> None:
@@ -62,6 +69,7 @@ async def test_what_a_callback_changes_leaves_as_one_patch_before_the_ok(
     assert (header["msgtype"], header["reqid"]) == ("OK", msgid)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("viewers", [1, 2])
 async def test_a_stream_after_a_replacement_does_not_leak_into_it(
     viewers: int, models: Models, open_session: Open, attach: Attach
@@ -192,8 +200,8 @@ async def test_an_unchanged_document_is_encoded_once(models: Models, open_sessio
     session = await open_session(models.fill)
     client = await attach(session)
     first = await client.pull()
-    kept = session._snapshots.take()
-    assert session._snapshots.take() is kept
+    kept = await session.run(lambda: session.pull(Subscriber(session.loop)))
+    assert await session.run(lambda: session.pull(Subscriber(session.loop))) is kept
     client.set(models.slider, "value", 9)
     await client.until("OK")
     second = await client.pull()
@@ -212,6 +220,35 @@ async def test_a_second_pull_carries_arrays_inline(models: Models, open_session:
     header, _, content, _ = await client.next()
     assert header["num_buffers"] == 0
     assert isinstance(content["doc"]["roots"][1]["attributes"]["data"]["entries"][0][1]["array"]["data"], str)
+
+
+@pytest.mark.parametrize("policy", ["collect", "combine"])
+async def test_a_hold_keeps_no_callback_back(models: Models, open_session: Open, policy: Any) -> None:
+    session = await open_session(models.fill)
+    document, ended = session.document, asyncio.Event()
+
+    def end_hold() -> None:
+        document.unhold()
+        session.loop.call_soon_threadsafe(ended.set)
+
+    def hold() -> None:
+        removed = document.add_timeout_callback(lambda: pytest.fail("it was removed"), 1)
+        document.hold(policy)
+        document.remove_timeout_callback(removed)
+        document.add_next_tick_callback(end_hold)
+
+    await session.run(hold)
+    await asyncio.wait_for(ended.wait(), 5)
+    assert document.callbacks.hold_value is None
+
+
+async def test_who_hears_of_a_callback_has_the_document(models: Models, open_session: Open) -> None:
+    document, seen = (await open_session(models.fill)).document, list[bool]()
+    document.on_change(lambda event: seen.append(curdoc() is document))
+    for _ in ("no hold", "a hold"):
+        document.remove_timeout_callback(document.add_timeout_callback(lambda: None, 60_000))
+        document.hold()
+    assert seen == [True] * 4
 
 
 async def test_what_a_hold_keeps_back_is_seen_by_a_pull_and_told_once(

@@ -13,9 +13,10 @@ from bokeh.document import Document, without_document_lock
 from bokeh.document.events import ColumnDataChangedEvent, ColumnsStreamedEvent, ModelChangedEvent
 from bokeh.models import ColumnDataSource
 from bokeh.models.widgets import Div
-from tests.sessions.conftest import Attach, Open
+from tests.support.session_client import Attach, Open
 
-from hotshoe.panel_seams import StockSession
+from hotshoe.base.tasks import Deadline
+from hotshoe.seams.panel import StockSession
 from hotshoe.sessions import Registry, Session
 
 
@@ -156,7 +157,7 @@ async def test_it_keeps_no_session_alive(open_session: Open, registries: list[Re
     assert session is not None
     stock = stock_of(session)
     del session
-    await registries[0].close(grace_s=1)
+    await registries[0].close(Deadline(1))
     async with asyncio.timeout(10):
         while gone() is not None:  # a thread may be about to let go of it
             await asyncio.sleep(0.01)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.web.conftest import MakeSite
+from tests.support.front_site import MakeSite
 
+from hotshoe.base.errors import ConfigError
 from hotshoe.config import Settings
-from hotshoe.errors import ConfigError
-from hotshoe.web.disclosure import Disclosure
+from hotshoe.http.requests import Disclosure
 
 HEADERS = {"X-Secret": "1", "X-Plain": "2", "Cookie": "a=1; b=2"}
 
@@ -24,7 +24,7 @@ async def test_named_headers_and_cookies(make_site: MakeSite, settings: dict[str
                                          cookies: set[str]) -> None:
     site = make_site("/a", **settings)
     await site.get("/a", headers=HEADERS)
-    request = site.host.wishes[-1].request
+    request = site.host.open_requests[-1].request
     assert set(request.headers) & set(HEADERS) == headers
     assert set(request.cookies) == cookies
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.web.conftest import MakeSite
-from tests.web.hosting import Site
+from tests.support.fake_host import FileApp
+from tests.support.front_site import MakeSite, Site
+from tests.support.needs import need_module
 
-from hotshoe.errors import BuildError, CompileError, RequestError
+from hotshoe.base.errors import BuildError, CompileError, RequestError
 from hotshoe.hosts.host import AppInfo
+from hotshoe.seams.needs import find_extension
 from hotshoe.tokens import mint, new_session_id, read
 from hotshoe.web.front import Front
 
@@ -34,11 +37,11 @@ async def test_page(site: Site, path: str) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     token = read(token_in(response))
     assert token.payload == {"arguments": {"x": [b"1"], "y": [b""]}}
-    [wish] = site.host.wishes
-    assert (wish.app, wish.session_id, wish.payload) == ("/a", token.session_id, None)
-    assert wish.request.headers["X-Big"]
-    assert wish.request.cookies == {"c": "1"}
-    assert wish.request.arguments == {"x": [b"1"], "y": [b""]}
+    [open_request] = site.host.open_requests
+    assert (open_request.app, open_request.session_id, open_request.payload) == ("/a", token.session_id, None)
+    assert open_request.request.headers["X-Big"]
+    assert open_request.request.cookies == {"c": "1"}
+    assert open_request.request.arguments == {"x": [b"1"], "y": [b""]}
 
 
 async def test_what_process_request_returned_travels_in_the_token(site: Site) -> None:
@@ -62,7 +65,7 @@ async def test_head_makes_no_session(site: Site) -> None:
         assert asked.headers[name] == shown.headers[name]
     for path in ("/", "/a/metadata", "/a/autoload.js?bokeh-autoload-element=e", "/favicon.ico"):
         assert (await site.request("HEAD", path)).content == b""
-    assert len(site.host.wishes) == 1
+    assert len(site.host.open_requests) == 1
 
 
 @pytest.mark.parametrize("path", ["/a", "/a/autoload.js?bokeh-autoload-element=e"])
@@ -80,7 +83,7 @@ async def test_session_ids(site: Site) -> None:
     by_argument = await site.get("/a?bokeh-session-id=one")
     by_header = await site.get("/a", headers={"Bokeh-Session-Id": "two"})
     assert [read(token_in(each)).session_id for each in (by_argument, by_header)] == ["one", "two"]
-    assert [wish.session_id for wish in site.host.wishes] == ["one", "two"]
+    assert [open_request.session_id for open_request in site.host.open_requests] == ["one", "two"]
 
 
 @pytest.mark.parametrize(("query", "headers", "reason"), [
@@ -99,15 +102,15 @@ async def test_refused_sessions(site: Site, method: str, query: str, headers: di
     response = await site.request(method, f"/a?{query}", headers=headers)
     assert response.status_code == 403
     assert method == "HEAD" or reason in response.text
-    assert not site.host.wishes
+    assert not site.host.open_requests
 
 
 async def test_a_token_is_kept_and_brings_its_arguments(site: Site) -> None:
     token = mint(new_session_id(), now_s=2e9, lifetime_s=300, payload={"arguments": {"x": [b"1"]}, "k": 1})
     response = await site.get(f"/a?bokeh-token={token}&x=2")
     assert token_in(response) == token
-    assert site.host.wishes[0].payload == {"arguments": {"x": [b"1"]}, "k": 1}
-    assert site.host.wishes[0].request.arguments == {"x": [b"1"]}
+    assert site.host.open_requests[0].payload == {"arguments": {"x": [b"1"]}, "k": 1}
+    assert site.host.open_requests[0].request.arguments == {"x": [b"1"]}
 
 
 async def test_nothing_follows_a_token_that_would_end_the_script(site: Site) -> None:
@@ -122,7 +125,7 @@ async def test_an_expired_token_only_joins_a_live_session(site: Site) -> None:
     assert (await site.get(f"/a?bokeh-token={token}")).status_code == 410
     site.host.live.add(("/a", "old"))
     assert (await site.get(f"/a?bokeh-token={token}")).status_code == 200
-    assert not site.host.wishes
+    assert not site.host.open_requests
 
 
 @pytest.mark.parametrize("where", ["open", "page"])
@@ -161,7 +164,7 @@ async def test_a_request_that_the_host_refuses(site: Site) -> None:
 async def test_not_found(site: Site, path: str) -> None:
     assert (await site.get(path)).status_code == 404
     assert (await site.request("POST", path)).status_code in (404, 405)
-    assert not site.host.wishes
+    assert not site.host.open_requests
 
 
 @pytest.mark.parametrize(("path", "allow"), [
@@ -182,14 +185,14 @@ async def test_prefix_and_mount(make_site: MakeSite) -> None:
     async with site.client(root_path="/outer") as client:
         assert (await client.get("/outer/p/b")).status_code == 200
         assert (await client.get("/p/b")).status_code == 200
-    assert site.host.wishes[-2].request.path == "/outer/p/b"
+    assert site.host.open_requests[-2].request.path == "/outer/p/b"
 
 
 async def test_metadata(site: Site) -> None:
     response = await site.get("/a/metadata")
     assert response.headers["content-type"] == "application/json"
     assert response.json() == {"url": "/a", "data": {"of": "/a"}}
-    assert not site.host.wishes
+    assert not site.host.open_requests
 
 
 async def test_plain_get_of_a_socket(site: Site) -> None:
@@ -205,11 +208,11 @@ async def test_one_app_is_redirected_to(make_site: MakeSite, path: str, location
     site = make_site("/a b", prefix=path)
     response = await site.get(f"{path}?x=1")
     assert (response.status_code, response.headers["location"]) == (302, location)
-    assert not site.host.wishes
+    assert not site.host.open_requests
 
 
 async def test_index(make_site: MakeSite) -> None:
-    about = AppInfo("/a:b", "<Title> & more", "What it <does>", thumbnail="/tmp/shot.png")
+    about = AppInfo("/a:b", "<Title> & more", "What it <does>", thumbnail="shot.png")
     site = make_site(about, "/b")
     response = await site.get("/")
     assert response.status_code == 200
@@ -222,10 +225,16 @@ async def test_index(make_site: MakeSite) -> None:
     assert "http" not in response.text.replace("http://www.w3.org/2000/svg", "").replace("http%3A//www.w3.org", "")
 
 
-async def test_thumbnails_are_files_of_their_apps(make_site: MakeSite, tmp_path: Path) -> None:
+HERE_AND_ELSEWHERE = pytest.mark.parametrize("is_elsewhere", [False, True], ids=["here", "elsewhere"])
+"""Whether the host runs on another machine, so that the front can't open files of apps."""
+
+
+@HERE_AND_ELSEWHERE
+async def test_thumbnails_are_files_of_their_apps(make_site: MakeSite, is_elsewhere: bool, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"a picture")
     (tmp_path / "secret").write_text("not to be seen")
-    site = make_site(AppInfo("/a", "A", thumbnail=str(tmp_path / "a.png")), "/b", prefix="p")
+    site = make_site(FileApp("/a", "A", thumbnail=tmp_path / "a.png"), "/b", prefix="p")
+    site.host.is_elsewhere = is_elsewhere
     response = await site.get("/p/_hotshoe/thumbnails/a")
     assert (response.content, response.headers["content-type"]) == (b"a picture", "image/png")
     for path in ("b", "c", "a/../secret", "a/%2e%2e/secret", ""):
@@ -234,7 +243,7 @@ async def test_thumbnails_are_files_of_their_apps(make_site: MakeSite, tmp_path:
 
 async def test_the_source_is_shown_only_if_that_is_wanted(make_site: MakeSite, tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("print('<script>alert(1)</script>')\n")
-    app = AppInfo("/a", "A", source=str(tmp_path / "main.py"))
+    app = FileApp("/a", "A", source=tmp_path / "main.py")
     assert (await make_site(app, "/b").get("/_hotshoe/source/a")).status_code == 404
     site = make_site(app, "/b", show_source=True)
     page = await site.get("/_hotshoe/source/a")
@@ -278,11 +287,13 @@ async def test_an_icon_of_ones_own_or_none(make_site: MakeSite, tmp_path: Path) 
 # -- files
 
 
-async def test_static(make_site: MakeSite, tmp_path: Path) -> None:
+@HERE_AND_ELSEWHERE
+async def test_static(make_site: MakeSite, is_elsewhere: bool, tmp_path: Path) -> None:
     (tmp_path / "own.css").write_text("a{}")
     (tmp_path / "js").mkdir()
     (tmp_path / "js" / "bokeh.min.js").write_text("mine")
-    site = make_site(AppInfo("/a", "A", static_dir=str(tmp_path)), "/b")
+    site = make_site(FileApp("/a", "A", static_dir=tmp_path), "/b")
+    site.host.is_elsewhere = is_elsewhere
     assert (await site.get("/a/static/own.css")).text == "a{}"
     assert (await site.get("/a/static/js/bokeh.min.js")).text == "mine"
     shared = await site.get("/static/js/bokeh.min.js")
@@ -301,6 +312,17 @@ async def test_extension_files_from_the_first_request_on(site: Site) -> None:
     for base in ("/static", "/a/static"):
         response = await site.get(f"{base}/extensions/panel/panel.min.js")
         assert response.status_code == 200
+
+
+async def test_an_extension_s_files_are_kept_by_its_version(site: Site) -> None:
+    need_module("panel")
+    extension = find_extension("panel")
+    assert extension is not None
+    ours, panels = extension.path.partition("?v=")[2], version("panel")
+    for version_asked, caching in ((ours, "immutable"), (panels, "immutable"), ("0.1", "no-cache")):
+        for file in ("panel.min.js", "css/button.css"):
+            response = await site.get(f"/static/extensions/panel/{file}?v={version_asked}")
+            assert caching in response.headers["cache-control"], (version_asked, file)
 
 
 async def test_our_script(site: Site) -> None:
@@ -346,7 +368,7 @@ async def test_autoload_without_an_element_makes_no_session(site: Site) -> None:
         assert response.status_code == 400
         assert response.text == "No bokeh-autoload-element query parameter"
         assert response.headers["access-control-allow-origin"] == "*"
-    assert not site.host.wishes
+    assert not site.host.open_requests
 
 
 async def test_a_failing_autoload_says_so_in_the_page(site: Site) -> None:

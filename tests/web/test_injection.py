@@ -15,9 +15,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from tests.support.accounts import write_users
 
 import hotshoe
-from hotshoe.auth.users_file import Account, UsersFile
+from hotshoe.auth.accounts import Account
 
 MARK = "q7x"
 PAYLOADS = (
@@ -44,8 +45,7 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     settings: dict[str, Any] = {}
     if request.param == "login":
         users = tmp_path / "users"
-        with UsersFile(users).change() as accounts:
-            accounts["ann"] = Account("ann", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret"))
+        write_users(users, Account("ann", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret")))
         settings = {"auth": "basic", "users_file": str(users)}
     apps = hotshoe.asgi({"/app": lambda doc: None}, use_xheaders=True, show_source=True, **settings)
     transport = httpx.ASGITransport(app=apps, client=("127.0.0.1", 1))

@@ -7,29 +7,13 @@ from urllib.parse import urljoin
 import pytest
 
 from hotshoe.hosts.host import AppInfo
-from hotshoe.web.routes import (
-    Kind,
-    Routes,
-    climb,
-    mounted_path,
-    normalized_prefix,
-    source_path,
-    thumbnail_path,
-    to_app,
-)
+from hotshoe.web.routes import Kind, Routes, source_path, thumbnail_path
 
 NAMES = ["/sliders", "/my app", "/deep/er", "/static"]
 
 
 def routes(*urls: str, prefix: str = "") -> Routes:
     return Routes({url: AppInfo(url, url) for url in urls or NAMES}, prefix)
-
-
-@pytest.mark.parametrize(("given", "prefix"), [
-    ("", ""), ("/", ""), ("//", ""), ("foo", "/foo"), ("/foo/bar/", "/foo/bar"), ("//foo//", "/foo"),
-])
-def test_prefix_is_normalized(given: str, prefix: str) -> None:
-    assert normalized_prefix(given) == prefix
 
 
 @pytest.mark.parametrize(("path", "kind", "app", "rest"), [
@@ -46,6 +30,11 @@ def test_prefix_is_normalized(given: str, prefix: str) -> None:
     ("/static/js/bokeh.min.js", Kind.STATIC, None, "js/bokeh.min.js"),
     ("/static/extensions/panel/panel.js", Kind.EXTENSION, None, "panel/panel.js"),
     ("/_hotshoe/page.js", Kind.ASSET, None, "page.js"),
+    ("/_hotshoe/health", Kind.HEALTH, None, ""),
+    ("/_hotshoe/health/", Kind.HEALTH, None, ""),
+    ("/_hotshoe/health/alive", Kind.HEALTH, None, "alive"),
+    ("/_hotshoe/health/other", Kind.ASSET, None, "health/other"),
+    ("/_hotshoe/healthy", Kind.ASSET, None, "healthy"),
     ("/sliders//_hotshoe/page.js", Kind.ASSET, "/sliders", "page.js"),
     ("/sliders//ws", Kind.SOCKET, "/sliders", ""),
     ("/sliders//autoload.js", Kind.AUTOLOAD, "/sliders", ""),
@@ -108,13 +97,19 @@ def test_in_the_middle_of_a_site(path: str, kind: Kind, app: str | None, rest: s
         assert (route.kind, route.app and route.app.url, route.rest) == (kind, app, rest)
 
 
-@pytest.mark.parametrize(("folder", "kind"), [(None, Kind.SITE), ("/app/static", Kind.APP_STATIC)])
-def test_static_files_of_a_site_with_an_app_at_its_root(folder: str | None, kind: Kind) -> None:
+@pytest.mark.parametrize(("has_static", "kind"), [(False, Kind.SITE), (True, Kind.APP_STATIC)])
+def test_static_files_of_a_site_with_an_app_at_its_root(has_static: bool, kind: Kind) -> None:
     """They are the site's, unless the app has such a folder, too."""
-    routes = Routes({"/": AppInfo("/", "", static_dir=folder)}, has_site=True)
+    routes = Routes({"/": AppInfo("/", "", has_static=has_static)}, has_site=True)
     assert routes.resolve("/static/site.css").kind is kind
-    assert routes.resolve("/static/extensions/panel/x.js").kind is (Kind.EXTENSION if folder is None else kind)
+    assert routes.resolve("/static/extensions/panel/x.js").kind is (kind if has_static else Kind.EXTENSION)
     assert routes.resolve("/ws").kind is Kind.SOCKET
+
+
+def test_a_withdrawn_app_of_a_site_leaves_nothing_at_its_url() -> None:
+    routes = Routes({"/a": AppInfo("/a", "")}, "/p", has_site=True, withdrawn={"/gone"})
+    assert [routes.resolve(path).kind for path in ("/p/gone", "/p/gone/", "/p/gone/more", "/p/other")] == [
+        Kind.NOTHING, Kind.NOTHING, Kind.SITE, Kind.SITE]
 
 
 def test_what_is_not_below_the_prefix_is_not_the_sites_either() -> None:
@@ -146,28 +141,9 @@ def test_what_belongs_to_the_app_at_the_root(path: str) -> None:
     assert app.url == "/"
 
 
-@pytest.mark.parametrize(("path", "root", "inside"), [
-    ("/m/a", "/m", "/a"), ("/m", "/m", ""), ("/m/", "/m", "/"), ("/a", "/m", "/a"), ("/ma", "/m", "/ma"),
-    ("/m/a", "/m/", "/a"), ("/a", "", "/a"),
-])
-def test_mounted_path(path: str, root: str, inside: str) -> None:
-    assert mounted_path(path, root) == inside
-
-
 @pytest.mark.parametrize("path", ["/static/" * 8000, "/a" * 20000, "/" * 60000, "/static" * 9000])
 def test_hostile_paths_are_cheap(path: str) -> None:
     assert routes().resolve(path).kind is not Kind.PAGE
-
-
-@pytest.mark.parametrize("seen", ["/", "/p", "/p/", "/p/q", "/p/q/"])
-@pytest.mark.parametrize("url", ["/a", "/deep/er", "/a:b"])
-def test_relative_reference_to_an_app(seen: str, url: str) -> None:
-    assert urljoin(f"http://h{seen}", to_app(seen, url)) == f"http://h{seen.rstrip('/')}{url}"
-
-
-@pytest.mark.parametrize("rest", ["/", "/a", "/a/", "/a/b", "/a/b/c/"])
-def test_climb_leads_to_the_prefix(rest: str) -> None:
-    assert urljoin(f"http://h/p{rest}", climb(rest)) == "http://h/p/"
 
 
 @pytest.mark.parametrize(("url", "path"), [("/", "/embed.js"), ("/a", "/a/embed.js")])

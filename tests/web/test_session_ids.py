@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from bokeh.core.types import ID
 from bokeh.util import token as stock
-from tests.web.conftest import MakeSite
-from tests.web.hosting import Peer, Site
+from tests.support.asgi_websocket import Peer
+from tests.support.front_site import MakeSite, Site
 
 from hotshoe.tokens import mint, new_session_id, read
 
@@ -82,10 +82,10 @@ async def test_a_forged_token_is_refused(make_site: MakeSite, forge: Any) -> Non
 async def test_a_script_here_brings_an_id_that_others_can_join(make_site: MakeSite) -> None:
     site = auto(make_site)
     await join(site, token_of("mine", arguments={"a": [b"1"]}, headers={"X-User": "root"}))
-    wish = site.host.wishes[-1]
-    assert (wish.session_id, wish.payload) == ("mine", {})
-    assert dict(wish.request.arguments) == {}
-    assert "X-User" not in wish.request.headers
+    open_request = site.host.open_requests[-1]
+    assert (open_request.session_id, open_request.payload) == ("mine", {})
+    assert dict(open_request.request.arguments) == {}
+    assert "X-User" not in open_request.request.headers
     token = await page_token(site, "/a?bokeh-session-id=mine")
     assert read(token).session_id == "mine"
     await join(site, token, client=REMOTE, origin="http://h", host="h")
@@ -105,7 +105,7 @@ async def test_nobody_else_creates_a_session_under_an_id_of_their_own(
         make_site: MakeSite, client: tuple[str, int] | None, headers: dict[str, str]) -> None:
     site = auto(make_site)
     assert "not signed" in await refused(site, token_of("mine"), client=client, **headers)
-    assert site.host.wishes == []
+    assert site.host.open_requests == []
 
 
 async def test_a_page_does_not_create_one_either(make_site: MakeSite) -> None:
@@ -115,7 +115,7 @@ async def test_a_page_does_not_create_one_either(make_site: MakeSite) -> None:
         answer = await site.get(path)
         assert answer.status_code == 403, path
         assert "--session-ids=unsigned" in answer.text
-    assert site.host.wishes == []
+    assert site.host.open_requests == []
 
 
 async def test_a_replaced_key_still_verifies(make_site: MakeSite) -> None:
@@ -141,10 +141,10 @@ async def test_process_request_can_not_be_left_out(make_site: MakeSite) -> None:
     site.host.live.clear()
     for client in (REMOTE, LOCAL):
         await join(site, token_of(stolen, role="admin"), client=client)
-        assert site.host.wishes[-1].payload is None
+        assert site.host.open_requests[-1].payload is None
         site.host.live.clear()
     assert (await site.get(f"/a?bokeh-token={token_of(stolen)}")).status_code == 200
-    assert site.host.wishes[-1].payload is None
+    assert site.host.open_requests[-1].payload is None
 
 
 async def test_what_one_app_s_process_request_returned_is_nothing_to_another(make_site: MakeSite) -> None:
@@ -152,12 +152,12 @@ async def test_what_one_app_s_process_request_returned_is_nothing_to_another(mak
     site.host.payload = {"role": "admin"}
     token = await page_token(site, "/b?x=1")
     await join(site, token, client=REMOTE)
-    wish = site.host.wishes[-1]
-    assert (wish.app, wish.payload) == ("/a", None)
-    assert dict(wish.request.arguments) == {"x": [b"1"]}
+    open_request = site.host.open_requests[-1]
+    assert (open_request.app, open_request.payload) == ("/a", None)
+    assert dict(open_request.request.arguments) == {"x": [b"1"]}
     site.host.live.clear()
     await (await site.get(f"/b?bokeh-token={token}")).aread()
-    assert site.host.wishes[-1].payload == {"arguments": {"x": [b"1"]}, "role": "admin"}
+    assert site.host.open_requests[-1].payload == {"arguments": {"x": [b"1"]}, "role": "admin"}
 
 
 async def test_an_expired_token_creates_nothing(make_site: MakeSite) -> None:
@@ -165,7 +165,7 @@ async def test_an_expired_token_creates_nothing(make_site: MakeSite) -> None:
     session_id = new_session_id(key=KEY.encode())
     replayed = token_of(session_id, KEY, expires_s=1_000)
     assert "expired" in await refused(site, replayed)
-    assert site.host.wishes == []
+    assert site.host.open_requests == []
     site.host.live.add(("/a", session_id))
     await join(site, replayed)
 
@@ -191,5 +191,5 @@ async def test_external_ids_come_from_elsewhere(make_site: MakeSite) -> None:
 async def test_unsigned_is_stock(make_site: MakeSite) -> None:
     site = make_site("/a", session_ids="unsigned")
     await join(site, token_of("mine", arguments={"a": [b"1"]}), client=REMOTE)
-    assert dict(site.host.wishes[-1].request.arguments) == {"a": [b"1"]}
+    assert dict(site.host.open_requests[-1].request.arguments) == {"a": [b"1"]}
     assert "." not in await page_token(site)

@@ -24,13 +24,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
-from tests.web.hosting import Peer, socket_scope
-from tests.web.test_asgi import pulled, token_of
+from tests.support.asgi_websocket import Peer, pulled, socket_scope, token_of
 
 import hotshoe
-from hotshoe.errors import AppError, ConfigError, SiteError
-from hotshoe.web.asgi import Asgi
-from hotshoe.web.sites import is_asgi
+from hotshoe.base.errors import AppError, ConfigError, SiteError
+from hotshoe.web.mount import Asgi
+from hotshoe.web.site.sites import is_asgi
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -302,7 +301,7 @@ def test_which_language_a_site_speaks(site: Any, speaks_asgi: bool) -> None:
 
 
 def test_a_factory_without_its_parentheses() -> None:
-    with pytest.raises(ConfigError, match=r"named with parentheses, as in site:make_app\(\)"):
+    with pytest.raises(ConfigError, match=r"named with parentheses: site:make_app\(\)"):
         hotshoe.wrap(flask_site, {})
     with pytest.raises(ConfigError, match="neither the arguments of a WSGI app") as caught:
         hotshoe.wrap(lambda environ: [], {})

@@ -18,7 +18,7 @@ from bokeh.protocol import Protocol
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotshoe.errors import ProtocolError
+from hotshoe.base.errors import ProtocolError
 from hotshoe.wire import MAX_BUFFERS, Assembler, Incoming, decode_content
 from hotshoe.wire.messages import MAX_REASON_BYTES
 
@@ -37,7 +37,7 @@ DEEP = "[" * 200_000
 def assemble(fragments: list[Fragment], limit: int = LIMIT) -> list[Incoming]:
     assembler = Assembler(limit)
     messages = [message for fragment in fragments if (message := assembler.feed(fragment)) is not None]
-    assert assembler.idle
+    assert assembler._stage == "HEADER"
     return messages
 
 
@@ -83,9 +83,9 @@ def test_a_message_is_complete_at_its_last_fragment_and_idle_only_between() -> N
     for _ in range(2):
         for fragment in BUFFERED[:-1]:
             assert assembler.feed(fragment) is None
-            assert not assembler.idle
+            assert assembler._stage != "HEADER"
         assert assembler.feed(BUFFERED[-1]) is not None
-        assert assembler.idle
+        assert assembler._stage == "HEADER"
 
 
 def test_connections_do_not_share_what_they_hold() -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 from playwright.sync_api import Browser
-from tests.browser.embedding.embeds import BROKEN, FILLING, SLIDERS, TWO_ROOTS, running
-from tests.browser.sites import Site, site
-from tests.browser.tab import Tab
+from tests.support.browser.embeds import BROKEN, FILLING, SLIDERS, TWO_ROOTS, running
+from tests.support.browser.page_site import Site, site
+from tests.support.browser.tab import Tab, tabs
+from tests.support.certificates import Authority
 
-from hotshoe.web.server import Server
+from hotshoe.server.server import Server
 
 
 @pytest.fixture
@@ -36,17 +36,10 @@ def server(folder: Path, page_site: Site) -> Iterator[Server]:
 
 @pytest.fixture
 def secure_tab(chromium: Browser) -> Iterator[Tab]:
-    context = chromium.new_context(ignore_https_errors=True)
-    tab = Tab(context)
-    yield tab
-    problems = tab.problems + tab.strangers
-    context.close()
-    assert not problems
+    with tabs(chromium, ignore_https_errors=True) as make:
+        yield make()
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    issued = trustme.CA().issue_cert("localhost", "127.0.0.1")
-    path = tmp_path / "certificate.pem"
-    issued.private_key_and_cert_chain_pem.write_to_path(path)
-    return path
+    return Authority().both(tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bokeh.embed
 import pytest
-from tests.browser.embedding.embeds import (
+from tests.support.browser.embeds import (
     apps,
     assert_works,
     at,
@@ -15,11 +15,11 @@ from tests.browser.embedding.embeds import (
     until_connections,
     wait_for_alert,
 )
-from tests.browser.sites import Site, site
-from tests.browser.tab import Tab
+from tests.support.browser.page_site import Site, site
+from tests.support.browser.tab import Tab
 
 import hotshoe.embed
-from hotshoe.web.server import Server
+from hotshoe.server.server import Server
 
 pytestmark = pytest.mark.real
 
@@ -86,7 +86,7 @@ def test_what_is_moved_stays_and_what_leaves_early_is_gone(server: Server, page_
     }""", at(server))
     tab.wait("document.querySelectorAll('bokeh-app').length === 1")
     until_connections(server, 1, tab)
-    tab.page.wait_for_timeout(300)
+    tab.page.wait_for_timeout(300)  # what the removed ones had asked for would come now
     assert (server.statistics().connections, tab.ask("documents().length")) == (1, 1)
     assert all("ERR_ABORTED" in problem for problem in tab.problems)  # what it had asked for is not wanted any more
     tab.problems.clear()

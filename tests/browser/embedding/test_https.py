@@ -8,10 +8,10 @@ from pathlib import Path
 
 import bokeh.embed
 import pytest
-from tests.browser.embedding.embeds import assert_works, running, serve_component, wait_for_alert
-from tests.browser.proxy import nginx
-from tests.browser.sites import site
-from tests.browser.tab import Tab
+from tests.support.browser.embeds import assert_works, running, serve_component, wait_for_alert
+from tests.support.browser.page_site import site
+from tests.support.browser.tab import Tab
+from tests.support.nginx import nginx
 
 import hotshoe.embed
 

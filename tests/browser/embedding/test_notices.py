@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Route
-from tests.browser.embedding.embeds import AUTOLOAD, apps, assert_works, at, running, serve_component, wait_for_alert
-from tests.browser.sites import Site, site
-from tests.browser.tab import Tab
+from tests.support.browser.embeds import AUTOLOAD, apps, assert_works, at, running, serve_component, wait_for_alert
+from tests.support.browser.page_site import Site, site
+from tests.support.browser.tab import Tab
 
 import hotshoe.embed
-from hotshoe.web.server import Server
+from hotshoe.server.server import Server
 
 pytestmark = pytest.mark.real
 
@@ -35,7 +35,7 @@ def test_why_an_app_is_not_there(server: Server, page_site: Site, tab: Tab) -> N
     tab.page.goto(page_site.put("".join(tags)))
     failed = tab.page.get_by_role("alert").filter(has_text="This app failed to build its page.")
     failed.wait_for()
-    assert re.search(r"it is error [0-9a-f]{8}\.", failed.inner_text())
+    assert re.search(r"Its id in the server's log is [0-9a-f]{8}\.", failed.inner_text())
     missing = tab.page.get_by_role("alert").filter(has_text="There is no app at this address.")
     missing.wait_for()
     assert at(server, "nothing") in missing.inner_text()
@@ -56,7 +56,7 @@ def test_a_server_that_has_no_room(folder: Path, page_site: Site, tab: Tab) -> N
         tab.page.goto(page_site.put(hotshoe.embed.app_tag(at(server)) + hotshoe.embed.app_tag(at(server))))
         alert = tab.page.get_by_role("alert")
         alert.wait_for()
-        assert "it is tried again in 60 s" in alert.inner_text()
+        assert "the next attempt is in 60 s" in alert.inner_text()
         assert_works(tab)
         tab.problems.clear()
 
@@ -90,7 +90,7 @@ def test_a_server_that_comes_back(folder: Path, page_site: Site, tab: Tab) -> No
     serve_component(tab)
     tab.page.goto(page_site.put(hotshoe.embed.app_tag(f"http://localhost:{port}/sliders")))
     wait_for_alert(tab, "This app can't be reached.")
-    assert "tried again" in tab.page.get_by_role("alert").inner_text()
+    assert "the next attempt" in tab.page.get_by_role("alert").inner_text()
     with running(folder, page_site.origin, port=port):
         assert_works(tab)
         tab.problems.clear()
@@ -100,14 +100,14 @@ def test_a_server_that_comes_back(folder: Path, page_site: Site, tab: Tab) -> No
 def test_even_its_script_may_not_come(page_site: Site, tab: Tab) -> None:
     tab.page.goto(page_site.put(hotshoe.embed.app_tag("http://localhost:9/sliders")))
     tab.wait_for_text("If it does not appear, its server can't be reached.")
-    assert tab.page.get_by_role("link", name="Open it by itself.").get_attribute("href") == "http://localhost:9/sliders"
+    assert tab.page.get_by_role("link", name="Open it in its own page.").get_attribute("href") == "http://localhost:9/sliders"
     tab.problems.clear()
 
 
 @pytest.mark.parametrize(("attributes", "said"), [
     ("", 'Its attribute "src" is missing.'), ("src=''", 'Its attribute "src" is missing.'),
     ("src='javascript:alert(1)'", "is not the address of an app"), ("src='http://['", "is not the address of an app"),
-    ("src='//u:p@localhost/a'", "user and password"), ("src='/a' headers='{'", "is no JSON"),
+    ("src='//u:p@localhost/a'", "user and password"), ("src='/a' headers='{'", "is not JSON"),
 ])
 def test_wrong_attributes(attributes: str, said: str, server: Server, page_site: Site, tab: Tab) -> None:
     tab.page.goto(page_site.put(f"<bokeh-app {attributes}></bokeh-app><script src='{at(server)}/embed.js'></script>"))

@@ -9,13 +9,13 @@ from typing import Any
 
 import bokeh.embed
 import pytest
-from tests.browser.embedding.embeds import AUTOLOAD, assert_works, at, loads_of_bokehjs, running, wait_for_alert
-from tests.browser.proxy import nginx
-from tests.browser.sites import Site, site
-from tests.browser.tab import Tab
+from tests.support.browser.embeds import AUTOLOAD, assert_works, at, loads_of_bokehjs, running, wait_for_alert
+from tests.support.browser.page_site import Site, site
+from tests.support.browser.tab import Tab
+from tests.support.nginx import nginx
 
 import hotshoe.embed
-from hotshoe.web.server import Server
+from hotshoe.server.server import Server
 
 pytestmark = pytest.mark.real
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import bokeh.embed
 import pytest
-from tests.browser.embedding.embeds import assert_works, at, running, wait_for_alert
-from tests.browser.proxy import free_port, wait_for_port
-from tests.browser.server import EXAMPLES, serve
-from tests.browser.sites import Site, site
-from tests.browser.tab import Tab
-from tests.needs import need_module
+from tests.support.browser.embeds import assert_works, at, running, wait_for_alert
+from tests.support.browser.page_site import Site, site
+from tests.support.browser.tab import Tab
+from tests.support.needs import need_module
+from tests.support.ports import free_port, is_open
+from tests.support.server_process import EXAMPLES
+from tests.support.server_thread import serve
+from tests.support.waiting import wait_until
 
 import hotshoe.embed
 
@@ -41,7 +43,7 @@ def test_the_example(tmp_path: Path, tab: Tab) -> None:
         command = [sys.executable, "-m", "http.server", str(port), "--directory", str(tmp_path)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            wait_for_port(port)
+            wait_until(lambda: is_open(port))
             tab.page.route("**/favicon.ico", lambda route: route.fulfill(body=""))
             tab.open(f"http://{own}/")
             tab.wait("documents().length === 2 && documents().every((doc) => doc.is_idle)")
@@ -74,6 +76,7 @@ def test_the_page_and_the_app_of_one_login(folder: Path, tmp_path: Path, tab: Ta
         assert (link.get_attribute("href") or "").startswith(f"http://localhost:{server.port}/enter")
 
 
+@pytest.mark.filterwarnings("ignore:Widget.name is deprecated:PendingDeprecationWarning")  # as users still write it
 def test_a_panel_app(folder: Path, page_site: Site, tab: Tab) -> None:
     need_module("panel")
     (folder / "panels.py").write_text(PANELS)

@@ -1,8 +1,10 @@
 """A Flask site with whatever a site does that is not a small page, and apps that greet who has logged in."""
 
 import os
+import tempfile
 import time
 from hashlib import sha256
+from pathlib import Path
 
 from bokeh.layouts import column
 from bokeh.models import Div, Slider
@@ -93,5 +95,9 @@ def closed_ones():
 
 @app.route("/slow")
 def slow():
-    time.sleep(float(request.args["s"]))
+    """Tells that it waits by a file in a folder; a file ``go`` there ends it, or a minute."""
+    folder, end = Path(request.args["folder"]), time.monotonic() + 60
+    tempfile.mkstemp(prefix="waits-", dir=folder)
+    while not (folder / "go").exists() and time.monotonic() < end:
+        time.sleep(0.02)
     return "at last"
