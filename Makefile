@@ -1,17 +1,20 @@
-.PHONY: demo test check lint bench peers docs clean
+.PHONY: demo test test-all check lint bench peers docs clean
 
 # Serve the examples on port 5006 (PORT=…).
 demo:
 	scripts/demo
 
-# Every test, on every Python that is found (ARGS="-k name" goes to pytest).
+# Every test, what touches bokeh with both versions of it, and lint (ARGS="-k name" goes to pytest).
 test:
-	scripts/system
 	scripts/test $(ARGS)
 
-# The tests without processes and browsers.
+# Every test with both versions of bokeh, at full size: for nights and releases.
+test-all:
+	scripts/test all $(ARGS)
+
+# The tests without processes and browsers, with the first Python.
 check:
-	scripts/test -m "not real" $(ARGS)
+	scripts/test check $(ARGS)
 
 lint:
 	scripts/lint
@@ -24,9 +27,9 @@ bench:
 peers:
 	scripts/peers $(PEERS) $(ARGS)
 
-# Write the pages that are generated.
+# Write the pages that are generated, build all pages into a site, and print where it is.
 docs:
-	"$$(scripts/setup --first)/bin/python" scripts/settings_docs.py
+	scripts/docs
 
 clean:
 	rm -rf .venvs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,8 +13,10 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 import psutil
@@ -22,10 +24,14 @@ import uvloop
 
 from . import servers
 from .load import LoadError, connect, patch
-from .measures import INSIDE, SCENARIOS, Scale, Scenario
+from .measures import INSIDE, SCENARIOS, VERSIONS, Scale, Scenario
 from .measures.measure import p50_ms
 from .servers import ECHO, Peer, Server, Settings, peers
-from .table import Results, machine, markdown
+from .table import Results, compared_versions, machine, markdown
+from .versions import VersionError, versions
+
+ROUNDS_OF_VERSIONS = 9
+"""Single rounds of one and the same server differ by up to 80 % on a shared machine."""
 
 
 def main() -> int:
@@ -37,6 +43,13 @@ def main() -> int:
     if options.ceiling:
         print(uvloop.run(_ceiling(server_core)))
         return 0
+    if options.counters:
+        from . import counters  # nothing else here needs hotshoe in this process
+
+        print(f"{machine()}\n\n{counters.table()}")
+        return 0
+    if options.against:
+        return _compare_versions(options, server_core)
     available = peers()
     rounds = options.rounds or (1 if options.quick else 2)
     scale = Scale(0.1 if options.quick else 1.0)
@@ -59,6 +72,26 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def _compare_versions(options: argparse.Namespace, core: int | None) -> int:
+    """This tree and a commit; 1 if a measure failed on one of them."""
+    rounds = options.rounds or (1 if options.quick else ROUNDS_OF_VERSIONS)
+    scale = Scale(0.1 if options.quick else 1.0)
+    chosen = [s for s in VERSIONS if not options.only or s.name in options.only]
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="hotshoe-bench-") as folder:
+        try:
+            compared = versions(options.against, Path(folder))
+        except VersionError as error:
+            print(f"scripts/bench: {error}", file=sys.stderr)
+            return 2
+        results = _compare(chosen, compared, rounds, scale, core)
+    print(machine())
+    print(f"{rounds} rounds, {time.monotonic() - started:.0f} s, server and generator "
+          f"{'each on a core of its own' if core is not None else 'share the cores'}\n")
+    print(compared_versions(results, chosen))
+    return 1 if results.failures else 0
+
+
 def _compare(chosen: Sequence[Scenario], compared: Sequence[Peer], rounds: int, scale: Scale,
              core: int | None) -> Results:
     results = Results([peer.name for peer in compared])
@@ -78,11 +111,24 @@ def _arguments() -> argparse.Namespace:
                         help=f"measure only this (repeatable): {', '.join(names)}")
     parser.add_argument("--peers", nargs="+", metavar="PEER", choices=list(peers()),
                         help=f"compare only these, the first is the base: {', '.join(peers())}")
-    parser.add_argument("--rounds", type=int, help="rounds of each measure (default: 2)")
+    parser.add_argument("--against", metavar="COMMIT",
+                        help="compare hotshoe of this tree with that of a git commit, instead of with other servers")
+    parser.add_argument("--rounds", type=_positive, help="rounds of each measure (default: 2; with --against 9)")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that everything works")
     parser.add_argument("--ceiling", action="store_true",
                         help="measure the load generator itself, against a server that does no work")
-    return parser.parse_args()
+    parser.add_argument("--counters", action="store_true",
+                        help="measure what one count of hotshoe's counters costs, and nothing else")
+    options = parser.parse_args()
+    if options.against and (options.peers or "inside" in (options.only or ())):
+        parser.error("--against compares two versions of hotshoe serve: --peers and --only inside do not go with it")
+    return options
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def _fill_caches(peer: Peer, chosen: Sequence[Scenario], core: int | None) -> None:
@@ -94,7 +140,7 @@ def _fill_caches(peer: Peer, chosen: Sequence[Scenario], core: int | None) -> No
 def _measure(scenario: Scenario, compared: Sequence[Peer], rounds: int, scale: Scale, core: int | None,
              results: Results) -> None:
     for number in range(scenario.weight.rounds(rounds)):
-        for peer in compared:
+        for peer in compared if number % 2 == 0 else reversed(compared):  # neither is always the second
             started = time.monotonic()
             try:
                 values = _once(scenario, Server(peer, scenario.settings, core), scale)

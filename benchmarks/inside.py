@@ -12,18 +12,17 @@ from typing import Any
 import uvicorn
 
 import hotshoe
-from hotshoe.config import Settings
 
 
 def main(how: str, port: str, unused_ms: str, check_ms: str, *scripts: str) -> None:
     """Serve until the process is told to stop."""
-    settings = Settings(unused_session_lifetime_milliseconds=int(unused_ms), no_collapse=True,
-                        check_unused_sessions_milliseconds=int(check_ms), session_ids="unsigned")
+    settings = hotshoe.Settings(unused_session_lifetime_milliseconds=int(unused_ms), no_collapse=True,
+                                check_unused_sessions_milliseconds=int(check_ms), session_ids="unsigned")
     site = _site(how, {f"/{Path(script).stem}": script for script in scripts}, settings)
     uvicorn.run(site, host="127.0.0.1", port=int(port), log_level="warning", timeout_graceful_shutdown=3)
 
 
-def _site(how: str, apps: dict[str, str], settings: Settings) -> Any:
+def _site(how: str, apps: dict[str, str], settings: hotshoe.Settings) -> Any:
     match how:
         case "bare":
             return hotshoe.asgi(apps, settings=settings)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -57,6 +57,8 @@ class Peer:
     name: str
     command: Callable[[Settings, int], Sequence[str]]
     """The command line that serves on a port."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the process, besides those of this one."""
 
 
 def _bokeh_serve(settings: Settings, port: int) -> list[str]:
@@ -127,7 +129,7 @@ class Server:
         self.port = _free_port()
         self._log = tempfile.TemporaryFile()
         environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith(("BOKEH_", "HOTSHOE_"))}
+                       if not name.startswith(("BOKEH_", "HOTSHOE_"))} | dict(self.peer.environment)
         self._process = psutil.Popen(self.peer.command(self.settings, self.port), stdout=self._log,
                                      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment,
                                      cwd=APPS.parent.parent)
@@ -163,7 +165,7 @@ class Server:
         return sum(sum(process.cpu_times()[:2]) for process in self._processes())
 
     def settle(self) -> None:
-        """Wait until the server has done what it does by itself after its start, such as compressing files."""
+        """Wait until the server has done what it does by itself after its start."""
         deadline, quiet_from = time.monotonic() + SETTLE_LIMIT_S, time.monotonic() + SETTLE_S
         while time.monotonic() < min(deadline, quiet_from):
             before = self.cpu_s()

@@ -13,6 +13,7 @@ from statistics import median
 import psutil
 
 from .measures import Row, Scenario
+from .ratios import Comparison
 
 
 @dataclass(slots=True)
@@ -57,6 +58,25 @@ def markdown(results: Results, scenarios: Sequence[Scenario]) -> str:
     lines = [header, ["---"] * len(header)]
     lines += [_line(row, results) for scenario in scenarios for row in scenario.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def compared_versions(results: Results, scenarios: Sequence[Scenario]) -> str:
+    """The table of two versions: the first is the older one."""
+    lines = [["measure", "unit", *results.peers, "times better", "quartiles", "rounds", "more than 3 % worse"]]
+    lines.append(["---"] * len(lines[0]))
+    lines += [_version_line(row, results) for scenario in scenarios for row in scenario.rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _version_line(row: Row, results: Results) -> list[str]:
+    cells = [row.name, row.unit, *(_value(row, peer, results) for peer in results.peers)]
+    ratios = results.ratios(row, results.peers[1])
+    if not ratios:
+        return [*cells, "-", "-", "0", ""]
+    comparison = Comparison.of(ratios)
+    return [*cells, f"{comparison.median:.3f}",
+            f"{comparison.lower_quartile:.3f}, {comparison.upper_quartile:.3f}",
+            str(comparison.rounds), comparison.verdict.value]
 
 
 def _line(row: Row, results: Results) -> list[str]:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -27,6 +28,9 @@ RATIO = THUMBNAIL[0] / THUMBNAIL[1]
 WHOLE = {"weather", "selections"}
 """Apps of which the thumbnail shows the page; of the others it shows the plot."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+Scheme = Literal["light", "dark"]
+SCHEMES: dict[Scheme, str] = {"light": "", "dark": "-dark"}
+"""The colours of screenshots, and the ends of their names."""
 DRAWN = "() => window.Bokeh?.documents?.length > 0 && Bokeh.documents.every((doc) => doc.is_idle)"
 
 
@@ -51,9 +55,6 @@ def server(*flags: str) -> Iterator[str]:
             raise SystemExit("the server did not start")
         finally:
             process.terminate()
-
-
-# -- what to do in an app before its picture is taken
 
 
 def compute(page: Page) -> None:
@@ -97,9 +98,6 @@ ACTIONS: dict[str, Callable[[Page], None]] = {
 }
 
 
-# -- pictures
-
-
 def open_app(browser: Browser, url: str, size: tuple[int, int], *, act: bool = True) -> Page:
     """The app, drawn and, if it is to act, set in motion."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
@@ -141,10 +139,9 @@ def save_screenshot(page: Page, name: str) -> None:
     picture.quantize(160, kmeans=4, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
 
 
-def gallery(browser: Browser, root: str, scheme: str) -> Page:
+def gallery(browser: Browser, root: str, scheme: Scheme) -> Page:
     """The index, with all its thumbnails loaded."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1160, "height": 1000})  # type: ignore[arg-type]
-    page = context.new_page()
+    page = browser.new_page(color_scheme=scheme, viewport={"width": 1160, "height": 1000})
     page.goto(root)
     for picture in page.locator(".card img").all():
         picture.scroll_into_view_if_needed()
@@ -154,25 +151,26 @@ def gallery(browser: Browser, root: str, scheme: str) -> Page:
     return page
 
 
-def login(browser: Browser) -> Page:
+def save_login(browser: Browser) -> None:
     """The login page, on the way to an app."""
     with tempfile.TemporaryDirectory() as folder:
         users = f"{folder}/users"
         subprocess.run([HOTSHOE, "user", "add", "alice", "--password-stdin", "--users-file", users], check=True,
                        input="correct horse battery staple\n", text=True, stdout=subprocess.DEVNULL)
         with server("--auth", "basic", "--users-file", users) as root:
-            page = browser.new_page(viewport={"width": 860, "height": 560})
-            page.goto(f"{root}weather")
-            page.locator("input[autocomplete=username]").fill("alice")
-            page.wait_for_timeout(300)
-            return page
+            for scheme, name in SCHEMES.items():
+                page = browser.new_page(color_scheme=scheme, viewport={"width": 860, "height": 560})
+                page.goto(f"{root}weather")
+                page.locator("input[autocomplete=username]").fill("alice")
+                page.wait_for_timeout(300)
+                save_screenshot(page, f"login{name}")
 
 
 def main() -> None:
     """Thumbnails first (of the apps that are named, or all): the screenshot of the gallery shows them."""
     wanted = set(sys.argv[1:])
     IMAGES.mkdir(parents=True, exist_ok=True)
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-headless-shell", "google-chrome"))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         with server("--show-source") as root:
@@ -183,9 +181,9 @@ def main() -> None:
                 png = open_app(browser, url, (960, 600)).screenshot() if app.stem in WHOLE else plot_of(browser, url)
                 save_thumbnail(png, app)
         with server("--show-source") as root:  # it looks for thumbnails when it starts
-            save_screenshot(gallery(browser, root, "light"), "gallery")
-            save_screenshot(gallery(browser, root, "dark"), "gallery-dark")
-        save_screenshot(login(browser), "login")
+            for scheme, name in SCHEMES.items():
+                save_screenshot(gallery(browser, root, scheme), f"gallery{name}")
+        save_login(browser)
         browser.close()
 
 

@@ -6,10 +6,10 @@ from .inside import Inside
 from .measure import Row, Scale, Scenario
 from .roundtrip import Arrays, RoundTrip, Saturation, TwentyProperties
 from .sessions import Expiry, ManySessions
-from .streams import Streams
+from .streams import Crowd, Streams
 from .visit import FirstVisit, Visit
 
-__all__ = ["INSIDE", "SCENARIOS", "Row", "Scale", "Scenario"]
+__all__ = ["INSIDE", "SCENARIOS", "VERSIONS", "Row", "Scale", "Scenario"]
 
 SCENARIOS: tuple[Scenario, ...] = (
     Visit(),
@@ -27,3 +27,13 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 INSIDE: tuple[Scenario, ...] = (Inside(),)
 """What is measured of hotshoe alone: as it is, and from within a site."""
+
+VERSIONS: tuple[Scenario, ...] = (
+    Visit(),
+    RoundTrip(at_once=1500),
+    *(scenario for scenario in SCENARIOS if scenario.name in ("saturation", "saturation0", "many", "twenty", "expiry")),
+    Crowd("streams", "one stream to 100 sessions", 100, shared=False),
+    Crowd("viewers", "one stream to 600 viewers of one session", 600, shared=True),
+    *(scenario for scenario in SCENARIOS if scenario.name in ("array", "bytes")),
+)
+"""What ``--against`` measures, by the same names: less is waited for, so that nine rounds are soon over."""

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Protocol
 
+from ..ratios import Better, times_better
 from ..servers import Server, Settings
 
 
@@ -17,14 +18,13 @@ class Row:
 
     name: str
     unit: str
-    better: Literal["lower", "higher"] = "lower"
+    better: Better = "lower"
     target: float | None = None
     """How many times better than ``bokeh serve`` it is meant to be."""
 
     def times_better(self, value: float, base: float) -> float:
         """How many times better ``value`` is than ``base``; below 1 it is worse."""
-        over, under = (base, value) if self.better == "lower" else (value, base)
-        return over / under if under else math.inf if over else 1.0
+        return times_better(value, base, self.better)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ..load import Connection, LoadError, connect, new_session_id
 from ..servers import Server, Settings
-from .measure import Row, Scale, Weight, percentile
+from .measure import Row, Scale, Weight, p50_ms, percentile
 
 PERIOD_S = 0.05
 LAG_S = 0.25
@@ -58,9 +59,10 @@ class Streams:
             while reached < wanted < too_many:
                 try:
                     await _gather_crowd(server, crowd, wanted, session_id)
-                    keeps_up, used_us, busy = await _watch(server, crowd, scale.seconds(2.0))
-                    if not keeps_up:  # once more: something else on the machine may have been in the way
-                        keeps_up, used_us, busy = await _watch(server, crowd, scale.seconds(2.0))
+                    window = await _watch(server, crowd, scale.seconds(2.0))
+                    if not window.keeps_up:  # once more: something else on the machine may have been in the way
+                        window = await _watch(server, crowd, scale.seconds(2.0))
+                    keeps_up = window.keeps_up
                 except (TimeoutError, LoadError):
                     if not reached:
                         raise
@@ -68,10 +70,10 @@ class Streams:
                 if not keeps_up:
                     too_many = wanted
                 else:
-                    if not reached or busy < 0.5:
-                        cost_us = used_us
+                    if not reached or window.busy < 0.5:
+                        cost_us = window.cpu_us
                     reached = wanted
-                    wanted = int(wanted * max(STEP, min(4.0, CAREFUL_FROM / max(busy, 0.01)))) + 1
+                    wanted = int(wanted * max(STEP, min(4.0, CAREFUL_FROM / max(window.busy, 0.01)))) + 1
                 if not reached or too_many < reached * STEP or time.perf_counter() > deadline:
                     break
                 if wanted >= too_many:
@@ -82,6 +84,38 @@ class Streams:
         if not reached:
             raise LoadError(f"lags with {FEWEST} already")
         return {self.rows[0].name: reached, self.rows[1].name: cost_us}
+
+
+class Crowd:
+    """A fixed number of connections: what a message costs, and how old it is when it arrives.
+
+    For comparisons of versions: how many it takes until a server lags is known to 12 % only, and follows from the CPU.
+    """
+
+    settings = Settings(apps=("stream",))
+    limit_s = 60.0
+    weight = Weight.LIGHT
+
+    def __init__(self, name: str, label: str, size: int, *, shared: bool) -> None:
+        self.name = name
+        self._size = size
+        self._shared = shared
+        self.rows = (
+            Row(f"{label}: CPU of a message", "µs CPU"),
+            Row(f"{label}: age of a message p50", "ms"),
+        )
+
+    async def run(self, server: Server, scale: Scale) -> Mapping[str, float]:
+        crowd: list[Connection] = []
+        try:
+            await _gather_crowd(server, crowd, self._size, new_session_id() if self._shared else None)
+            window = await _watch(server, crowd, scale.seconds(4.0))
+        finally:
+            for connection in crowd:
+                connection.close()
+        if not window.ages_s:
+            raise LoadError("nothing arrived")
+        return {self.rows[0].name: window.cpu_us, self.rows[1].name: p50_ms(window.ages_s)}
 
 
 async def _gather_crowd(server: Server, crowd: list[Connection], wanted: int, session_id: str | None) -> None:
@@ -100,8 +134,33 @@ async def _join(server: Server, session_id: str | None) -> Connection:
         return connection
 
 
-async def _watch(server: Server, crowd: list[Connection], seconds: float) -> tuple[bool, float, float]:
-    """Whether all get what is due in time; the µs of CPU of a message; the share of a core that was used."""
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What arrived in some seconds, and what it cost."""
+
+    ages_s: list[float]
+    delivered: int
+    due: float
+    used_s: float
+    elapsed_s: float
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether all get what is due in time."""
+        return self.delivered >= DELIVERED * self.due and bool(self.ages_s) and percentile(self.ages_s, 95) < LAG_S
+
+    @property
+    def cpu_us(self) -> float:
+        """CPU of one message."""
+        return self.used_s / max(self.delivered, 1) * 1e6
+
+    @property
+    def busy(self) -> float:
+        """The share of a core that was used."""
+        return self.used_s / self.elapsed_s
+
+
+async def _watch(server: Server, crowd: list[Connection], seconds: float) -> _Window:
     ages: list[float] = []
     for connection in crowd:
         connection.on_patch = _ages_into(ages)
@@ -113,9 +172,7 @@ async def _watch(server: Server, crowd: list[Connection], seconds: float) -> tup
     elapsed = time.perf_counter() - started
     used = server.cpu_s() - before
     delivered = sum(connection.patches - count for connection, count in zip(crowd, counts, strict=True))
-    due = len(crowd) * elapsed / PERIOD_S
-    keeps_up = delivered >= DELIVERED * due and bool(ages) and percentile(ages, 95) < LAG_S
-    return keeps_up, used / max(delivered, 1) * 1e6, used / elapsed
+    return _Window(ages, delivered, len(crowd) * elapsed / PERIOD_S, used, elapsed)
 
 
 def _ages_into(ages: list[float]) -> Callable[[bytes], None]:
