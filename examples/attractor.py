@@ -1,6 +1,6 @@
 """A hundred thousand points
 
-Two sliders bend a strange attractor. Every move computes all of its points again, and the picture keeps up.
+Two sliders change a strange attractor. Each move computes all of its points again, and the picture follows at once.
 """
 
 import numpy as np

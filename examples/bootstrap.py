@@ -1,6 +1,6 @@
 """A long computation
 
-One synchronous callback of a few seconds: what it has found shows while it still computes, and nobody else waits.
+A synchronous callback runs for a few seconds. Meanwhile the page shows its results so far, and no other user waits.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Carbon dioxide on Mauna Loa
 
-Zoom into 43 years of measurements. The table of the months in view is added when you ask for it.
+Zoom into 43 years of measurements. A table of the months in view appears when you ask for it.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Reaction and diffusion
 
-A thread of the app's own computes the Gray-Scott model and hands its pictures over in next-tick callbacks.
+A thread of the app computes the Gray-Scott model, and shows its pictures by next-tick callbacks.
 """
 
 import threading
@@ -56,6 +56,12 @@ def react() -> None:
         doc.add_next_tick_callback(partial(show, v))
 
 
+def end(session_context: object) -> None:
+    """Waits for the thread's last step: the names of this module are gone with the session."""
+    stop.set()
+    thread.join()
+
+
 def show(picture: np.ndarray) -> None:
     source.data = {"picture": [picture]}
 
@@ -78,8 +84,9 @@ plot.axis.visible = False
 
 select.on_change("value", choose)
 again.on_click(reset.set)
-doc.on_session_destroyed(lambda session_context: stop.set())
-threading.Thread(target=react, daemon=True).start()
+thread = threading.Thread(target=react, daemon=True)
+doc.on_session_destroyed(end)
+thread.start()
 
 doc.theme = "light_minimal"
 doc.title = "Reaction and diffusion"

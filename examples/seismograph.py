@@ -1,6 +1,6 @@
 """Seismograph
 
-A needle that quivers in the server: 30 readings a second are streamed to the page, which keeps the last 600.
+The server streams 30 readings of a needle a second to the page, which keeps the last 600.
 """
 
 import numpy as np

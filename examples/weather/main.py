@@ -1,6 +1,6 @@
 """Four years of Seattle weather
 
-A directory app: template, theme, style sheet and hooks are its own, and `?year=2013` opens that year.
+A directory app with its own template, theme, style sheet and hooks; `?year=2013` opens that year.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A Flask site with logins, and a Bokeh app that only those may open who have logged in."""
+"""A Flask site with logins, and a Bokeh app that only logged-in users may open."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""A Quart site with a Bokeh app in it. Quart mounts nothing, so hotshoe takes the site in."""
+"""A Quart site with a Bokeh app in it. Quart can't mount ASGI apps, so hotshoe serves both."""
 
 from quart import Quart
 
