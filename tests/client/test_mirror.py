@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 from bokeh.core.serialization import Buffer, Serialized
 from bokeh.document import Document
-from bokeh.document.events import DocumentPatchedEvent
+from bokeh.document.events import (
+    ColumnDataChangedEvent,
+    ColumnsStreamedEvent,
+    DocumentPatchedEvent,
+    ModelChangedEvent,
+)
 from bokeh.models import ColumnDataSource
 from bokeh.models.widgets import Div, Slider
 from tests.support.scripted_server import document_json
 
 from hotshoe.base.errors import ClientError
-from hotshoe.client.mirror import DocumentLock, Mirror, Stale
+from hotshoe.client.mirror import UNSETTLED_S, DocumentLock, Mirror, Stale, Unsettled
 
 
 def parsed(fragment: bytes | memoryview) -> Any:
@@ -322,3 +327,45 @@ def test_its_owner_may_take_it_again_and_others_wait() -> None:
     thread.join(10)
     assert order == ["first", "other"]
     assert not lock.held
+
+
+def stream_event(pair: Pair, value: int) -> Any:
+    return ColumnsStreamedEvent(pair.here, pair.model("source"), "data", {"x": [value]})
+
+
+def test_a_change_that_another_thread_made_before_the_exchange_is_sent_whole(pair: Pair) -> None:
+    """bokeh appends the rows first; before it tells of them, the whole data are sent, with them."""
+    sent: list[Any] = []
+    pair.renew()
+
+    def stream() -> None:
+        for value in (2, 3):
+            pair.model("source").stream({"x": [value]})
+        pair.model("slider").value = 5
+        sent.extend(pair.said)
+
+    thread = threading.Thread(target=stream)
+    thread.start()
+    thread.join()
+    first, second, third = sent
+    assert isinstance(first, ColumnDataChangedEvent)
+    assert isinstance(second, ColumnsStreamedEvent)
+    assert isinstance(third, ModelChangedEvent)
+
+
+def test_what_the_thread_of_the_exchange_changes_is_sent_as_it_is(pair: Pair) -> None:
+    pair.renew()
+    pair.model("source").stream({"x": [2]})
+    assert [type(event) for event in pair.said] == [ColumnsStreamedEvent]
+
+
+def test_a_while_after_the_exchange_every_change_is_sent_as_it_is(pair: Pair) -> None:
+    now_s, found = [100.0], []
+    unsettled = Unsettled(lambda: now_s[0])
+    unsettled.begin()
+    now_s[0] += UNSETTLED_S + 1
+    event = stream_event(pair, 2)
+    thread = threading.Thread(target=lambda: found.append(unsettled.whole(event)))
+    thread.start()
+    thread.join()
+    assert found == [event]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,9 @@ from ..wire import Incoming, Outgoing, copied, patch_doc_request, push_doc_reque
 from .websocket import content_of
 
 Buffers = client.Buffers
+UNSETTLED_S = 10.0
+"""So long after an exchange of whole documents, a thread may tell of a change that it made before."""
+
 OLDEST_BOKEH = 3
 """The oldest major version with documents that can be read."""
 
@@ -121,6 +125,42 @@ class Stale:
                 yield seams.value_event(document, model, attr)
 
 
+class Unsettled:
+    """Which changes may have been made before the last exchange of whole documents, although one hears of them later.
+
+    bokeh makes a change first and tells of it then, and a thread need not have the lock for the former. So the exchange
+    may have sent the change already, or a half of it. This is possible for the first change of each property that each
+    other thread tells of; each of them is sent as the whole value, which is right in any case.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end_s: float | None = None
+        self._thread: int | None = None
+        self._told: set[tuple[int, str, str]] = set()
+
+    def begin(self) -> None:
+        """Note an exchange of whole documents on this thread."""
+        self._end_s = self._clock() + UNSETTLED_S
+        self._thread = threading.get_ident()
+        self._told.clear()
+
+    def whole(self, event: DocumentPatchedEvent) -> DocumentPatchedEvent:
+        """The change as it has to be sent."""
+        thread = threading.get_ident()
+        if self._end_s is None or thread == self._thread or (changed := seams.changed_property(event)) is None:
+            return event
+        if self._clock() > self._end_s:
+            self._end_s = None
+            self._told.clear()
+            return event
+        model, attr = changed
+        if (thread, model.id, attr) in self._told:
+            return event
+        self._told.add((thread, model.id, attr))
+        return seams.value_event(event.document, model, attr)
+
+
 class Mirror:
     """The document, and the receiver of its changes.
 
@@ -136,11 +176,13 @@ class Mirror:
         self._added = added
         self._removed = removed
         self._quiet = False
+        self._unsettled = Unsettled()
         self.document: Document | None = None
 
     def attach(self, document: Document) -> None:
         """Follow this document from now on."""
         if self.document is document:
+            self._unsettled.begin()
             return
         self.detach()
         self.document = document
@@ -193,6 +235,7 @@ class Mirror:
             keep=stale.holds, extra_roots=stale.added_roots, dropped_roots=stale.removed_roots)
         if not stale.holds_title:
             self.document.set_title(content["title"], self)  # type: ignore[arg-type]
+        self._unsettled.begin()
         return known, errors
 
     def push(self, msgid: str) -> Outgoing:
@@ -219,7 +262,7 @@ class Mirror:
         with self._lock:
             if self._quiet:
                 return
-            self._tell(event)
+            self._tell(self._unsettled.whole(event))
         self._throttle()
 
     def _session_callback_added(self, event: Any) -> None:
