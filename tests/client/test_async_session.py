@@ -25,7 +25,7 @@ from hotshoe.client import (
 from hotshoe.client.line import Backoff
 from hotshoe.wire import ack, error, patch_doc, reply, server_info_reply
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)

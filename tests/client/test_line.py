@@ -14,7 +14,7 @@ from tests.support.scripted_server import Caller, scripted
 from hotshoe.client import AsyncSession, ClientError, RefusedError, Session, push_session_async
 from hotshoe.client.line import FIRST_S, LONGEST_S, STABLE_S, Backoff
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)

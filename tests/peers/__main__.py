@@ -16,8 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from tests.peers.visit import Visit, visit
-from tests.support.browser.chromium import FLAGS
-from tests.support.needs import need_program
+from tests.support.browser.chromium import FLAGS, program
 
 APPS = "bokeh/examples/server/app"
 STOCK, OURS = "bokeh serve", "hotshoe serve"
@@ -76,7 +75,7 @@ def main() -> int:
     worse = 0
     print(f"{'example':26} {'bokeh serve':32} hotshoe serve", flush=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=need_program("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program(), args=FLAGS)
         for app in chosen:
             stock, ours = visit(app, STOCK, browser), visit(app, OURS, browser)
             found = list(shortcomings(stock, ours))

@@ -44,7 +44,7 @@ from hotshoe.client import (
 
 pytestmark = pytest.mark.real
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 PROGRAMS = ("hotshoe serve", "bokeh serve")
 FOLLOWED = APPS / "followed.py"
 

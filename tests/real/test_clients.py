@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:There is no current event loop:DeprecationWarning"),  # of tornado, in the client
 ]
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 Pull = Callable[..., ClientSession]
 

@@ -19,13 +19,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import sync_playwright
-from tests.support.browser.chromium import FLAGS
+from tests.support.browser.chromium import FLAGS, START_TIMEOUT_MS, program
 from tests.support.browser.tab import Tab
 from tests.support.certificates import Authority, Pair
 from tests.support.command import PATIENCE_S, hotshoe
 from tests.support.differential.questions import token
 from tests.support.differential.two_servers import APPS
-from tests.support.needs import need_program
 from tests.support.running_server import Server as RunningServer
 from tests.support.server_thread import serve
 from websockets.asyncio.client import connect
@@ -84,14 +83,14 @@ def test_python_clients_trust_the_chain(
 
 def test_chromium(served: tuple[RunningServer, Pair], tmp_path: Path) -> None:
     url = served[0].urls["sliders"]
-    program = need_program("chromium", "chromium-browser", "google-chrome")
+    path = program()
     key = x509.load_pem_x509_certificates(served[1].cert.read_bytes())[0].public_key()
     spki = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
     trusted = f"--ignore-certificate-errors-spki-list={base64.b64encode(spki).decode()}"
     with sync_playwright() as playwright, ExitStack() as stack:
         # The list counts only for a profile of its own.
         context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile", executable_path=program, args=[*FLAGS, trusted])
+            tmp_path / "profile", executable_path=path, args=[*FLAGS, trusted], timeout=START_TIMEOUT_MS)
         stack.callback(context.close)
         tab = Tab(context)
         tab.open(url)

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 Message = tuple[dict[str, Any], dict[str, Any], Any, list[tuple[dict[str, Any], bytes]]]
 """Header, metadata, content, and pairs of a buffer's header and its bytes."""

@@ -12,7 +12,7 @@ from hotshoe.sessions import Connection, Session
 from hotshoe.sessions.lane import Section
 from hotshoe.wire import Close, Incoming, Outgoing
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Client:

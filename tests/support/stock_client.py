@@ -7,7 +7,7 @@ from typing import Any
 
 from bokeh.client import ClientSession
 
-_WAIT_S = 10.0
+_WAIT_S = 60.0
 
 
 def model(session: ClientSession, name: str) -> Any:

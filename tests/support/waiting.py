@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 20.0, story: Callable[[], object] = str) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 60.0, story: Callable[[], object] = str) -> None:
     """Wait until the condition holds. If it never does, the test fails with what ``story`` tells then."""
     end = time.monotonic() + timeout_s
     while not condition():
@@ -16,7 +16,7 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 20.0, story: 
         time.sleep(0.01)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Wait until the condition holds, while the loop runs."""
     async with asyncio.timeout(timeout_s):
         while not condition():

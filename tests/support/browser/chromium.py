@@ -27,12 +27,19 @@ FLAGS = [
     f"--host-resolver-rules=MAP {REMOTE} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 
+START_TIMEOUT_MS = 90_000
+
+
+def program() -> str:
+    """The browser's program; without one, the test is skipped, or fails in CI."""
+    return need_program("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = need_program("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    path = program()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=START_TIMEOUT_MS)
         yield browser
         browser.close()
 

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Request, Response
 from playwright.sync_api import Error as PlaywrightError
 
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 
 IN_PAGE = """
 const documents = () => window.Bokeh?.documents ?? [];
