@@ -69,6 +69,8 @@ class App:
     """The script, notebook or main file."""
     package: ModuleType | None = None
     """The package in which the relative imports of its main program start."""
+    origin: str = ""
+    """What the app is made from: a file, or the file and name of a function. A newer version has the same origin."""
     begins_panel: bool = False
     """Whether the app prepares Panel itself, as Panel's Application does; for others that is done before ``build``."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import AppError
+from ..seams import source_of_handler
 from ..seams.panel import finish_panel, is_panel_application
 from .app import HOOKS, App, Hooks, from_docstring
 from .process import running
@@ -68,6 +71,27 @@ def application_url(application: Any) -> str:
     """The URL that the application's first handler proposes, else ``/``."""
     handlers = tuple(getattr(application, "handlers", ()))
     return (_file_url(handlers[0]) if handlers else None) or "/"
+
+
+def application_origin(application: Any) -> str:
+    """The files and functions of an application's handlers."""
+    return "\n".join(_handler_origin(handler) for handler in getattr(application, "handlers", ()))
+
+
+def _handler_origin(handler: Any) -> str:
+    source = source_of_handler(handler)
+    return function_origin(source) if callable(source) else str(Path(source).absolute()) if source else ""
+
+
+def function_origin(function: Any) -> str:
+    """The file of a function, or of a callable object's class, and its name there."""
+    while isinstance(function := inspect.unwrap(function), partial):
+        function = function.func
+    named = function if hasattr(function, "__code__") else type(function)
+    module = sys.modules.get(named.__module__)
+    file = named.__code__.co_filename if hasattr(named, "__code__") else getattr(module, "__file__", None)
+    # Not the module's name, which may be __main__ in one process and another in its workers.
+    return f"{Path(file).absolute() if file else named.__module__}:{getattr(named, '__qualname__', '')}"
 
 
 def check_signature(function: Any, argument: str, what: str) -> None:

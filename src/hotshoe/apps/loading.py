@@ -15,7 +15,14 @@ from ..base.errors import AppError
 from ..http.paths import normalized_url
 from .app import App, thumbnail_of, title_from_name
 from .directory import load_directory
-from .functions import application_url, is_application, load_application, load_function
+from .functions import (
+    application_origin,
+    application_url,
+    function_origin,
+    is_application,
+    load_application,
+    load_function,
+)
 from .notebook import load_notebook, to_script
 from .script import absolute, builder, load_script, read
 
@@ -87,9 +94,18 @@ def load_at(url: str, target: Target, argv: Sequence[str] = ()) -> App:
 
 
 def titled(app: App, url: str, target: Target) -> App:
-    """``app`` with a title: its own, else one from the URL, else one from the target's name."""
+    """``app`` with its origin and a title: its own, else one from the URL, else one from the target's name."""
     name = url.rpartition("/")[2] or _name(target)
-    return app if app.title else replace(app, title=title_from_name(name) or "App")
+    title, origin = app.title or title_from_name(name) or "App", app.origin or _origin(target)
+    return app if (title, origin) == (app.title, app.origin) else replace(app, title=title, origin=origin)
+
+
+def _origin(target: Target) -> str:
+    if is_path(target):
+        return str(absolute(target))
+    if is_application(target):
+        return application_origin(target)
+    return "" if isinstance(target, App) else function_origin(target)
 
 
 def _placed(targets: Any) -> Iterable[tuple[str, Target]]:

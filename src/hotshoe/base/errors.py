@@ -24,6 +24,8 @@ HotshoeError
 │   ├── ClientTimeout       the server did not respond in time
 │   └── LostError           a connected session is lost for good
 └── UnlockedChangeError     a document was changed without its lock
+
+UnseenCallback              ends a callback that computes for a session that nobody sees; a BaseException
 """
 
 from __future__ import annotations
@@ -108,11 +110,15 @@ class LoginError(RequestError):
 
 
 class AccessError(RequestError):
-    """The request is not allowed for this user; ``logout`` is the logout page, as a reference."""
+    """The request is not allowed for this user.
 
-    def __init__(self, detail: str, logout: str | None = None) -> None:
+    ``logout`` is the logout page, as a reference; ``page`` is the HTML that an app has for this case.
+    """
+
+    def __init__(self, detail: str, logout: str | None = None, *, page: str | None = None) -> None:
         super().__init__(detail, status=403)
         self.logout = logout
+        self.page = page
 
 
 class CapacityError(RemoteError):
@@ -201,6 +207,16 @@ class EarlyReadError(HotshoeError):
         super().__init__(f"{name} was read before the session had a visitor: an app that does so while its document is "
                          "built can't be built ahead")
         self.name = name
+
+
+class UnseenCallback(BaseException):
+    """Raised in a callback that computes while nobody sees its session, to end it.
+
+    It is not a ``HotshoeError``, nor an ``Exception``, so that apps which catch these do not go on computing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("nobody sees this session any more: its callback was ended")
 
 
 class UnlockedChangeError(HotshoeError, RuntimeError):

@@ -49,12 +49,17 @@ def normalized_name(relative: str) -> str:
     return "/".join(checked_names(relative)) + "/" * relative.endswith("/")
 
 
-def find_regular(root: Path, relative: str, *, follow_links: bool = False) -> tuple[Path, os.stat_result]:
+def find_regular(root: Path, relative: str, *, follow_links: bool = False,
+                 dotfiles: bool = False) -> tuple[Path, os.stat_result]:
     """The regular file that ``relative`` names below ``root``, without links in its path. Raises ``RequestError``.
 
-    ``follow_links`` allows links that lead out of ``root``.
+    ``follow_links`` allows links that lead out of ``root``; ``dotfiles`` allows names that begin with a dot. Behind a
+    link they are allowed, as Kubernetes mounts files so.
     """
-    path = root.joinpath(*checked_names(relative))
+    names = checked_names(relative)
+    if not dotfiles and any(name.startswith(".") for name in names):
+        raise refusal(404)
+    path = root.joinpath(*names)
     try:
         real = path.resolve(strict=True)
         if not follow_links and not real.is_relative_to(root.resolve()):
@@ -79,8 +84,9 @@ def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO:
     descriptor = os.open(path, flags)
     try:
         return os.fdopen(descriptor, "rb")
-    except OSError:  # a folder has replaced it
+    except OSError as error:  # a folder has replaced it
         os.close(descriptor)
+        error.filename = str(path)  # it was the descriptor
         raise
 
 

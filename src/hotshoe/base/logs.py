@@ -1,7 +1,7 @@
 """The fields of log records (session, app, user, request), and a limit on how often a line is repeated.
 
 The fields are set once per context, and log formats read them. Lines that any client can cause are logged only a few
-times a minute (``PacedLog``).
+times a minute (``PacedLog``), and a client's text in them is bounded and escaped.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ LOG_EVERY_S = 60.0
 MOST = 5
 """How many lines of one kind are logged within ``LOG_EVERY_S``."""
 _MOST_KINDS = 1000
+LONGEST, LONGEST_LINES = 2000, 20_000
+"""Most characters of a text in a line, and of a text of several lines. Clients can make a message of 20 MB fail."""
 _MORE = " (and %d more since the last such line)"
 
 
@@ -79,7 +81,55 @@ class _Pace:
 
 
 _paces: OrderedDict[Hashable, _Pace] = OrderedDict()
-_changing = threading.Lock()
+_changing = threading.RLock()
+"""Reentrant: with it held Python may collect garbage, and a destructor of an app may log something."""
+
+
+class Lines(str):
+    """A text of several lines for a log, such as a traceback; its other control characters are escaped."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, text: str) -> Lines:
+        """The lines, without their middle if there are too many."""
+        if len(text) > LONGEST_LINES:
+            half = LONGEST_LINES // 2
+            text = f"{text[:half]}\n... ({len(text) - 2 * half} characters are left out) ...\n{text[-half:]}"
+        return cls("\n".join(map(_printable, text.split("\n"))))
+
+
+class _Text(str):
+    """A client's text: ``%s`` escapes what is not printable, as ``%r`` does."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return _printable(str.__str__(self))
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join([each if each.isprintable() or each == "\t" else repr(each)[1:-1] for each in text])
+
+
+def _bounded(arguments: Any) -> Any:
+    """The arguments of a line, with texts of which no client can make a second line or a long one."""
+    if isinstance(arguments, Mapping):
+        return {name: _bounded_text(each) for name, each in arguments.items()}
+    return tuple(map(_bounded_text, arguments)) if isinstance(arguments, tuple) else arguments
+
+
+def _bounded_text(value: object) -> object:
+    if isinstance(value, BaseException):
+        try:
+            value = str(value)
+        except Exception:
+            return value  # logging tells so
+    if not isinstance(value, str) or isinstance(value, Lines):
+        return value
+    return _Text(value if len(value) <= LONGEST else f"{value[:LONGEST]}... ({len(value)} characters)")
 
 
 def origin_of(error: BaseException | None) -> Hashable:
@@ -93,7 +143,7 @@ def _format(text: str, arguments: Any) -> str:
     """The line; as always in logging, wrong arguments raise no error."""
     try:
         return text % arguments if arguments else text
-    except Exception:
+    except BaseException:
         return text
 
 
@@ -125,6 +175,7 @@ class PacedLog:
                more: dict[str, Any]) -> None:
         if not self._log.isEnabledFor(level):
             return
+        arguments = _bounded(arguments)
         left_out = self._count(level, text, arguments, kind)
         if left_out:
             text, arguments = text + _MORE, (*arguments, left_out)
@@ -188,6 +239,7 @@ class PaceFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Drop the record, or add to it how many were dropped before."""
         log = PacedLog(logging.getLogger(record.name))
+        record.args = _bounded(record.args)
         left_out = log._count(record.levelno, str(record.msg), record.args, None)  # noqa: SLF001 - of this module
         if left_out:
             record.msg, record.args = _format(str(record.msg), record.args) + _MORE % left_out, ()

@@ -13,7 +13,9 @@ import functools
 import importlib.util
 import inspect
 import linecache
+import logging
 import os
+import queue
 import re
 import reprlib
 import site
@@ -52,6 +54,10 @@ _BETWEEN = (
     "<frozen runpy>",
     "<frozen importlib",
 )
+# Code that takes locks of the whole process. An exception raised there from outside might leave one locked for ever.
+_LOCKING = (*_OURS, *map(_files_of, (asyncio, concurrent.futures, logging, queue, threading)), "<frozen importlib")
+# Code that is called when a callback has ended: functions given to on_exception, and housekeepers of integrations.
+_AFTER_CALLBACK = tuple(f"{_OURS[0]}{name}" for name in ("sessions/failures.py", "base/housekeeping.py"))
 
 
 def user_traceback(error: BaseException) -> str:
@@ -90,8 +96,31 @@ def text_of(error: BaseException) -> str:
     """``str(error)``, also if that raises."""
     try:
         return str(error)
-    except Exception as failure:
+    except BaseException as failure:
         return f"(no text: its str() raises {type(failure).__name__})"
+
+
+def may_be_interrupted(frame: FrameType) -> bool:
+    """Whether a thread is in an app's callback, and neither in our code nor in a library's that takes locks for all."""
+    files = [each.f_code.co_filename for each in _outermost_first(frame)]
+    if any(name in _AFTER_CALLBACK for name in files):
+        return False
+    start = next((at for at, name in enumerate(files) if not name.startswith(_BETWEEN)), None)
+    return start is not None and not any(name.startswith(_LOCKING) for name in files[start:])
+
+
+def place_of(frame: FrameType | None) -> str:
+    """File and line of an app's code that a thread runs, or of any code if there is none of an app."""
+    frames = [] if frame is None else _outermost_first(frame)
+    own = [each for each in frames if _is_own(each.f_code.co_filename)]
+    if not frames:
+        return "?"
+    found = (own or frames)[-1]
+    return f"{found.f_code.co_filename}:{found.f_lineno}"
+
+
+def _outermost_first(frame: FrameType) -> list[FrameType]:
+    return [each for each, _ in traceback.walk_stack(frame)][::-1]
 
 
 def _trim(report: traceback.TracebackException, error: BaseException) -> None:
@@ -126,7 +155,7 @@ class _Printer(reprlib.Repr):
     def repr_instance(self, x: Any, level: int) -> str:
         try:
             text = repr(x)
-        except Exception as error:
+        except BaseException as error:
             return f"<{type(x).__name__}, whose repr() raises {type(error).__name__}>"
         return text if len(text) <= self.maxother else f"{text[:self.maxother]}…"
 

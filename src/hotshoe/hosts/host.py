@@ -36,6 +36,8 @@ class AppInfo:
     """Changes on every reload and restart in dev mode; empty otherwise."""
     has_process_request: bool = False
     """Whether the app has a ``process_request`` hook, whose result the token carries."""
+    origin: str = ""
+    """A hash of what the app is made from, a file or a function. It is the same in all processes that serve this."""
 
 
 class AsPage(Struct, tag=True, frozen=True):

@@ -20,7 +20,8 @@ from ..base.tasks import STOP_GRACE_S, Deadline
 from ..base.tasks import start as start_task
 from ..base.threads import ThreadPool, in_thread
 from ..base.tracebacks import describe
-from ..base.users import user_name
+from ..base.turns import Shares
+from ..base.users import discard, user_name
 from ..config import Settings
 from ..pages.assets import STATIC
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
@@ -44,9 +45,13 @@ from .host import (
 from .served_apps import ServedApps
 from .tidying import Tidying
 from .usage import Usage
+from .watch import Watch
 
 TASKS_SHARE = 0.1
 """The share of the host's own tasks in the time for stopping. They end at once, except for a reload."""
+
+SPARE = 7
+"""How many more threads may start in the places of those whose callbacks only wait, in multiples of --threads."""
 
 
 class InlineHost:
@@ -61,7 +66,7 @@ class InlineHost:
         self._dev = settings.dev
         self._served = ServedApps(targets, settings, reloads=reloads, notify=self._notify_of_apps)
         self._registries = self._served.registries
-        self._files = AppFiles()
+        self._files = AppFiles(dotfiles=settings.serve_dotfiles)
         self.counters = Counters()
         """Counts this host's sessions, their messages and their waits."""
         self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign, static=static)
@@ -89,12 +94,14 @@ class InlineHost:
         """Make the threads, run the load hooks, begin to expire sessions."""
         loop = asyncio.get_running_loop()
         threads = self._settings.threads
-        self._pool = ThreadPool(threads, loop) if threads else None
-        self._files = AppFiles()
+        spare = SPARE * threads if threads > 1 else 0  # one thread runs one callback at a time, also if it waits
+        self._pool = ThreadPool(threads, loop, spare=spare) if threads else None
+        self._files = AppFiles(dotfiles=self._settings.serve_dotfiles)
         pulse = Pulse()
         collapse = not self._settings.no_collapse
         surroundings = Surroundings(loop, self._pool, pulse, collapse=collapse, dev=self._dev,
-                                    counters=self.counters)
+                                    counters=self.counters,
+                                    shares=Shares(threads, self._settings.max_computing_per_user))
 
         def new_registry(app: App, url: str) -> Registry:
             return Registry(app, url, surroundings, on_gone=partial(self._notify_if_gone, url))
@@ -108,6 +115,9 @@ class InlineHost:
         tidying.freeze()
         works = {"live updates": pulse.run, "statistics": self._usage.run, "tidying": tidying.run,
                  "expiry of sessions": self._expire}
+        if self._pool is not None:
+            works["threads"] = Watch(self._pool, self._registries, most=threads, spare=SPARE * threads,
+                                     lifetime_s=self._settings.unused_session_lifetime_milliseconds / 1000).run
         if (reloading := self._served.reloading()) is not None:
             works["reloading"] = reloading.run
         self._tasks = [start_task(name, work) for name, work in works.items()]
@@ -275,13 +285,16 @@ class InlineHost:
             return {}
         try:
             payload = await self._served.hooks.call(partial(process, request))
+            if payload is not None and not isinstance(payload, Mapping):
+                discard(payload)
+                raise TypeError(f"process_request must return a dictionary, not a {type(payload).__qualname__}")
         except RemoteError:
             raise
         except Exception as error:
             info = report(error, what="process_request", app=registry.url, user=user_name(request.user))
             described = await self._served.hooks.call(partial(describe, error)) if self._dev else None
             raise BuildError(registry.url, info.error_id, described) from error
-        return payload if isinstance(payload, Mapping) else {}
+        return {} if payload is None else payload
 
     async def _expire(self) -> None:
         while True:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..apps import App, Reload, Sources, load_all
 from ..base.extras import need
+from ..base.logs import PacedLog
 from ..base.threads import in_thread
 from ..config import Settings
 
 log = logging.getLogger("hotshoe.dev")
+_paced = PacedLog(log, most=1)
 
 LOOK_EVERY_MS = 2000
 """Interval for looking at the files without an event: events get lost, and new folders appear."""
 GATHER_MS = 50
+RELOADS_MOST, RELOADS_IN_S = 10, 20.0
+"""Most reloads in that time. A program saves no faster; a session that writes a file beside its app does: the page
+reloads, which makes a new session, and so on without end."""
 
 Call = Callable[[Callable[[], Any]], Awaitable[Any]]
 Replace = Callable[[str, App | None], Awaitable[None]]
@@ -36,6 +42,7 @@ class Reloading:
         self._lock = lock
         self._call = call
         self._replace = replace
+        self._reloaded_s: deque[float] = deque(maxlen=RELOADS_MOST)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -78,9 +85,20 @@ class Reloading:
     async def _look(self) -> None:
         try:
             if changed := await in_thread(self._sources.changes):
+                await self._calm_down(changed)
                 await self._reload(changed)
         except Exception:
             log.exception("reloading failed")
+
+    async def _calm_down(self, changed: Collection[Path]) -> None:
+        """Wait if files change all the time."""
+        if len(self._reloaded_s) == RELOADS_MOST:
+            wait_s = self._reloaded_s[0] + RELOADS_IN_S - time.monotonic()
+            if wait_s > 0:
+                _paced.warning("%s changed: the %dth change in %g s, waiting; if the app itself writes there, let it "
+                               "write to another folder", _names(sorted(changed)), RELOADS_MOST + 1, RELOADS_IN_S)
+                await asyncio.sleep(wait_s)
+        self._reloaded_s.append(time.monotonic())
 
     async def _reload(self, changed: set[Path]) -> None:
         began_s = time.monotonic()

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 from ..apps import App
@@ -195,4 +196,5 @@ class ServedApps:
             source="" if app.source is None else app.source.name,
             version=f"{self._process}-{self._version_count}" if self._dev else "",
             has_process_request=app.hooks.process_request is not None,
+            origin=blake2b(app.origin.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest(),
         )

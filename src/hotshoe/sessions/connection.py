@@ -54,6 +54,7 @@ class Connection:
     def _apply(self, waiting: Waiting) -> Sequence[Outgoing]:
         message = waiting.take()
         kind = wire.kind_of(message)
+        wire.check_values(message)
         content = wire.decode_content(message)
         session = self._session
         match kind:
@@ -68,7 +69,7 @@ class Connection:
         return [wire.ok(msgid) for msgid in waiting.answers]
 
     def _answer(self, waiting: Waiting, replies: Any, error: BaseException | None) -> Sequence[Outgoing]:
-        self._inbox.note_answer()
+        self._inbox.note_answer(waiting)
         match error:
             case None:
                 return replies  # type: ignore[no-any-return]

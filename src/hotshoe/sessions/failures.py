@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import wire
 from ..base.errors import SessionGone
-from ..base.logs import PacedLog, origin_of, session_hash
+from ..base.logs import Lines, PacedLog, origin_of, session_hash
 from ..base.tracebacks import comes_from_app, in_one_line, user_traceback
 from ..wire.messages import Outgoing
 from .audience import Audience
@@ -91,7 +91,7 @@ def report(error: BaseException, *, what: str, app: str, session_id: str | None 
            unreported: int = 0) -> FailureInfo:
     """Log an error that an app raised, and call the listeners."""
     failure = FailureInfo(secrets.token_hex(4), what, app, session_id, user, unreported)
-    text = user_traceback(error).rstrip()
+    text = Lines.of(user_traceback(error).rstrip())
     session = None if session_id is None else session_hash(session_id)
     where = f"app {app}" if session is None else f"app {app}, session {session}"
     if unreported:

@@ -13,10 +13,8 @@ from typing import Any
 from .. import wire
 from ..base.errors import ProtocolError
 from ..base.threads import post
+from ..config.limit_table import LIMITS
 from ..wire.messages import Incoming
-
-WAITING_MOST = 64
-"""How many messages of one connection may wait before no more are read from its socket."""
 
 COLLAPSED_MOST = 256
 """How many messages may collapse into one: their ids are kept for the replies."""
@@ -30,10 +28,11 @@ PLAIN = (str, int, float, bool, type(None))
 class Waiting:
     """A message that waits for its lane, and the ids of the messages that have collapsed into it."""
 
-    __slots__ = ("_mutex", "_started", "answers", "message")
+    __slots__ = ("__weakref__", "_mutex", "_started", "answers", "message", "nbytes")
 
     def __init__(self, message: Incoming) -> None:
         self.message = message
+        self.nbytes = len(message.content) + sum([len(data) for _, data in message.buffers])
         self.answers = [message.msgid]
         self._mutex = threading.Lock()
         self._started = False
@@ -64,7 +63,9 @@ class Inbox:
         self._loop = loop
         self._last: Waiting | None = None
         self._received = 0
+        self._received_bytes = 0
         self._answered = 0
+        self._answered_bytes = 0
         self._room: asyncio.Event | None = None
         """Set when a message has been handled; there is one only while the inbox is full."""
 
@@ -73,22 +74,30 @@ class Inbox:
         if collapse and self._last is not None and self._last.replace(message):
             return None
         self._received += 1
-        self._last = Waiting(message)
-        return self._last
+        waiting = Waiting(message)
+        # A long message does not collapse, and must not stay in memory after it was handled.
+        self._last = waiting if waiting.nbytes <= COLLAPSIBLE_BYTES_MOST else None
+        self._received_bytes += waiting.nbytes
+        return waiting
 
-    def note_answer(self) -> None:
+    def note_answer(self, waiting: Waiting) -> None:
         """Count a message that has been handled."""
         self._answered += 1
+        self._answered_bytes += waiting.nbytes
         if (room := self._room) is not None:
             post(self._loop, room.set)
 
     async def ready(self) -> None:
         """Wait until there is room for another message."""
-        while self._received - self._answered >= WAITING_MOST:
+        while self._is_full():
             self._room = asyncio.Event()
-            if self._received - self._answered >= WAITING_MOST:  # an answer may have come before
+            if self._is_full():  # an answer may have come before
                 await self._room.wait()
         self._room = None
+
+    def _is_full(self) -> bool:
+        return (self._received - self._answered >= LIMITS.waiting_messages
+                or self._received_bytes - self._answered_bytes >= LIMITS.waiting_bytes)
 
 
 def plain_changes(message: Incoming) -> tuple[tuple[str, str], ...] | None:

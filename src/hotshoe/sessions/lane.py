@@ -24,6 +24,7 @@ from ..base import housekeeping
 from ..base.counters import Counters
 from ..base.errors import SessionGone
 from ..base.threads import ThreadPool, post
+from ..base.turns import TurnQueue
 from ..wire.messages import Outgoing
 from .events import EncodedEvent
 from .outbox import Subscriber
@@ -120,10 +121,13 @@ class Work:
         owner.enter(section)
         try:
             result = self._function()
+            # In here, since an exception that was raised in this thread to end the function may come after its end: at
+            # the latest in this call.
+            must_wait = inspect.isawaitable(result)
         except BaseException as raised:
             self._end(section, None, raised)
             return None
-        if inspect.isawaitable(result):
+        if must_wait:
             return self._await(section, result)
         self._end(section, result, None)
         return None
@@ -157,11 +161,13 @@ def no_replies(result: Any, error: BaseException | None) -> Sequence[Outgoing]:
 
 
 class Lane:
-    """Runs the work of ``owner`` inside ``context``: on ``pool``, or on ``loop`` if there is no pool."""
+    """Runs the work of ``owner`` inside ``context``: on ``pool``, in the turns of ``line``, or on ``loop``."""
 
     def __init__(self, owner: LaneOwner, loop: asyncio.AbstractEventLoop, pool: ThreadPool | None,
-                 context: contextvars.Context, counters: Counters) -> None:
+                 context: contextvars.Context, counters: Counters, line: TurnQueue | None = None) -> None:
         self._owner = weakref.ref(owner)  # the session has its lane, and must be freed without a search for cycles
+        self.line = TurnQueue(self._owner) if line is None else line
+        """The place of the session among those that wait for a thread."""
         self._loop = loop
         self._pool = pool
         self._context = context
@@ -215,6 +221,15 @@ class Lane:
         if self._task is not None:
             post(self._loop, self._task.cancel)
 
+    def withdraw(self) -> bool:
+        """Drop the work that waits, without telling anybody, if the lane itself still waits for a thread."""
+        if self._pool is None or not self._pool.forget(self._drain, self.line):
+            return False
+        with self._mutex:
+            self._waiting.clear()
+            self._busy = False
+        return True
+
     def submit(self, work: Work) -> None:
         """Queue ``work``. May be called from any thread."""
         with self._mutex:
@@ -232,13 +247,15 @@ class Lane:
     def _dispatch(self) -> None:
         self._dispatched_s = time.monotonic()
         if self._pool is not None:
-            self._pool.start(self._drain)
+            self._pool.start(self._drain, self.line)
         else:
             post(self._loop, self._drain)
 
     def _drain(self) -> None:
         self._counters.thread_waits.add(time.monotonic() - self._dispatched_s)
-        for _ in range(TURN):
+        for number in range(TURN):
+            if number and self._pool is not None:
+                asyncio.set_event_loop(self._loop)  # the work before may have replaced it
             with self._mutex:
                 if not self._waiting:
                     self._busy = False

@@ -11,10 +11,10 @@ from typing import Any
 from bokeh.settings import settings
 
 from ..apps import App
-from ..base.errors import BuildError
+from ..base.errors import BuildError, RequestError
 from ..base.tasks import Deadline
 from ..base.tracebacks import describe
-from ..seams.panel import begin_panel, end_panel, forget_panel
+from ..seams.panel import ask_panel, begin_panel, end_panel, forget_panel
 from .failures import is_plain_exit
 from .session import Session
 
@@ -29,14 +29,23 @@ HOOK_LEAST_S = 0.05
 
 
 async def build(session: Session, app: App, *, validate: bool = True) -> None:
-    """Run the creation hook, then let ``app`` fill the document. Raises ``BuildError``, its cause logged.
+    """Run the creation hook, then let ``app`` fill the document.
+
+    Raises ``BuildError``, its cause logged, and ``RequestError`` if the app refuses its visitor.
 
     ``validate`` logs flaws of the document, unless bokeh's settings turn that off.
     """
-    if (created := app.hooks.session_created) is not None:
-        _, error = await session.lane.outcome(partial(created, session.context))
-        session.reporter.report(error, "on_session_created")
-    _, error = await session.lane.outcome(partial(_fill, session, app, validate))
+    session.set_building(True)
+    try:
+        if (created := app.hooks.session_created) is not None:
+            _, error = await session.lane.outcome(partial(created, session.context))
+            session.has_begun = True
+            session.reporter.report(error, "on_session_created")
+        _, error = await session.lane.outcome(partial(_fill, session, app, validate))
+    finally:
+        session.set_building(False)
+    if isinstance(error, RequestError):
+        raise error
     if error is not None and not is_plain_exit(error):
         error_id = session.reporter.report(error, "building a document", always=True)
         report, _ = await session.lane.outcome(partial(describe, error)) if session.dev else (None, None)
@@ -45,11 +54,13 @@ async def build(session: Session, app: App, *, validate: bool = True) -> None:
 
 def _fill(session: Session, app: App, validate: bool) -> None:
     begin_panel(session.document, by_app=app.begins_panel)
+    asked = ask_panel(session.document)
     session.callbacks.building = True
     try:
         app.build(session.document)
     finally:
         session.callbacks.building = False
+        ask_panel(session.document, asked)  # also if the code ended early: a visitor who may see nothing sees no error
     if validate and settings.perform_document_validation():
         session.document.validate()
 
@@ -95,6 +106,12 @@ def give_up_lane(session: Session) -> None:
     """Do not wait for the callback that still runs: later work runs beside it."""
     log.warning("session %s is still busy: it is ended without waiting for its callback", session.context.name)
     session.abandon()
+
+
+def discard(session: Session) -> None:
+    """End a session of which no code has run, nor waits to run: on the loop, without hooks."""
+    session.begin_to_end()
+    _dismantle(session)
 
 
 def _dismantle(session: Session) -> None:

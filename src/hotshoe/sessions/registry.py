@@ -14,7 +14,7 @@ from ..apps import App, Request
 from ..base.errors import BuildError, RequestError
 from ..base.tasks import Deadline
 from .context import ServerContext, SessionVisit
-from .lifecycle import build, end, give_up_lane
+from .lifecycle import build, discard, end, give_up_lane
 from .session import Session, Surroundings
 
 log = logging.getLogger("hotshoe.session")
@@ -29,6 +29,8 @@ class _Opening:
 
     task: asyncio.Task[Session]
     waiting: int = 0
+    session: Session | None = None
+    """Known once its task has begun."""
 
 
 OnGone = Callable[[str], None]
@@ -79,7 +81,8 @@ class Registry:
     async def open(self, session_id: str, request: Request, payload: Mapping[str, Any]) -> Session:
         """Find or build the session. Concurrent calls with one id get the same session.
 
-        Raises ``BuildError``, in all of these calls. If all are cancelled, the session ends as soon as it is built.
+        Raises ``BuildError`` or ``RequestError``, in all of these calls. If all are cancelled, the session ends as
+        soon as it is built; a build that has not begun never begins.
         """
         if self._closing is not None:
             raise RequestError("the server is stopping", status=503)
@@ -97,6 +100,18 @@ class Registry:
             raise
         finally:
             opening.waiting -= 1
+            if not opening.waiting and opening.session is not None:
+                opening.session.touch()
+                # A session whose build has failed is being ended: that must go on.
+                if not opening.task.done() and not opening.session.destroyed and opening.session.withdraw():
+                    self._forget_opening(session_id, opening)
+                    opening.task.cancel()
+
+    def is_seen(self, session: Session, lifetime_s: float) -> bool:
+        """Whether a client waits for the session, has a connection to it, or had one within ``lifetime_s``."""
+        if any(opening.session is session and opening.waiting for opening in self._openings.values()):
+            return True
+        return _is_wanted(session, lifetime_s)
 
     def _begin(self, visit: SessionVisit) -> _Opening:
         self._let_go(visit.session_id)  # the place of an earlier session with this id, which is ending
@@ -116,10 +131,10 @@ class Registry:
         self._end_retired()
 
     async def _build(self, visit: SessionVisit) -> Session:
-        app = self.app
+        app, opening = self.app, self._openings[visit.session_id]
         session: Session | None = None
         try:
-            session = self._make(visit)
+            session = opening.session = self._make(visit)
             await self._fill(session, app)
             if app is self.app:
                 self._sessions[visit.session_id] = session
@@ -129,22 +144,31 @@ class Registry:
             session.touch()
             return session
         finally:
-            opening = self._openings.pop(visit.session_id)
-            self._let_go_if_gone(visit.session_id)
+            self._forget_opening(visit.session_id, opening)
             if session is not None and not opening.waiting and not session.destroyed:
                 self._end_later(session, unless=partial(_is_seen, session))
+
+    def _forget_opening(self, session_id: str, opening: _Opening) -> None:
+        if self._openings.get(session_id) is opening:
+            del self._openings[session_id]
+            self._let_go_if_gone(session_id)
 
     async def _fill(self, session: Session, app: App) -> None:
         try:
             # An app's documents have the same flaws in each session. To check only the first takes a fifth off a page.
             await build(session, app, validate=not self._validated)
             self._validated = True
-        except BuildError:
-            self._counters.sessions_failed.add()
+        except (BuildError, RequestError) as error:
+            if isinstance(error, BuildError):
+                self._counters.sessions_failed.add()
             await end(session, app)
             raise
         except BaseException:  # the build was cancelled: do not wait for its end either
-            give_up_lane(session)
+            if session.busy:
+                give_up_lane(session)
+            elif not session.has_begun:
+                discard(session)
+                raise
             await end(session, app, deadline=self._closing or Deadline())
             raise
 

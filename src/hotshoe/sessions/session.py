@@ -20,6 +20,7 @@ from ..base import logs
 from ..base.counters import Counters
 from ..base.errors import SessionGone, UnlockedChangeError
 from ..base.threads import ThreadPool
+from ..base.turns import Shares
 from ..base.users import user_name
 from ..seams.panel import StockSession, adopt_panel
 from ..wire.messages import Outgoing
@@ -46,6 +47,8 @@ class Surroundings:
     dev: bool = False
     """Whether pages are sent tracebacks."""
     counters: Counters = field(default_factory=Counters)
+    shares: Shares = field(default_factory=Shares)
+    """How much of the threads each user, address and app may use."""
 
 
 class Life(Enum):
@@ -73,8 +76,11 @@ class Session:
         self.document = seams.new_document()
         self.context = SessionContext(self, server_context)
         self.user: str | None = None
+        self._address: str | None = None
         self.expiration_blocks = 0
         self.expiration_requested = False
+        self.has_begun = False
+        """Whether the hook for its creation has run."""
         self.created_s = self.unused_since_s = time.monotonic()
         self._life = Life.ALIVE
         self.loop = loop = surroundings.loop
@@ -84,6 +90,7 @@ class Session:
         self._variables = contextvars.Context()
         self._variables.run(logs.note, app=app_url)
         self.lane = Lane(self, loop, pool, self._variables, self.counters)
+        self._shares = surroundings.shares
         self._subscribers: set[Subscriber] = set()
         self._audience = Audience(self.document)
         self._busy_sign = BusySign(self._audience)
@@ -91,7 +98,8 @@ class Session:
         self._late = LateChanges(self.document)
         self._snapshots = Snapshots(self.document, loop)
         report = self.reporter.report
-        self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool, report=report)
+        self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool,
+                                  line=self.lane.line, report=report)
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
         self.document.callbacks.on_change_dispatch_to(self)
@@ -121,9 +129,16 @@ class Session:
     def _adopt(self, visit: SessionVisit, log_fields: Mapping[str, str]) -> None:
         # The log names the request that made the session, also for work that other requests cause later.
         self.context.adopt(visit)
-        self.user = self.reporter.user = user_name(visit.request.user)
+        request = visit.request
+        self.user = self.reporter.user = user_name(request.user)
+        self._address = request.remote_ip if request.client_known else None
+        self.set_building(False)
         self.reporter.session_id = visit.session_id
         logs.note(**{**log_fields, "session": logs.session_hash(visit.session_id), "user": self.user})
+
+    def set_building(self, is_building: bool) -> None:
+        """Set whether the work in the lane builds the session: work of live sessions comes first."""
+        self._shares.assign(self.lane.line, self.app_url, self.user, self._address, is_build=is_building)
 
     @cached_property
     def stock(self) -> StockSession:
@@ -303,9 +318,14 @@ class Session:
         if self._life is Life.ALIVE:
             self._refuse_work(Life.GIVEN_UP)
         if self._pool is not None:
-            self._pool.replace_stuck()
-        stuck, self.lane = self.lane, Lane(self, self.loop, self._pool, self._variables.copy(), self.counters)
+            self._pool.give_up(self.lane.line)
+        stuck = self.lane
+        self.lane = Lane(self, self.loop, self._pool, self._variables.copy(), self.counters, stuck.line)
         stuck.abandon(self.lane)
+
+    def withdraw(self) -> bool:
+        """Drop the work that waits for a thread. ``False`` if some has begun, or there is none."""
+        return self.lane.withdraw()
 
     def dismantle(self) -> None:
         """Close the connections and take the document apart. Runs last, with the document locked."""
