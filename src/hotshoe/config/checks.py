@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from ..base.addresses import is_local_host
+from ..base.addresses import is_local_host, parse_address
 from ..base.logs import AddFields
 
 _ORIGIN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+)(:(?P<port>\*|\d+))?")
+_ALLOWED_HOST = re.compile(
+    r"(\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(\*?\.)?(?P<name>[\w-]+(\.[\w-]+)*)\.?)(:(?P<port>[0-9]{1,5}))?")
 
 
 def _text(title: str, description: str, pattern: str) -> Meta:
@@ -32,6 +34,27 @@ def check_origin(text: str) -> str | None:
     if match is None or ((match["port"] or "*") != "*" and int(match["port"]) > 65535):
         return f"{text!r} is not HOST or HOST:PORT"
     return None
+
+
+def check_allowed_host(text: str) -> str | None:
+    """A name, perhaps with those below it, or an address; and perhaps a port."""
+    if "://" in text:
+        return check_origin(text)
+    if text == "*":
+        return "'*' would allow every host: leave the option out"
+    match = _ALLOWED_HOST.fullmatch(text)
+    if match is None or int(match["port"] or 0) > 65535 or (match["ipv6"] and parse_address(match["ipv6"]) is None):
+        return f"{text!r} is not NAME, .NAME, *.NAME or an address (IPv6 in brackets), with or without :PORT"
+    if not text.isascii():
+        return f"{text!r} has other letters than browsers send: write {_idna(match['name'])!r}"
+    return None
+
+
+def _idna(name: str) -> str:
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError:
+        return "xn--..."
 
 
 def check_network(text: str) -> str | None:
@@ -75,6 +98,8 @@ def check_provider_url(text: str) -> str | None:
 
 FileName: TypeAlias = Annotated[str, Meta(title="FILE", description="the path of a file")]
 Origin: TypeAlias = Annotated[str, Meta(title="HOST[:PORT]", description="HOST or HOST:PORT"), check_origin]
+AllowedHost: TypeAlias = Annotated[
+    str, Meta(title="HOST[:PORT]", description="a name like example.org or .example.org"), check_allowed_host]
 Network: TypeAlias = Annotated[
     str, Meta(title="ADDRESS", description="an address or a network like 10.0.0.0/8"), check_network]
 LogFormat: TypeAlias = Annotated[
@@ -98,6 +123,7 @@ UrlOrPath: TypeAlias = Annotated[str, _text(
     "URL", "a URL or a path like /oauth2/sign_out", r"(https?://[^/\s\\]+|/(?![/\\]))\S*")]
 HeaderName: TypeAlias = Annotated[str, _text(  # RFC 9110, section 5.6.2
     "NAME", "the name of a header, like X-Forwarded-User", r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")]
+Separator: TypeAlias = Annotated[str, _text("TEXT", "a text of up to 8 characters, like ;", r"[\x20-\x7e]{1,8}")]
 Tenant: TypeAlias = Annotated[str, _text(
     "TENANT", "the id or domain of one tenant; with common, organizations or consumers anybody could log in",
     "(?!(common|organizations|consumers)$)[A-Za-z0-9.-]+")]

@@ -14,7 +14,7 @@ _DEFAULT_PORT = 5006
 _OIDC = ("oidc_issuer", "oidc_tenant", "oidc_client_id", "oidc_client_secret_file", "oidc_scope",
          "oidc_allowed_domain", "oidc_redirect_url")
 _JWT = ("auth_header_keys", "auth_header_audience", "auth_header_issuer")
-_PLAIN = ("auth_header_user", "auth_header_email", "auth_header_groups")
+_PLAIN = ("auth_header_user", "auth_header_email", "auth_header_groups", "auth_header_separator")
 _HEADER = (*_PLAIN, "auth_header_jwt", *_JWT, "auth_header_logout_url")
 
 Values = Mapping[str, Any]
@@ -84,6 +84,8 @@ def _header_login(values: Values) -> str | None:
     if not values["auth_header_jwt"]:
         if name := _first_given(values, _JWT):
             return f"{_flag(name)} needs --auth-header-jwt, the header with the JWT"
+        if values["auth_header_separator"] and not values["auth_header_groups"]:
+            return "--auth-header-separator needs --auth-header-groups, the header with the groups"
         if not values["auth_header_user"]:
             return "--auth header needs --auth-header-user or --auth-header-jwt, the header that names the user"
     elif name := _first_given(values, _PLAIN):

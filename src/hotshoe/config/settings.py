@@ -15,6 +15,7 @@ from msgspec import Meta
 from ..base.errors import ConfigError
 from .checks import (
     AccessRule,
+    AllowedHost,
     FileMode,
     FileName,
     FrameAncestor,
@@ -26,6 +27,7 @@ from .checks import (
     Origin,
     PathPrefix,
     RedirectUrl,
+    Separator,
     SiteName,
     Tenant,
     UrlOrPath,
@@ -101,6 +103,9 @@ class Settings:
     ico_path: Annotated[Icon, Doc(
         Group.APPS, "Favicon of the apps' pages: an .ico file; default is hotshoe's icon, none is no icon.",
         bokeh="BOKEH_ICO_PATH")] = "default"
+    serve_dotfiles: Annotated[bool, Doc(
+        Group.APPS, "Serve files and folders below an app's static folder whose names begin with a dot. Without it "
+        "they are not found, as they often hold secrets, such as .env and .git.")] = False
     show_source: Annotated[bool, Doc(
         Group.APPS, "Show the source of each app's main file to everyone who may open the app, from the page at /."
     )] = False
@@ -108,8 +113,9 @@ class Settings:
         Group.SESSIONS, "Number of processes that run app code; not implemented yet, one process serves. 0 means one "
         "for each processor. With more than one, the log says that only one serves.")] = 1
     threads: Annotated[int, Meta(ge=0, le=4096), Doc(
-        Group.SESSIONS, "Maximum number of threads that run app code; 0 runs it on the event loop, as bokeh serve does."
-    )] = 64
+        Group.SESSIONS, "Maximum number of threads that run app code; 0 runs it on the event loop, as bokeh serve "
+        "does. Threads whose callbacks only wait, for instance for a database, do not count, up to seven times this "
+        "number; but with 1, no two callbacks ever run at once.")] = 64
     keep_alive_milliseconds: Annotated[Count, Doc(
         Group.SESSIONS, "Time between pings, which keep a websocket open through proxies; 0 sends none.",
         unit="ms")] = 25000
@@ -126,6 +132,11 @@ class Settings:
         Group.SECURITY, "Another host whose pages may connect; the server's own pages always may. * stands for any "
         "part of a name, or for every host; without a port, the port is 80. BOKEH_ALLOW_WS_ORIGIN replaces the whole "
         "list, even one from flags.", bokeh="BOKEH_ALLOW_WS_ORIGIN", bokeh_wins=True)] = ()
+    allowed_hosts: Annotated[tuple[AllowedHost, ...], Doc(
+        Group.SECURITY, "A name of this server, such as example.org or 192.0.2.7: requests with any other Host are "
+        "refused, except for /_hotshoe/health. .example.org also stands for all names below it, *.example.org for "
+        "these only; without a port, every port. Without this option, the server answers to every name; if only this "
+        "machine can reach it, to names of this machine.")] = ()
     session_ids: Annotated[SessionIds, Doc(
         Group.SECURITY, "Which session ids the server accepts. auto: ids that it has signed, and unsigned ids from "
         "scripts on this machine; signed: only signed ids; external-signed: only signed ids, which another program "
@@ -139,6 +150,10 @@ class Settings:
     secret_file: Annotated[FileName | None, Doc(
         Group.SECURITY, "File for the key that the server makes on its first start, if none is given; without it, a "
         "file in the user's state folder.")] = None
+    server_name: Annotated[str, Doc(
+        Group.SECURITY, "Name of this server. A page's token makes sessions only at the server that it is from, and "
+        "servers with one key and one name count as one. Without it, all servers count as one to which a key was "
+        "given; others by their address and their apps.", metavar="NAME")] = ""
     include_headers: Annotated[tuple[str, ...], Doc(
         Group.SECURITY, "The only request headers that apps see.", metavar="NAME", many=True)] = ()
     exclude_headers: Annotated[tuple[str, ...], Doc(
@@ -216,6 +231,8 @@ class Settings:
         Group.LOGIN, "Header with the user's e-mail address.")] = None
     auth_header_groups: Annotated[HeaderName | None, Doc(
         Group.LOGIN, "Header with the user's groups, separated by commas.")] = None
+    auth_header_separator: Annotated[Separator | None, Doc(
+        Group.LOGIN, "Text that separates the groups in that header, in place of a comma.")] = None
     auth_header_jwt: Annotated[HeaderName | None, Doc(
         Group.LOGIN, "With --auth header, the header with a JWT that names the user; then no other header counts."
     )] = None
@@ -236,6 +253,10 @@ class Settings:
     max_sessions_per_address: Annotated[Count, Doc(
         Group.LIMITS, "Maximum number of sessions from one address, which a whole office may share; 0 sets no limit. "
         "It does not count where the visitor's address is unknown, as behind a proxy without --use-xheaders.")] = 2000
+    max_computing_per_user: Annotated[Count, Doc(
+        Group.LIMITS, "Maximum number of callbacks that compute at the same time for one user, or for one session of "
+        "a visitor who has not logged in; 0 sets no limit. Four times as many may compute for all such visitors at one "
+        "address. Callbacks that only wait do not count. Further ones wait until one has ended.")] = 2
     max_connections: Annotated[Count, Doc(
         Group.LIMITS, "Maximum number of connections; 0 means three quarters of the files that the process may open. "
         "At the limit, the connections that have waited longest for a request are closed.")] = 0
@@ -308,6 +329,7 @@ def read_all(values: Mapping[str, Any], rows: Mapping[str, Setting], label: Call
     found = {}
     for name, value in values.items():
         if name not in rows:
-            raise ConfigError(f"{where}there is no setting {name}{did_you_mean(name, rows)}")
+            shown = name if name.isprintable() else repr(name)
+            raise ConfigError(f"{where}there is no setting {shown}{did_you_mean(name, rows)}")
         found[rows[name].name] = rows[name].read(value, label(rows[name]))
     return found

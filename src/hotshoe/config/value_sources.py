@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigError
+from ..base.named_files import read_named, reason_of
 from .setting import Given, Setting, read_switch
 from .settings import BY_NAME, TABLE, Settings, read_all
 
@@ -92,10 +93,10 @@ def _from_file(file: Path | None) -> dict[str, Given]:
     if file is None:
         return {}
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_named(file).decode())
     except OSError as error:
-        raise ConfigError(f"{file}: can't be read: {error.strerror}") from error
-    except ValueError as error:
+        raise ConfigError(f"{file}: can't be read: {reason_of(error)}") from error
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: this is not valid TOML: {error}") from error
     values = {key.replace("_", "-"): value for key, value in values.items()}
     return read_all(values, {row.key: row for row in TABLE}, lambda row: f"{file}: {row.key}", f"{file}: ")
@@ -128,10 +129,10 @@ def read_bokeh_file(file: Path) -> BokehFile:
     import yaml  # type: ignore[import-untyped]  # many users have no such file
 
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = yaml.safe_load(read_named(file).decode())
     except OSError as error:
-        raise ConfigError(f"{file}: can't be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{file}: can't be read: {reason_of(error)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: this is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: there are no settings in it; write lines like log_level: debug")

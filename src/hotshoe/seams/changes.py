@@ -6,18 +6,33 @@ Models that clients know already become references.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
-from bokeh.core.serialization import Buffer, Deserializer, Serialized, Serializer, UnknownReferenceError
+from bokeh.core.serialization import (
+    Buffer,
+    DeserializationError,
+    Deserializer,
+    Serialized,
+    Serializer,
+    UnknownReferenceError,
+)
 from bokeh.core.types import ID
 from bokeh.document import Document
+from bokeh.document.config import DocumentConfig
 from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
 from bokeh.document.models import DocumentModelManager
 from bokeh.model import Model
 from bokeh.models.sources import ColumnarDataSource
 
+from .decoding import Decoder
+
 _buffer_ids = itertools.count(1)
+
+_ABSENT = object()
+_SPARE_FRAMES = 100
+"""A pull may begin deeper in the stack than the check before it."""
 
 
 class _References(dict[ID, Model]):
@@ -35,21 +50,30 @@ class _References(dict[ID, Model]):
         return model if model is not None else self._models.get_by_id(key)
 
 
-def apply_patch(document: Document, content: Any, buffers: Sequence[tuple[str, bytes]], setter: object) -> None:
+def apply_patch(document: Document, content: Any, buffers: Sequence[tuple[str, bytes]], setter: object,
+                *, trusted: bool = False) -> None:
     """Apply a client's PATCH-DOC as ``Document.apply_json_patch`` does. Changes have ``setter``, to avoid an echo.
 
     Clients know the models that the patch defines. Other new models stay new, for instance those of events under a hold
     (stock marks them as known). A patch that refers to a model that has left the document is dropped.
+
+    From a ``trusted`` sender, such as a client's own server, anything is taken; from others, only within ``LIMITS``.
     """
     references = _References(document.models)
-    deserializer = Deserializer(setter=setter)  # type: ignore[arg-type]
-    deserializer._references = references
+    decoder = Deserializer(setter=setter) if trusted else Decoder(setter=setter)  # type: ignore[arg-type]
+    decoder._references = references
     try:
-        patch = deserializer.decode(content, [Buffer(name, data) for name, data in buffers])  # type: ignore[arg-type]
+        patch = decoder.decode(content, [Buffer(name, data) for name, data in buffers])  # type: ignore[arg-type]
     except UnknownReferenceError as error:
         if document.models.seen(error.id):
             return
         raise
+    if isinstance(decoder, Decoder):
+        for event in patch["events"]:
+            _check_title(event)
+        _check_can_be_sent(references.values())
+        if decoder.models > len(patch["events"]):  # there are more than the one that each event changes
+            _check_nesting(document, patch["events"])
     try:
         for event in patch["events"]:
             DocumentPatchedEvent.handle_event(document, event, setter)  # type: ignore[arg-type]
@@ -57,9 +81,71 @@ def apply_patch(document: Document, content: Any, buffers: Sequence[tuple[str, b
         document.models._new_models.difference_update(references.values())
 
 
-def replace_document(document: Document, content: Any, buffers: Sequence[tuple[str, bytes]]) -> None:
-    """Replace the whole content of the document by a client's PUSH-DOC."""
-    document.replace_with_json(Serialized(content, [Buffer(name, data) for name, data in buffers]))  # type: ignore[arg-type]
+def replace_document(document: Document, content: Any, buffers: Sequence[tuple[str, bytes]],
+                     *, trusted: bool = False) -> None:
+    """Replace the whole content of the document by a client's PUSH-DOC, as ``Document.replace_with_json`` does."""
+    if trusted:
+        document.replace_with_json(Serialized(content, [Buffer(name, data) for name, data in buffers]))  # type: ignore[arg-type]
+        return
+    content["defs"] = []  # bokeh can't decode them
+    decoder = Decoder()
+    pushed = decoder.decode(content, [Buffer(name, data) for name, data in buffers])  # type: ignore[arg-type]
+    if not isinstance(pushed["config"], DocumentConfig):
+        raise DeserializationError("the config of a document is not a DocumentConfig")
+    _check_title(pushed)
+    _check_can_be_sent(decoder._references.values())
+    replacement = Document()
+    replacement._config = pushed["config"]
+    for root in pushed["roots"]:
+        replacement.add_root(root)
+    replacement.title = pushed["title"]
+    replacement._destructively_move(document)
+
+
+def _check_title(pushed: Any) -> None:
+    if not isinstance(pushed.get("title", ""), str):
+        raise DeserializationError("a title is not a text")
+
+
+def _check_can_be_sent(models: Collection[Model]) -> None:
+    """Raise if new models can't be encoded, for instance because one lacks a required value, or by their nesting."""
+    if models:
+        PatchSerializer(lambda model: False).encode(list(models)[::-1])  # what contains others comes first
+
+
+def _check_nesting(document: Document, events: Sequence[Any]) -> None:
+    """Raise if events nest models so deeply, perhaps one message after the other, that the document can't be encoded.
+
+    The new values are in their places only while this is tried.
+    """
+    before: list[tuple[dict[str, Any], str, Any]] = []
+    roots = list(document.roots)
+    for event in events:
+        model, attr = event.get("model"), event.get("attr")
+        if event.get("kind") == "RootAdded":
+            roots.append(model)
+        elif isinstance(model, Model) and attr in model.properties():
+            values = model._property_values
+            before.append((values, attr, values.get(attr, _ABSENT)))
+            values[attr] = event.get("new", event.get("data"))
+    try:
+        with suppress(ValueError):  # the app itself has made something that can't be encoded
+            _deeper(_SPARE_FRAMES, lambda: PatchSerializer(lambda model: False).encode(roots))
+    except RecursionError as error:
+        raise DeserializationError("models are nested too deeply") from error
+    finally:
+        for values, attr, value in reversed(before):
+            if value is _ABSENT:
+                del values[attr]
+            else:
+                values[attr] = value
+
+
+def _deeper(frames: int, function: Callable[[], object]) -> None:
+    if frames:
+        _deeper(frames - 1, function)
+    else:
+        function()
 
 
 def value_event(document: Document, model: Model, attr: str) -> DocumentPatchedEvent:

@@ -240,6 +240,11 @@ class Extension:
 _extensions: dict[str, Extension] = {}
 
 
+def is_known_extension(name: str) -> bool:
+    """Whether the extension has been found already. Does not touch the disk."""
+    return name in _extensions
+
+
 def find_extension(name: str) -> Extension | None:
     """The extension in a top-level package, found without importing it; ``None`` if the package has none."""
     # Misses are not kept: ``sys.path`` grows with the apps, and names may come from URLs.

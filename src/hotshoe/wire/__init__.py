@@ -1,7 +1,19 @@
 """Bokeh's websocket protocol as pure functions over fragments."""
 
-from .frames import MAX_BUFFERS, Assembler
-from .messages import JSON, KINDS, Close, Incoming, Kind, Outgoing, close_reason, decode_content, is_binary, kind_of
+from .frames import Assembler
+from .messages import (
+    JSON,
+    KINDS,
+    Close,
+    Incoming,
+    Kind,
+    Outgoing,
+    check_values,
+    close_reason,
+    decode_content,
+    is_binary,
+    kind_of,
+)
 from .outgoing import (
     Body,
     Buffers,
@@ -21,7 +33,7 @@ from .outgoing import (
     to_json,
 )
 
-__all__ = ["JSON", "KINDS", "MAX_BUFFERS", "Assembler", "Body", "Buffers", "Close", "Incoming", "Kind", "Outgoing",
-           "ack", "close_reason", "copied", "decode_content", "error", "is_binary", "kind_of", "notice", "ok",
+__all__ = ["JSON", "KINDS", "Assembler", "Body", "Buffers", "Close", "Incoming", "Kind", "Outgoing", "ack",
+           "check_values", "close_reason", "copied", "decode_content", "error", "is_binary", "kind_of", "notice", "ok",
            "patch_doc", "patch_doc_request", "pull_doc_body", "pull_doc_request", "push_doc_request", "reply",
            "server_info_reply", "server_info_request", "to_json"]

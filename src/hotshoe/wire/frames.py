@@ -10,20 +10,15 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from ..base.errors import ProtocolError
+from ..config.limit_table import LIMITS
 from .messages import INVALID_DATA, MALFORMED, TOO_BIG, WRONG_KIND, Incoming, close_reason
-
-MAX_BUFFERS = 65_536
-"""The most buffers in one message: each costs memory beside its bytes."""
-
-MAX_ID_CHARS = 256
-"""The longest id or type of a message: replies and logs repeat them."""
 
 _UNPARSABLE = "server failed to parse a message"
 
 _Stage: TypeAlias = Literal["HEADER", "METADATA", "CONTENT", "BUFFER_HEADER", "BUFFER_PAYLOAD"]
 """The kind of the next fragment; bokeh uses the same names in its close reasons."""
 
-_Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
+_Id: TypeAlias = Annotated[str, msgspec.Meta(max_length=LIMITS.id_chars)]
 
 
 class _Header(msgspec.Struct, gc=False):
@@ -56,6 +51,11 @@ class Assembler:
         self._failed = False
         self._taken_bytes = 0
         self._start()
+
+    @property
+    def size(self) -> int:
+        """The bytes of the message that is not complete yet; 0 between messages."""
+        return self._limit - self._left
 
     def take_size(self) -> int:
         """The bytes of all fragments since the last call."""
@@ -129,7 +129,7 @@ class Assembler:
             raise ProtocolError("No 'msgtype' in header", close_code=MALFORMED)
         if header.msgid is None:
             raise ProtocolError("No 'msgid' in header", close_code=MALFORMED)
-        if header.num_buffers > MAX_BUFFERS:
+        if header.num_buffers > LIMITS.message_buffers:
             raise _too_big()
         self._envelope = header.msgid, header.msgtype, header.reqid
         self._num_buffers = header.num_buffers

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import msgspec
 
 from ..base.errors import ProtocolError
+from ..config.limit_table import LIMITS
 
 MALFORMED = 1002
 WRONG_KIND = 1003
@@ -69,6 +70,11 @@ KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 _TO_CLIENTS = frozenset({"ACK", "ERROR", "OK", "PULL-DOC-REPLY", "SERVER-INFO-REPLY"})
 
+_UNCOUNTED_BYTES = 65536
+"""Values are not counted in shorter contents: they take 5 MB at most."""
+
+_SPLIT_QUOTES_MOST = 1_000_000
+
 _decoder = msgspec.json.Decoder()
 
 
@@ -81,6 +87,12 @@ def kind_of(message: Incoming) -> Kind:
     raise ProtocolError(close_reason(f"Unknown message type {message.msgtype!r}"), close_code=MALFORMED)
 
 
+def check_values(message: Incoming) -> None:
+    """Raise ``ProtocolError`` if the content of a client's message would take too much memory as values."""
+    if len(message.content) > _UNCOUNTED_BYTES and not _has_few_values(message.content):
+        raise ProtocolError("message has too many values", close_code=TOO_BIG)
+
+
 def decode_content(message: Incoming) -> dict[str, JSON]:
     """The message's content. Raises ``ProtocolError`` if it is not JSON, or not an object."""
     try:
@@ -90,6 +102,19 @@ def decode_content(message: Incoming) -> dict[str, JSON]:
     if not isinstance(content, dict):
         raise ProtocolError("message content is not an object", close_code=MALFORMED)
     return content
+
+
+def _has_few_values(data: bytes) -> bool:
+    """Whether JSON text has at most ``LIMITS.values`` values. Texts within it may look like many more."""
+    if _weight(data) <= LIMITS.values:
+        return True
+    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # A part for each quotation mark must not take more memory than the values themselves.
+    return data.count(b'"') <= _SPLIT_QUOTES_MOST and _weight(b"".join(data.split(b'"')[::2])) <= LIMITS.values
+
+
+def _weight(data: bytes) -> int:
+    return data.count(b",") + 4 * data.count(b"[") + 10 * data.count(b"{")
 
 
 def _parse(data: bytes) -> JSON:
