@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import ConfigError
-from ..base.users import User
+from ..base.logs import PacedLog
+from ..base.users import User, discard
 from ..http.paths import normalized_url
 from .calls import Calls
+
+_COMMA = re.compile(r"(?<!\\),")
+_log = PacedLog(logging.getLogger(__name__))
 
 ALL = "*"
 """In place of an app: every app without a rule of its own. In place of a user: every user who has logged in."""
@@ -71,19 +77,33 @@ class Access:
         return app in self._public or ALL in self._public
 
     async def admits(self, user: User, app: str) -> bool:
-        """Whether the user may open the app. An exception of ``authorize`` is raised: an error lets nobody in."""
+        """Whether the user may open the app. An exception of ``authorize`` is raised: an error lets nobody in.
+
+        Of the results of ``authorize`` only ``True`` lets a user in: a response or a coroutine would count as true.
+        """
         rule = self._rules.get(app) or self._rules.get(ALL)
         if rule is not None and not rule.admits(user):
             return False
-        return self._authorize is None or bool(await self._calls.run(self._authorize, user, app))
+        if self._authorize is None:
+            return True
+        result = await self._calls.run(self._authorize, user, app)
+        if result and result is not True:
+            _log.error("The result of authorize() (of type %.80s) is not True or False: the user may not open the app",
+                       type(result).__qualname__, kind=type(result).__qualname__)
+            discard(result)
+        return result is True
 
 
 def rules_of(entries: Iterable[str]) -> Mapping[str, Rule]:
-    """Parse entries ``APP=NAME,…`` into rules by app URL. Several entries for one app are joined."""
+    """Parse entries ``APP=NAME,…`` into rules by app URL. Several entries for one app are joined.
+
+    A name may contain a comma, as ``\\,``.
+    """
     names: dict[str, list[str]] = {}
     for entry in entries:
         app, _, listed = entry.partition("=")
-        names.setdefault(_url(app), []).extend(name.strip() for name in listed.split(",") if name.strip())
+        found = (name.strip().replace(r"\,", ",") for name in _COMMA.split(listed))
+        names.setdefault(_url(app), []).extend(filter(None, found))
     return {app: Rule.of(listed) for app, listed in names.items()}
 
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-_NAME = re.compile(r"[\w.@+-]{1,64}")
+_NAME = re.compile(r"(?!@)[\w.@+-]{1,64}")
 _EMAIL = re.compile(r"[^\s:,@]{1,64}@[^\s:,@]{1,190}")
-_GROUP = re.compile(r"[\w.@+/-]{1,64}")
+_GROUP = re.compile(r"(?!@)[\w.@+/-]{1,64}")
+"""A rule like ``--allow app=@ada`` means the user ada, so no name begins with @."""
 _HASH = re.compile(r"\$argon2(id|i|d)\$[A-Za-z0-9+/=$,]{10,500}")
 
 
@@ -31,12 +32,14 @@ class Account:
 def check_user(name: str, email: str, groups: Iterable[str]) -> None:
     """Raise ``ValueError``, with the reason, if there can't be an account with these values."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not a name: it has up to 64 letters, digits and . _ - + @")
-    if email and not _EMAIL.fullmatch(email):
+        raise ValueError(f"{name!r} is not a name: it has up to 64 letters, digits and . _ - + @, and does not begin "
+                         "with @")
+    if email and not (_EMAIL.fullmatch(email) and email.isprintable()):
         raise ValueError(f"{email!r} is not an e-mail address")
     for group in groups:
         if not _GROUP.fullmatch(group):
-            raise ValueError(f"{group!r} is not the name of a group: it has up to 64 letters, digits and . _ - + @ /")
+            raise ValueError(f"{group!r} is not the name of a group: it has up to 64 letters, digits and . _ - + @ /, "
+                             "and does not begin with @")
 
 
 class Accounts(Protocol):

@@ -27,6 +27,8 @@ class Names:
     header: str
     email: str | None = None
     groups: str | None = None
+    separator: str = ","
+    """The text between two groups."""
 
     async def user_of(self, connection: HTTPConnection) -> User | None:
         """The user that the headers name."""
@@ -37,7 +39,7 @@ class Names:
         groups = _only(connection, self.groups) if self.groups else ""
         if email is None or groups is None:
             return None
-        listed = (group.strip() for group in groups.split(","))
+        listed = (group.strip() for group in groups.split(self.separator))
         return User(name, email if is_name(email) else "", frozenset(group for group in listed if is_name(group)))
 
 

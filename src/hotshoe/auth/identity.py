@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from http.cookies import Morsel
 from typing import Any
+from uuid import UUID
 
-from ..base.users import USER_NAMES, User
+from starlette.responses import Response
 
-_log = logging.getLogger(__name__)
+from ..base.logs import PacedLog
+from ..base.users import USER_NAMES, User, discard, is_anonymous
+
+_log = PacedLog(logging.getLogger(__name__))
 
 _GROUPS = ("groups", "roles")
 _LONGEST_NAME = 256
@@ -20,24 +25,59 @@ _PROTOCOL_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "aud", "az
                               "jti", "sid", "acr", "amr", "rat", "uti", "rh", "aio", "ver"})
 
 
-def user_from(value: Any) -> User | None:
-    """The user that ``value`` describes; ``None`` if it is false or says that it is not logged in."""
+def user_from(value: Any, giver: str = "") -> User | None:
+    """The user that ``value`` describes; ``None`` if it is false.
+
+    Also ``None`` for whatever is no user who has logged in, with an error in the log. ``giver`` is the function that
+    returned the value. Without it, the value is a framework's, and a user who is not authenticated is no error.
+    """
+    if not value or (type(value) is User and is_name(value.name)):
+        return value or None
+    found = _user_or_problem(value)
+    if isinstance(found, User):
+        return found
+    if giver or found is not _ANONYMOUS:
+        what, kind = f"The result of {giver}" if giver else "The framework's user", type(value).__qualname__
+        _log.error("%s (of type %.80s) %s: nobody is let in", what, kind, found, kind=(what, kind, found))
+    return None
+
+
+_ANONYMOUS = "is not authenticated; return None if nobody is logged in"
+_NO_USER = "is no user; return a name, a mapping, an object, or None"
+_UNAWAITED = "was not awaited"
+_NAMELESS = f"has no name; a user has one of: {', '.join(USER_NAMES)}"
+_MISNAMED = "has a name that can't be used; names have up to 256 characters, none of them a control " \
+            "character, and no space at their ends"
+
+
+def _user_or_problem(value: Any) -> User | str:
+    if inspect.isawaitable(value) or inspect.isgenerator(value) or inspect.isasyncgen(value):
+        discard(value)
+        return _UNAWAITED
+    if isinstance(value, bool | BaseException | Response) or inspect.isclass(value) or inspect.isroutine(value):
+        return _NO_USER
+    if isinstance(value, Morsel):  # a cookie as Tornado's requests have it
+        value = value.value
+    if isinstance(value, str | bytes | int):
+        return _checked(User(_text(value)))
+    if is_anonymous(value):
+        return _ANONYMOUS
     if isinstance(value, User):
-        return value
-    if not value or getattr(value, "is_authenticated", True) is False:
-        return None
-    if isinstance(value, bytes):
-        return User(value.decode("utf-8", "replace"))
-    if isinstance(value, str):
-        return User(value)
+        return _checked(value)
     get = value.get if isinstance(value, Mapping) else _attributes(value)
     groups = next((_texts(found) for name in _GROUPS if (found := get(name))), frozenset())
-    return User(
-        _name(value, get),
+    return _checked(User(
+        next(filter(None, (_text(get(name)) for name in USER_NAMES)), ""),
         email=_text(get("email")),
         groups=groups,
         claims=_plain(value) if isinstance(value, Mapping) else {},
-    )
+    ))
+
+
+def _checked(user: User) -> User | str:
+    if not user.name:
+        return _NAMELESS
+    return user if is_name(user.name) else _MISNAMED
 
 
 def _attributes(value: Any) -> Callable[[str], Any]:
@@ -50,29 +90,17 @@ def _attributes(value: Any) -> Callable[[str], Any]:
     return get
 
 
-def _name(value: Any, get: Callable[[str], Any]) -> str:
-    if name := next(filter(None, (_text(get(name)) for name in USER_NAMES)), ""):
-        return name
-    kind: Any = type(value)
-    prints_address = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
-    if prints_address or isinstance(value, Mapping):  # its text is no name
-        _warn_nameless(kind.__qualname__)
-        return str(kind.__qualname__)
-    return str(value)
-
-
-@cache
-def _warn_nameless(kind: str) -> None:
-    _log.warning("Users are objects of type %s without any of the attributes %s: limits, rules and logs take all of "
-                 "them for the same user", kind, ", ".join(USER_NAMES))
-
-
 def _text(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value) if isinstance(value, str | int) else ""
+    match value:
+        case bool():
+            return ""
+        case bytes():
+            return value.decode("utf-8", "surrogateescape")  # two names must not become the same one
+        case int():
+            return str(value) if value >= 0 else ""
+        case str() | UUID():
+            return str(value)
+    return ""
 
 
 def _texts(value: Any) -> frozenset[str]:

@@ -22,6 +22,7 @@ from joserfc.errors import ClaimError, ExpiredTokenError, InvalidPayloadError, J
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from ..base.errors import ConfigError, RequestError
+from ..base.named_files import read_named, reason_of
 from .fetching import Fetcher
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
@@ -49,9 +50,9 @@ class FileKeys:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._keys = _keys_of_text(path.read_bytes())
+            self._keys = _keys_of_text(read_named(path))
         except OSError as error:
-            raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
+            raise ConfigError(f"{path}: can't be read: {reason_of(error)}") from error
         if not self._keys:
             raise ConfigError(f"{path}: has no public key, neither as JWKS nor as PEM")
 
@@ -163,7 +164,7 @@ def _named(keys: Iterable[Key], key_id: str | None) -> list[Key]:
 def _keys_of_text(text: bytes) -> list[Key]:
     try:
         return _keys_of(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     for kind in (RSAKey, ECKey, OKPKey):
         try:

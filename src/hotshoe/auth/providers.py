@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ConfigError
 from ..base.extras import need
+from ..base.named_files import read_named
 from ..base.shared import Shared
 from ..config import Settings
 from ..config.checks import check_provider_url
@@ -90,7 +91,7 @@ def _client_secret(settings: Settings) -> str | None:
         return settings.oidc_client_secret
     path = Path(settings.oidc_client_secret_file)
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = read_named(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--oidc-client-secret-file: {path} can't be read ({error})") from error
     if not secret:
@@ -103,7 +104,8 @@ def _header(settings: Settings) -> Provider:
 
     if settings.auth_header_jwt:
         return HeaderLogin(_jwt(settings), settings.auth_header_logout_url)
-    names = Names(settings.auth_header_user or "", settings.auth_header_email, settings.auth_header_groups)
+    names = Names(settings.auth_header_user or "", settings.auth_header_email, settings.auth_header_groups,
+                  settings.auth_header_separator or ",")
     return HeaderLogin(names, settings.auth_header_logout_url)
 
 

@@ -21,12 +21,13 @@ from ...base.users import User
 from ...http.paths import login_with_next, next_of, wanted
 from ...http.requests import client_address
 from ..accounts import Account, Accounts
-from ..login.forms import CsrfProtection, read_form
+from ..login.forms import CsrfProtection, masked, read_form
 from ..login.logins import Logins
 from ..login.logout import Logout
 from ..login.pages import LOGIN, LOGOUT, notice, page, redirect_back, redirect_without_slash, wrong_method
 from ..provider import Endpoint, OnLogout, ignore_logout
-from .guessing import Guesses
+from .guessing import Guess, Guesses
+from .known_browsers import KnownBrowsers
 from .passwords import Passwords
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class BasicLogin:
         self._names: set[str] = set()
         """The names of all accounts that have existed since the start."""
         self._guesses = guesses or Guesses(shared)
+        self._browsers = KnownBrowsers(keys)
         self._hasher = hasher
         self._passwords = Passwords(hasher)
 
@@ -130,33 +132,36 @@ class BasicLogin:
         name = form.get("name", "").strip()[:200]
         if (problem := self._csrf.problem(request, form)) is not None:
             return self._form(request, next, name, problem, 403)
-        address = client_address(request)
-        if wait_s := await self._guesses.count(name, address):
+        account = await self._accounts.find(name)
+        number = None if account is None else self._browsers.number_of(request, account)
+        guess = Guess(name, client_address(request), number)
+        if wait_s := await self._guesses.count(guess):
             return self._ask_to_wait(request, next, name, wait_s)
         try:
-            account = await self._check(name, form.get("password", ""), address)
+            account = await self._check(guess, form.get("password", ""))
         except RequestError as error:
             return self._form(request, next, name, error.detail, error.status, _TRY_AGAIN)
         if account is None:
-            _paced_log.warning("A login as %r from %s failed", name, address or "an unknown address")
+            _paced_log.warning("A login as %r from %s failed", name, guess.address or "an unknown address")
             return self._form(request, next, name, _WRONG, 401)
         _log.info("User %r has logged in", account.name)
         response = redirect_back(next)
+        self._browsers.remember(response, request, account)
         for former in await self._logins.begin(response, request, User(account.name), _stamp(account)):
             await self._on_logout(former)
         return response
 
-    async def _check(self, name: str, password: str, address: str | None) -> Account | None:
+    async def _check(self, guess: Guess, password: str) -> Account | None:
         """The account, if the password is right. This attempt is already counted."""
         try:
-            account = await self._accounts.find(name)
+            account = await self._accounts.find(guess.name)
             matches = await self._passwords.matches(account.hash if account else None, password)
         except BaseException:
-            await self._guesses.take_back(name, address)
+            await self._guesses.take_back(guess)
             raise
         if not matches or account is None:
             return None
-        await self._guesses.succeed(name, address)
+        await self._guesses.succeed(guess)
         return await self._strengthen(account, password)
 
     async def _strengthen(self, account: Account, password: str) -> Account:
@@ -182,7 +187,7 @@ class BasicLogin:
     def _form(self, request: Request, next: str, name: str = "", problem: str = "",  # noqa: A002
               status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         token = self._csrf.token(request)
-        names = {"token": token, "next": next, "name": name, "problem": problem}
+        names = {"token": masked(token), "next": next, "name": name, "problem": problem}
         response = page("login.html", names, status, headers=headers)
         self._csrf.keep(response, request, token)
         return response

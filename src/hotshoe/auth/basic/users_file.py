@@ -12,25 +12,25 @@ import stat
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ...base.errors import ConfigError
 from ...base.files import read_regular
 from ...base.folders import stamp_of
+from ...base.locks import locked
+from ...base.named_files import in_time, reason_of
 from ...base.threads import in_thread
 from ..accounts import Account
 from ..calls import Calls
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
 """How long the server waits for the disk."""
+CHANGE_S = 30.0
+"""How long a change may take, which waits for the disk and for other processes that change the file."""
 MOST_BYTES = 64 << 20
 """Of a file that is read: there is room for 300,000 accounts."""
 LOOK_EVERY_S = 2.0
@@ -51,6 +51,7 @@ class UsersFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._file = path.absolute()  # an app may change the folder
         self._calls = Calls(threads=1)
         self._look: asyncio.Task[_ByName] | None = None
         self._began_s = 0.0
@@ -64,7 +65,7 @@ class UsersFile:
         """Raise ``ConfigError`` if the file does not exist or can't be read. This blocks."""
         hint = f"make it with hotshoe user add NAME --users-file {self._path}"
         try:
-            text = _text_of(self._path)
+            text = in_time(partial(_text_of, self._path))
         except FileNotFoundError:
             raise ConfigError(f"the users file {self._path} does not exist; {hint}") from None
         except (OSError, UnicodeDecodeError) as error:
@@ -95,7 +96,10 @@ class UsersFile:
         if len(names) > 1:
             raise ValueError("a change can't rename an account")
         try:
-            return not names or await in_thread(_change, self._path, names.pop(), old, new)
+            async with asyncio.timeout(CHANGE_S):
+                return not names or await in_thread(_change, self._file, names.pop(), old, new)
+        except TimeoutError as error:
+            raise OSError(f"the disk does not respond within {CHANGE_S:g} s") from error
         finally:
             self._look = None  # it may have begun before the change
 
@@ -126,9 +130,9 @@ class UsersFile:
     def _read(self) -> _ByName:
         """The accounts of the file now. Runs on a thread."""
         with self._reading:
-            seen = stamp_of(self._path)
+            seen = stamp_of(self._file)
             if seen != self._stamp:
-                self._stamp, self._accounts = seen, _read_accounts(self._path)
+                self._stamp, self._accounts = seen, _read_accounts(self._file)
             return self._accounts
 
 
@@ -155,7 +159,7 @@ def _read_accounts(path: Path) -> _ByName:
 
 def _change(path: Path, name: str, old: Account | None, new: Account | None) -> bool:
     """``UsersFile.change``, blocking. All other lines stay: one that can't be read may be somebody's account."""
-    with _locked(path):
+    with locked(path):
         try:
             lines = _text_of(path).splitlines()
         except UnicodeDecodeError as error:
@@ -191,6 +195,8 @@ def _account_of(line: str) -> Account | str:
     if len(fields) != 4:
         return "it is not NAME:HASH:EMAIL:GROUP,GROUP"
     name, hashed, email, groups = fields
+    if any("$argon2" in each for each in (name, email, groups)):
+        return "its hash is not in the second place"  # no other error may show it
     try:
         return Account(name, hashed, email, frozenset(filter(None, groups.split(","))))
     except ValueError as error:
@@ -206,7 +212,7 @@ def _is_private(path: Path) -> bool:
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8"
+    return reason_of(error) if isinstance(error, OSError) else "it is not UTF-8"
 
 
 def _replace(path: Path, text: str) -> None:
@@ -235,22 +241,3 @@ def _keep_owner(path: Path, name: str) -> None:
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
         with suppress(PermissionError):
             os.chown(name, old.st_uid, old.st_gid)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep others from changing the file meanwhile. It is created if it does not exist."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if fcntl is None:  # without a lock, one of two changes at once can be lost; Windows can't replace an open file
-            os.close(descriptor)
-            yield
-            return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                yield
-                return
-            # Another process has replaced the file while we waited: we have locked the old one.
-        finally:
-            os.close(descriptor)

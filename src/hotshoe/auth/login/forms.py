@@ -48,6 +48,31 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
+def masked(token: str) -> str:
+    """The token as each page has it, never twice in the same way.
+
+    Otherwise, if a proxy compresses the page, its size would tell whether the address repeats a part of the token
+    (BREACH).
+    """
+    secret = token.encode()
+    mask = secrets.token_bytes(len(secret))
+    return (mask + _xor(secret, mask)).hex()
+
+
+def _unmasked(text: str) -> bytes:
+    """The token in a form; empty for a text that is none."""
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    half = len(data) // 2
+    return _xor(data[:half], data[half:]) if len(data) == 2 * half else b""
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+
+
 class CsrfProtection:
     """Refuses forms that another site makes a browser send (cross-site request forgery).
 
@@ -61,7 +86,7 @@ class CsrfProtection:
         self._seal = Seal(keys, "form")
 
     def token(self, request: Request) -> str:
-        """The token for a form: the one in the browser's cookie, or a new one."""
+        """The token for a form: the one in the browser's cookie, or a new one. The page has it ``masked``."""
         return self._known(request) or secrets.token_urlsafe(16)
 
     def keep(self, response: Response, request: Request, token: str) -> None:
@@ -76,7 +101,7 @@ class CsrfProtection:
         known = self._known(request)
         if known is None:
             return "Your browser did not send the cookie that comes with this form. Please allow cookies and try again."
-        if not hmac.compare_digest(known.encode(), form.get(FIELD, "").encode("utf-8", "surrogatepass")):
+        if not hmac.compare_digest(known.encode(), _unmasked(form.get(FIELD, ""))):
             return "This form was not meant for this browser. Please try again."
         return None
 

@@ -20,6 +20,8 @@ from .sealing import Seal
 ENDED = Space("ended logins", most_entries=100_000, most_bytes=8 << 20, keeps_evicted=True)
 _CLOCKS_DIFFER_S = 60
 """The clock of logins, which can be set, may differ by this from the clock of ``Shared``."""
+_SET_BACK_S = 24 * 3600
+"""It may be set back by this after a logout, and the login stays ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ class EndedLogins:
         return ended is not None or (evicted is not None and login.ends <= float(evicted) + _CLOCKS_DIFFER_S)
 
     async def add(self, login: Login, now: float) -> None:
-        """Remember that the login has ended, until it would have expired."""
-        ttl_s = login.ends - now + _CLOCKS_DIFFER_S
+        """Remember that the login has ended, until it would have expired even if the clock is set back."""
+        ttl_s = login.ends - now + _CLOCKS_DIFFER_S + _SET_BACK_S
         await self._shared.put(self._space, login.id, repr(login.ends).encode(), ttl_s)
 
 

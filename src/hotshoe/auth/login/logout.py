@@ -17,7 +17,7 @@ from ...base.errors import RequestError
 from ...base.users import User
 from ...http.paths import reference_beside
 from ..provider import OnLogout
-from .forms import CsrfProtection, read_form
+from .forms import CsrfProtection, masked, read_form
 from .logins import Logins
 from .pages import LOGIN, LOGOUT, notice, page, redirect, redirect_without_slash, wrong_method
 
@@ -77,7 +77,7 @@ class Logout:
         token = self._csrf.token(request)
         place = await self._provider_logout()
         # Chromium applies form-action to the redirect after a form, too.
-        response = page("logout.html", {"user": user.name, "token": token, "problem": problem},
+        response = page("logout.html", {"user": user.name, "token": masked(token), "problem": problem},
                         403 if problem else 200, form_action=_origin(place) if place else "")
         self._csrf.keep(response, request, token)
         return response

@@ -44,7 +44,11 @@ class ModuleProvider:
         self._cookie_secret = cookie_secret
         self._on_logout = on_logout
         self._calls = calls or Calls()
-        self._sessions = Sessions(self._calls, cookie_secret, lifetime_s)
+        """For ``get_user``."""
+        self._page_calls = Calls()
+        """For strangers: the pages to log in and out. They have threads apart, so that a flood of logins does not delay
+        users who have logged in."""
+        self._sessions = Sessions(self._page_calls, cookie_secret, lifetime_s)
         self.endpoints: dict[str, Endpoint] = {}
         """The module's pages to log in and out, if it has any."""
         if hooks.login_handler is not None:
@@ -70,15 +74,17 @@ class ModuleProvider:
         return rooted(str(url)) if is_path(url) else url
 
     async def user_of(self, connection: HTTPConnection) -> User | None:
-        """The user from ``get_user``; a false value means that there is none."""
-        return user_from(await self._ask(self._hooks.user_function, connection))
+        """The user from ``get_user``; a false value means that there is none. Whatever is no user is an error."""
+        function = self._hooks.user_function
+        found = await self._ask(self._calls, function, connection)
+        return user_from(found, f"{getattr(function, '__name__', 'get_user')}()")
 
     async def login_path(self, connection: HTTPConnection) -> str | None:
         """The module's ``login_url``, or the result of its ``get_login_url``."""
         if self._hooks.get_login_url is None:
             url = str(self._hooks.login_url)
             return login_with_tornado_next(rooted(url) if is_path(url) else url, connection)
-        url = await self._ask(self._hooks.get_login_url, connection)
+        url = await self._ask(self._page_calls, self._hooks.get_login_url, connection)
         if not url:
             return None
         if is_path(url):  # unlike login_url, it includes the prefix; without it, it belongs to another server
@@ -88,15 +94,17 @@ class ModuleProvider:
     async def start(self) -> None:
         """Make the threads on which the module's functions run."""
         self._calls.start()
+        self._page_calls.start()
 
     async def stop(self) -> None:
         """End the threads."""
         self._calls.stop()
+        self._page_calls.stop()
 
-    async def _ask(self, function: Callable[..., Any], connection: HTTPConnection) -> Any:
+    async def _ask(self, calls: Calls, function: Callable[..., Any], connection: HTTPConnection) -> Any:
         if takes_request(function):
-            return await self._sessions.ask(function, connection)
-        value, cookies = await self._site.ask(function, connection)
+            return await self._sessions.ask(calls, function, connection)
+        value, cookies = await self._site.ask(calls, function, connection)
         connection.scope.get(SET_COOKIES, []).extend(cookies)
         return value
 
@@ -105,7 +113,7 @@ class ModuleProvider:
         from .tornado_handlers import TornadoSite  # only modules that need it pay for tornado
 
         login = self._hooks.login_url
-        return TornadoSite(self._calls, prefix=self._prefix, cookie_secret=self._cookie_secret or None,
+        return TornadoSite(self._page_calls, prefix=self._prefix, cookie_secret=self._cookie_secret or None,
                            xsrf=self._xsrf, login_url=rooted(str(login)) if is_path(login) else login)
 
     async def _login(self, request: Request) -> Response:
@@ -152,14 +160,14 @@ class Sessions:
         self._secret = secret
         self._lifetime_s = lifetime_s
 
-    async def ask(self, function: Callable[..., Any], connection: HTTPConnection) -> Any:
+    async def ask(self, calls: Calls, function: Callable[..., Any], connection: HTTPConnection) -> Any:
         """Call a function with the request, or with a websocket's handshake as a request, and return its result."""
         scheme = "https" if _is_safe(connection.scope) else "http"
         scope = {**connection.scope, "type": "http", "method": "GET", "scheme": scheme, "state": {}}
         found: list[Any] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            found.append(await self._calls.run(function, Request(scope)))
+            found.append(await calls.run(function, Request(scope)))
 
         await self._with_session(app, scope)(scope, _nothing, _nothing)
         return found[0]

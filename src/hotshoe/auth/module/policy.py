@@ -66,7 +66,8 @@ class PolicyProvider:
 
     async def user_of(self, connection: HTTPConnection) -> User | None:
         """The user from ``authenticate``."""
-        return user_from(await self._calls.run(self._policy.authenticate, policy_request(connection)))
+        return user_from(await self._calls.run(self._policy.authenticate, policy_request(connection)),
+                         f"{type(self._policy).__name__}.authenticate()")
 
     async def login_path(self, connection: HTTPConnection) -> str | None:
         """The policy's login URL. The server's prefix is not added to it."""

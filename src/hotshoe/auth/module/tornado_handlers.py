@@ -38,11 +38,12 @@ class TornadoSite:
         )
         self._application.prefix = prefix  # type: ignore[attr-defined]  # stock's has one
 
-    async def ask(self, function: Callable[..., Any], connection: HTTPConnection) -> tuple[Any, list[str]]:
+    async def ask(self, calls: Calls, function: Callable[..., Any],
+                  connection: HTTPConnection) -> tuple[Any, list[str]]:
         """Call a function with a handler, such as ``get_user``. Returns its result and the cookies that it set."""
         handler = _ReadOnlyHandler(self._application, _request(connection, b""))
         try:
-            result = await self._calls.run(function, handler)
+            result = await calls.run(function, handler)
         except HTTPError as error:
             raise RequestError(error.reason or "The login was refused", status=error.status_code) from error
         return result, handler.new_cookies

@@ -159,8 +159,9 @@ class OpenIdPeer:
     def _how_to_authenticate(self, document: Mapping[str, Any]) -> str:
         if self._client.secret is None:
             return "none"
-        known = document.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-        return "client_secret_basic" if "client_secret_basic" in known else "client_secret_post"
+        known = document.get("token_endpoint_auth_methods_supported")
+        has_basic = not known or not isinstance(known, list) or "client_secret_basic" in known
+        return "client_secret_basic" if has_basic else "client_secret_post"
 
     async def _metadata(self) -> Mapping[str, Any]:
         if self._read_at is not None and self._clock() - self._read_at < _FRESH_S:

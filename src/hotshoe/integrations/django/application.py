@@ -25,7 +25,7 @@ from ...http.scopes import ADMISSION, AsgiApp, Receive, Scope, Send
 from ...web.mount import wrap
 from ...web.site.extensions import declare
 from .apps import hotshoe_settings, with_django_errors
-from .views import add_route, find_apps
+from .views import OWN_VIEW, add_route, app_of, find_views
 
 _log = PacedLog(logging.getLogger(__name__))
 
@@ -41,9 +41,9 @@ class DjangoSite:
 
     def __init__(self, around: AsgiApp) -> None:
         self._around = around
-        found = find_apps()
-        self._routes = {normalized_url(route): route for route in found}
-        self.apps: Mapping[str, Any] = {normalized_url(route): app for route, app in found.items()}
+        found = find_views()
+        self._routes = {normalized_url(route): (route, view) for route, view in found.items()}
+        self.apps: Mapping[str, Any] = {normalized_url(route): app_of(view) for route, view in found.items()}
         self.extensions = {"hotshoe": self}
         housekeeping.register(_CONNECTIONS)
 
@@ -51,8 +51,7 @@ class DjangoSite:
         """Add routes to Django for the apps that the server has in addition."""
         for url in urls:
             if url not in self._routes:
-                self._routes[url] = url
-                add_route(url)
+                self._routes[url] = url, add_route(url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a request or a websocket."""
@@ -60,7 +59,9 @@ class DjangoSite:
             base = base_of(scope)
             url = path_below(scope["path"], base) or "/"
             # Django's routes may end with a slash; it would redirect to them.
-            scope = {**scope, "path": base + self._routes.get(url, url)}
+            route, view = self._routes.get(url, (url, None))
+            # What is around may have changed the path, so the view may be another app's.
+            scope = {**scope, "path": base + route, OWN_VIEW: view if url == scope[ADMISSION].app else None}
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
@@ -118,7 +119,7 @@ class Application:
         """Serve one ASGI connection."""
         name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
         if name and not scope.get("root_path") and path_below(scope.get("path", ""), name) is not None:
-            scope = {**scope, "root_path": name}
+            scope = {**scope, "root_path": name, "app_root_path": name}  # of a proxy, and no mount
         await self._serve(scope, receive, send)
 
     async def start(self) -> None:

@@ -5,6 +5,7 @@ checks for ``manage.py check``, and the files that Django's autoreload watches.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,12 +16,13 @@ from django.core import checks
 from django.core.checks import Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import get_commands
+from django.core.signals import request_started
 from django.utils.autoreload import autoreload_started
 from django.utils.crypto import salted_hmac
 
 from ...base.errors import ConfigError, UserError
 from ...config import Settings
-from .views import FILES, find_apps
+from .views import FILES, find_apps, find_hidden_apps
 
 _APP = "hotshoe.integrations.django"
 _SALT = "hotshoe.integrations.django"
@@ -38,7 +40,9 @@ class HotshoeConfig(AppConfig):
         register(check_settings)
         register(check_runserver)
         register(check_apps, Tags.urls)
+        register(check_order, Tags.urls)
         autoreload_started.connect(_watch, dispatch_uid="hotshoe")
+        request_started.connect(_close_unasked, dispatch_uid="hotshoe")
 
 
 def _watch(sender: Any, **_: Any) -> None:
@@ -48,6 +52,13 @@ def _watch(sender: Any, **_: Any) -> None:
             sender.watch_dir(file, "**/*")
         else:
             sender.extra_files.add(file)
+
+
+def _close_unasked(sender: Any, **_: Any) -> None:
+    """Close the apps of a server whose site is Django's own application, made after the server had started."""
+    # Imported late, since commands of manage.py should not wait for it. If nobody has imported it, there is no server.
+    if (extensions := sys.modules.get("hotshoe.web.site.extensions")) is not None:
+        extensions.close_unasked("Django's own application")
 
 
 def check_settings(**_: Any) -> list[checks.CheckMessage]:
@@ -66,6 +77,17 @@ def check_apps(**_: Any) -> list[checks.CheckMessage]:
     except ImproperlyConfigured as error:
         return [checks.Error(str(error), id="hotshoe.E002")]
     return []
+
+
+def check_order(**_: Any) -> list[checks.CheckMessage]:
+    """Check that no earlier URL pattern leads away from an app."""
+    try:
+        hidden = find_hidden_apps()
+    except ImproperlyConfigured:  # told by check_apps
+        return []
+    return [checks.Warning(f"Nobody can open the app at {route}: the URL pattern '{pattern}' comes first.",
+                           hint="Put the app's path() before it in urlpatterns.", id="hotshoe.W003")
+            for route, pattern in hidden.items()]
 
 
 def check_runserver(**_: Any) -> list[checks.CheckMessage]:

@@ -1,7 +1,7 @@
 """Views of apps for Django, and the search for them in ``urls.py``, also below ``include()``.
 
-hotshoe serves the app; a request that reaches the view may open it. User and session are passed on as plain data, so
-that nothing reads the database later.
+hotshoe serves the app; a request that reaches the app's own view may open it. User and session are passed on as plain
+data, so that nothing reads the database later.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLResolver, get_resolver, path
+from django.urls import Resolver404, URLResolver, get_resolver, path, resolve
 from django.urls.resolvers import LocalePrefixPattern, RoutePattern
 
 from ...http.paths import normalized_url
@@ -31,6 +32,8 @@ _NOT_SERVED = (
     "(see asgi.py), or manage.py runserver; WSGI has no websockets. If you do that already, a decorator hides the "
     "app's view: it has to use functools.wraps.\n"
 )
+OWN_VIEW = "hotshoe.django_view"
+"""The key in the scope of a question for the view that is asked, as ``urls.py`` has it, with its decorators."""
 FILES: set[Path] = set()
 """The scripts and directories of all apps so far."""
 
@@ -60,16 +63,26 @@ def bokeh_view(app: Any) -> View:
 
 
 def site_view(request: HttpRequest) -> HttpResponse:
-    """Admit the request to the app at this URL. For the server's additional apps, this is the whole view."""
+    """Admit the request to the app at this URL, if Django has found the app's own view for it.
+
+    Another route may come first, and middleware may choose other routes, for instance by ``Host``. Such a view, which
+    may have other decorators, says nothing about this app.
+    """
     # Imported here: commands of manage.py that only load urls.py need no more of hotshoe.
     from ...http.scopes import ADMISSION
+    from ...web.site.admission import ADMITTED
 
-    admission = getattr(request, "scope", {}).get(ADMISSION)
+    scope = getattr(request, "scope", {})
+    admission = scope.get(ADMISSION)
     if admission is None:
         return HttpResponse(_NOT_SERVED, status=501, content_type="text/plain; charset=utf-8")
-    admission.admit(user=user_of(request), session=session_of(request))
+    match = request.resolver_match
+    if match is None or match.func is not scope.get(OWN_VIEW):
+        admission.admit(f"the URL pattern '{match and match.route}'")
+        return HttpResponse(status=404)
+    proof = admission.admit(admission.app, user=user_of(request), session=session_of(request))
     # Django's caches keep responses of status 200 and 304 only, so the site is asked for each visitor.
-    return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    return HttpResponse(status=ADMITTED, headers={"Cache-Control": "no-store", **proof})
 
 
 def app_of(view: Any) -> Any:
@@ -118,21 +131,40 @@ def find_apps() -> dict[str, Any]:
 
     Of two apps at one URL the first one counts, as with any two views.
     """
-    found: dict[str, Any] = {}
-    for route, app in _walk(get_resolver().url_patterns, "/"):
+    return {route: app_of(view) for route, view in find_views().items()}
+
+
+def find_views() -> dict[str, View]:
+    """The views of the apps of ``find_apps``, with their decorators."""
+    found: dict[str, View] = {}
+    for route, view in _walk(get_resolver().url_patterns, "/"):
         if all(normalized_url(route) != normalized_url(known) for known in found):
-            found[route] = app
+            found[route] = view
     return found
 
 
-def add_route(url: str) -> None:
-    """Add a view of an app at ``url`` in front of all others: the server has an app there."""
+def find_hidden_apps() -> dict[str, str]:
+    """The apps that nobody can open, as an earlier URL pattern takes their path; the pattern by the path."""
+    hidden: dict[str, str] = {}
+    for route, view in find_views().items():
+        with suppress(Resolver404):
+            if (match := resolve(route)).func is not view:
+                hidden[route] = str(match.route)
+    return hidden
+
+
+def add_route(url: str) -> View:
+    """Add a view of an app at ``url`` in front of all others, and return it: the server has an app there."""
+    def view(request: HttpRequest) -> HttpResponse:
+        return site_view(request)
+
     resolver = get_resolver()
     # A cached property. The site's own urlpatterns, which may be a tuple, stay as they are.
-    resolver.url_patterns = [path(url.lstrip("/"), site_view), *resolver.url_patterns]
+    resolver.url_patterns = [path(url.lstrip("/"), view), *resolver.url_patterns]
+    return view
 
 
-def _walk(patterns: Any, before: str | None) -> Iterator[tuple[str, Any]]:
+def _walk(patterns: Any, before: str | None) -> Iterator[tuple[str, View]]:
     """``before`` is the path in front of all these patterns; ``None`` if it is not fixed."""
     for pattern in patterns:
         own = _fixed(pattern.pattern)
@@ -145,7 +177,7 @@ def _walk(patterns: Any, before: str | None) -> Iterator[tuple[str, Any]]:
                     f"the app {getattr(app, '__name__', app)} in urls.py can't have the URL pattern "
                     f"'{pattern.pattern}': an app's URL is fixed, without parameters and outside i18n_patterns(); an "
                     "app reads its arguments from the query")
-            yield route, app
+            yield route, pattern.callback
 
 
 def _fixed(pattern: Any) -> str | None:

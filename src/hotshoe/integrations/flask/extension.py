@@ -56,7 +56,8 @@ class Hotshoe:
     def init_app(self, site: Flask) -> None:
         """Add the apps to a Flask app.
 
-        Raises ``ConfigError`` if it has such an extension, ``AppError`` if the site uses a URL or endpoint already.
+        Raises ``ConfigError`` if it has such an extension, or ``host_matching``; ``AppError`` if the site uses a URL or
+        endpoint already.
         """
         self._apps_of(site)
 
@@ -94,7 +95,7 @@ class Hotshoe:
     def _add_to(self, blueprint: Blueprint, route: AppRoute) -> None:
         def register(state: Any) -> None:
             name = ".".join(filter(None, (state.name_prefix, state.name, route.endpoint)))
-            self._apps_of(state.app).add(route.below(state.url_prefix or "", name))
+            self._apps_of(state.app).add(route.below(state.url_prefix or "", name, state.subdomain))
 
         try:
             blueprint.record(register)

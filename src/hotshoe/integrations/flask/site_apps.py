@@ -14,10 +14,10 @@ import flask
 
 from ...apps import Target
 from ...auth.identity import user_from
-from ...base.errors import AppError
+from ...base.errors import AppError, ConfigError
 from ...base.users import User
 from ...http.paths import normalized_url
-from ...web.site.admission import admission_of
+from ...web.site.admission import ADMITTED, admission_of
 from ...web.site.extensions import declare
 
 View = Callable[..., Any]
@@ -36,6 +36,8 @@ class AppRoute:
     target: Target
     endpoint: str
     decorators: tuple[Callable[[View], View], ...] = ()
+    subdomain: str | None = None
+    """The subdomain of its blueprint, for sites with ``subdomain_matching``."""
 
     @classmethod
     def of(cls, url: str, target: Target, endpoint: str | None, decorators: Iterable[Any]) -> AppRoute:
@@ -52,15 +54,20 @@ class AppRoute:
                            "arguments: /sliders?user=3")
         return replace(self, url=normalized_url(url))
 
-    def below(self, prefix: str, endpoint: str) -> AppRoute:
+    def below(self, prefix: str, endpoint: str, subdomain: str | None) -> AppRoute:
         """The same below the URL of a blueprint."""
-        return replace(self.at(prefix.rstrip("/") + self.url), endpoint=endpoint)
+        return replace(self.at(prefix.rstrip("/") + self.url), endpoint=endpoint, subdomain=subdomain)
 
 
 class SiteApps:
     """The apps of a Flask app, as its ``extensions["hotshoe"]``, where the server finds it. Satisfies ``Joined``."""
 
     def __init__(self, site: flask.Flask, user: Callable[[], Any] | None, decorators: Sequence[Any]) -> None:
+        """Raises ``ConfigError`` if no server could ask this site."""
+        if site.url_map.host_matching:
+            raise ConfigError(f"the Flask app {site.name} can't have hotshoe's extension, as it has "
+                              "host_matching=True, and hotshoe serves an app at its path on every host: use "
+                              "subdomain_matching=True, or put the apps into a Flask app of their own")
         self._site = site
         self._user = user
         self._decorators = tuple(decorators)
@@ -116,7 +123,8 @@ class SiteApps:
             raise AppError(f"the app at {url} can't have the endpoint {endpoint}, which is a view of the site: give "
                            "it another endpoint=")
         try:
-            self._site.add_url_rule(url, endpoint, self._view(route), methods=["GET"], strict_slashes=False)
+            self._site.add_url_rule(url, endpoint, self._view(route), methods=["GET"], strict_slashes=False,
+                                    subdomain=route.subdomain)
         except AssertionError:  # Flask raises it after the first request
             raise AppError(f"the app at {url} comes too late: the Flask app {self._site.name} has already answered "
                            "requests") from None
@@ -129,12 +137,12 @@ class SiteApps:
                 raise AppError(f"the site already has a view at {url} ({rule.endpoint}): give the app another URL")
 
     def _view(self, route: AppRoute) -> View:
-        def view() -> flask.Response:
+        def view(**_: Any) -> flask.Response:  # a subdomain may have variables
             admission = admission_of(flask.request.environ)
             if admission is None:
                 return flask.Response(_NOT_SERVED.format(url=escape(route.url)), 501)
-            admission.admit(user=current_user(self._user), session=dict(flask.session))
-            return flask.Response(status=204)
+            proof = admission.admit(route.url, user=current_user(self._user), session=dict(flask.session))
+            return flask.Response(status=ADMITTED, headers=proof)
 
         view.__name__ = route.endpoint.rpartition(".")[2]
         guarded: View = view
@@ -172,5 +180,6 @@ class _Identified:
         self._user = user
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._user, name, None)
-        return self._user.get_id() if name == "id" and found is None else found
+        if name == "id" and getattr(self._user, name, None) is None:
+            return self._user.get_id()
+        return getattr(self._user, name)

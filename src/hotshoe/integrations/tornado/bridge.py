@@ -14,6 +14,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from ...config import Settings
+from ...http.scopes import HEAD_ONLY
 
 Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
@@ -58,6 +59,7 @@ def scope_of(request: HTTPServerRequest, kind: Literal["http", "websocket"], roo
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
                     for name, value in request.headers.get_all()],
         "client": _client(request),
+        HEAD_ONLY: True,  # Tornado refuses trailers
         "server": _server(request),
     }
     if kind == "http":
