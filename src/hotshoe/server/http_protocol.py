@@ -1,5 +1,8 @@
 """uvicorn's HTTP protocol with limits on the size and time of requests, and on the number of connections.
 
+It refuses requests that a proxy in front may have understood in another way, and trailers: fields after the body of a
+chunked request. The parser reports them like headers, but no proxy has looked at them.
+
 A client that exceeds a limit gets a response before the connection closes. The server then still reads for a moment:
 closing a connection with unread data resets it, and the client would lose the response.
 """
@@ -15,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from ..base.counters import Refusal
-from ..http.scopes import HAS_LEFT
+from ..http.scopes import HAS_LEFT, HEAD_ONLY
 from .libraries import Config, HttpToolsProtocol, RequestResponseCycle
 from .limits import ServingState, Stall, Verdict
 
@@ -24,8 +27,15 @@ LINGER_S = 2.0
 LINGER_BYTES = 1 << 20
 LEAST_RATE = 1024
 """The lowest rate, in bytes a second, of a body whose size is not limited."""
+HEADERS_MOST = 100
+WEBSOCKET_HEADERS_MOST = 128
+"""This is the limit of websockets, which counts more headers than those of the page: else a page could be served, and
+its websocket refused."""
 LINGERING_MOST = 200
 """How many connections without a place may linger at once; more are cut."""
+CHUNKING_MOST = 8
+"""How many bytes a chunked body may need for each byte that it carries, beyond the limit of a head. Chunks of a single
+byte need five."""
 
 _uvicorn_log = logging.getLogger("hotshoe.server.websocket_protocol.uvicorn")
 _uvicorn_log.setLevel(logging.WARNING)
@@ -33,6 +43,7 @@ _uvicorn_log.setLevel(logging.WARNING)
 _uvicorn_log.addFilter(lambda record: not record.exc_info or record.exc_info[0] is not asyncio.CancelledError)
 
 _HEAD, _LATE, _BODY = b"431 Request Header Fields Too Large", b"408 Request Timeout", b"413 Content Too Large"
+_MALFORMED = b"400 Bad Request"
 _BODY_WARNING = "The body of a request is larger than --max-body-size: refused it"
 _BODY_WORDS = "The request's body is too large."
 _REFUSALS = {
@@ -53,8 +64,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._limits = server_state.limits
         self._head_bytes = 0
         self._body_bytes = self._body_seen = 0
+        self._body_sent = 0
+        """Bytes that have come for the body: with chunks and trailers, more than ``_body_bytes``."""
         self._timer: asyncio.TimerHandle | None = None
-        self._in_head = False
+        self._in_head = self._in_body = False
         self._begun = self._upgraded = self._was_paused = False
         self._lingers = False
         self._verdict = Verdict.ADMITTED
@@ -114,12 +127,18 @@ class HttpProtocol(HttpToolsProtocol):
         if self._verdict is not Verdict.ADMITTED:
             self._refuse(*_REFUSALS[self._verdict])
             return
-        was_in_head = self._in_head
+        was_in_head, was_in_body = self._in_head, self._in_body
         super().data_received(data)
         if self._in_head and was_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head_bytes:
                 self._refuse_head()
+        elif self._in_body and was_in_body:
+            self._body_sent += len(data)
+            if self._body_sent > self._limits.head_bytes + (1 + CHUNKING_MOST) * self._body_bytes:
+                self._shared.refuse(Refusal.HEAD, "What a chunked request has besides its body is larger than "
+                                    "--max-header-size: refused it")
+                self._refuse_rest(_HEAD, "The request has too much besides its body.")
         elif self._idles():
             self._expect_head()  # empty lines between two requests: they begin no request, but must end in time
 
@@ -134,28 +153,42 @@ class HttpProtocol(HttpToolsProtocol):
         self._begun = True
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+        elif not self._lingers:
+            self._shared.counters.refuse(Refusal.MALFORMED)
+            self._refuse_rest(_MALFORMED, "The request has a trailer.")
+
     def on_headers_complete(self) -> None:
         if self._lingers:
             return
         self._stop_timer()
         self._in_head = False
         self._shared.places.work(self.transport)
-        if sum(name == b"host" for name, _ in self.headers) > 1:  # RFC 9112, section 3.2: proxies may take another
-            self.send_400_response("The request has several Host headers.")
+        head = _Head(self.headers)
+        is_upgrade = self.parser.should_upgrade()
+        if fault := head.fault(self.url, self.parser.get_http_version(), is_upgrade=is_upgrade):
+            self.send_400_response(fault)
             return
-        size, length = _sizes(self.headers)
-        if size + len(self.url) > self._limits.head_bytes:
+        most = WEBSOCKET_HEADERS_MOST if is_upgrade else HEADERS_MOST
+        if head.size + len(self.url) > self._limits.head_bytes or len(self.headers) > most:
             self._refuse_head()
             return
-        if self._limits.body_bytes and length > self._limits.body_bytes:
+        if self._limits.body_bytes and head.body > self._limits.body_bytes:
             self._shared.refuse(Refusal.BODY, _BODY_WARNING)
             self._refuse(_BODY, _BODY_WORDS)
             return
-        self._body_bytes = self._body_seen = 0
-        if length:
+        self._body_bytes = self._body_seen = self._body_sent = 0
+        if head.body:
+            self._in_body = True
             self._start_timer(self._limits.request_s, self._body_is_late)
+        self.scope["headers"] = self.headers.copy()  # the app's own: nothing that comes later is added to it
+        self.scope[HEAD_ONLY] = True  # type: ignore[literal-required]
         self.scope[HAS_LEFT] = self.transport.is_closing  # type: ignore[literal-required]
         super().on_headers_complete()
+        if is_upgrade and not self._should_upgrade():
+            self.cycle.keep_alive = False  # the parser drops what it takes for another protocol
 
     def on_body(self, body: bytes) -> None:
         if self._lingers:
@@ -172,6 +205,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._lingers:
             return
         self._stop_timer()
+        self._in_body = False
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -228,7 +262,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _refuse_head(self) -> None:
-        self._shared.refuse(Refusal.HEAD, "The head of a request is larger than --max-header-size: refused it")
+        self._shared.refuse(Refusal.HEAD, "The head of a request is larger than --max-header-size, or has more than "
+                            f"{HEADERS_MOST} headers: refused it")
         self._refuse(_HEAD, "The request's URL, headers and cookies are too large together.")
 
     def _refuse_rest(self, status: bytes, words: str) -> None:
@@ -240,7 +275,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._shared.counters.refuse(Refusal.MALFORMED)
-        self._refuse(b"400 Bad Request", msg)
+        if self._in_body:
+            self._refuse_rest(_MALFORMED, msg)
+        else:
+            self._refuse(_MALFORMED, msg)
 
     def _refuse(self, status: bytes, words: str) -> None:
         """Respond, and close when the client has had time to read; only close if a response is being sent."""
@@ -249,6 +287,7 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = self.cycle
         is_sending = cycle is not None and cycle.response_started and not cycle.response_complete
         if is_sending or self.pipeline or self.transport.is_closing():
+            self._lingers = True  # until the loop has closed it
             self._stop_timer()
             self.transport.abort()
             return
@@ -282,16 +321,43 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-def _sizes(headers: list[tuple[bytes, bytes]]) -> tuple[int, int]:
-    """The size of the headers, and the length of the body; 1 if the headers do not give it."""
-    size = length = 0
-    for name, value in headers:
-        size += len(name) + len(value) + 4
-        if name == b"content-length":
-            length = int(value)  # the parser has checked that it is a number
-        elif name == b"transfer-encoding":
-            length = 1
-    return size, length
+class _Head:
+    """What the headers say of the request's size and framing."""
+
+    __slots__ = ("body", "codings", "hosts", "size")
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self.size = 0
+        self.body = 0
+        """The length of the body; 1 if the headers do not give it."""
+        self.hosts: list[bytes] = []
+        self.codings: list[bytes] = []
+        for name, value in headers:
+            self.size += len(name) + len(value) + 4
+            if name == b"host":
+                self.hosts.append(value.lower())
+            elif name == b"content-length":
+                self.body = int(value)  # the parser has checked that it is a number
+            elif name == b"transfer-encoding":
+                self.codings.append(value.lower())
+                self.body = 1
+
+    def fault(self, url: bytes, version: str, *, is_upgrade: bool) -> str:
+        """Why the request is refused: a proxy in front may have read it differently (RFC 9112, 3.2, 6.1 and 9.6)."""
+        if version not in ("1.1", "1.0"):  # the parser also takes 0.9, which has no headers, and 2.0
+            return "The request is not of HTTP/1.1."
+        if not self.hosts and version == "1.1":
+            return "The request has no Host header."
+        if len(self.hosts) > 1:
+            return "The request has several Host headers."
+        if not url.startswith((b"/", b"*")) and self.hosts != [url.lower().partition(b"://")[2].partition(b"/")[0]]:
+            return "The request's URL has another host than its Host header."
+        if self.codings and (self.codings != [b"chunked"] or version != "1.1"):
+            return "The request has a Transfer-Encoding that is not just chunked."
+        if is_upgrade and self.body:
+            # The parser skips this body, and would take what comes of it later for the next request.
+            return "A request that asks for another protocol can't have a body."
+        return ""
 
 
 def set_nodelay(transport: asyncio.BaseTransport) -> socket.socket | None:

@@ -62,6 +62,7 @@ PARTS = (
             "resume_writing": (),
             "data_received": ("data",),
             "on_message_begin": (),
+            "on_header": ("name", "value"),
             "on_headers_complete": (),
             "on_body": ("body",),
             "on_message_complete": (),
@@ -70,7 +71,7 @@ PARTS = (
             "handle_websocket_upgrade": (),
             "send_400_response": ("msg",),
         },
-        called={"_unset_keepalive_if_required": (), "shutdown": ()},
+        called={"_unset_keepalive_if_required": (), "_should_upgrade": (), "shutdown": ()},
         named={
             "__init__": {
                 "parser", "cycle", "transport", "loop", "logger", "access_log", "flow", "pipeline", "client", "headers",
@@ -84,7 +85,10 @@ PARTS = (
             "on_message_begin": {"url", "headers", "scope"},
             "on_header": {"headers"},
             "on_url": {"url"},
-            "on_headers_complete": {"scope", "cycle", "_start_asgi_task", "pipeline", "on_response_complete"},
+            "on_headers_complete": {
+                "scope", "cycle", "_start_asgi_task", "pipeline", "on_response_complete", "parser", "get_http_version",
+                "should_upgrade", "_should_upgrade",
+            },
             "on_body": {"cycle", "flow", "pause_reading"},
             "on_response_complete": {"_start_asgi_task", "pipeline", "flow", "timeout_keep_alive_task"},
             "_start_asgi_task": {"run_asgi", "tasks"},
@@ -95,9 +99,10 @@ PARTS = (
         RequestResponseCycle,
         named={
             "__init__": {
-                "disconnected", "waiting_for_100_continue", "message_event", "response_started", "response_complete",
+                "disconnected", "keep_alive", "waiting_for_100_continue", "message_event", "response_started",
+                "response_complete",
             },
-            "send": {"disconnected", "response_started", "response_complete", "on_response"},
+            "send": {"disconnected", "keep_alive", "response_started", "response_complete", "on_response"},
             "receive": {"waiting_for_100_continue", "disconnected", "message_event"},
         },
     ),
@@ -127,6 +132,8 @@ PARTS = (
             "data_received": ("data",),
             "send_keepalive_ping": (),
             "handle_ping": (),
+            "send_receive_event_to_app": (),
+            "receive": (),
             "handle_parser_exception": (),
             "send": ("message",),
             "run_asgi": (),
@@ -137,7 +144,7 @@ PARTS = (
             "__init__": {
                 "conn", "queue", "writable", "handshake_initiated", "handshake_complete", "close_sent", "disconnected",
                 "close_timer", "close_timeout", "initial_response", "read_paused", "transport", "loop", "logger",
-                "ping_timer", "client",
+                "ping_timer", "client", "frames",
             },
             "connection_made": {"transport", "client"},
             "connection_lost": {"disconnected", "close_timer", "writable", "stop_keepalive"},
@@ -148,8 +155,10 @@ PARTS = (
                 "close_timeout", "read_paused", "conn",
             },
             "send_500_response": {"initial_response", "handshake_complete"},
+            "handle_text": {"send_receive_event_to_app"},
             "send_receive_event_to_app": {"read_paused", "close_sent", "queue", "handle_parser_exception"},
             "receive": {"read_paused", "queue", "resume_reading"},
+            "handle_cont": {"frames"},
             "run_asgi": {"handshake_complete", "close_timer", "send_500_response"},
             "schedule_ping": {"ping_timer", "send_keepalive_ping"},
             "send_keepalive_ping": {"ping_timer", "conn", "send_ping", "schedule_ping"},
@@ -166,18 +175,28 @@ PARTS = (
     ),
     LibraryPart(
         Protocol,
-        overridden={"fail": ("code", "reason")},
+        overridden={"fail": ("code", "reason"), "recv_frame": ("frame",)},
         called={"parse": (), "receive_data": ("data",), "data_to_send": (), "send_close": ("code", "reason")},
         named={
             "__init__": {
                 "reader", "parser", "parse", "parser_exc", "handshake_exc", "extensions", "close_sent", "state",
+                "writes",
             },
-            "parse": {"reader", "parser_exc", "fail"},
+            "parse": {"reader", "parser_exc", "fail", "at_eof", "recv_frame"},
+            "discard": {"reader", "at_eof"},
             "receive_data": {"reader", "feed_data", "parser"},
             "fail": {"close_sent", "state"},
         },
     ),
-    LibraryPart(StreamReader, called={"__init__": (), "read_line": ("m",)}),
+    LibraryPart(
+        StreamReader,
+        overridden={"at_eof": (), "read_exact": ("n",), "feed_data": ("data",), "discard": ()},
+        called={"__init__": (), "read_line": ("m",), "read_exact": ("n",), "discard": ()},
+        named={
+            "__init__": {"buffer", "eof"}, "at_eof": {"buffer", "eof"}, "read_exact": {"buffer", "eof"},
+            "feed_data": {"buffer"}, "discard": {"buffer"},
+        },
+    ),
     LibraryPart(Frame, called={"serialize": ("mask", "extensions")}),
 )  # fmt: skip
 

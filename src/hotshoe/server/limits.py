@@ -12,16 +12,16 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
 from websockets.extensions import ServerExtensionFactory
 
 from ..base.addresses import network_of
+from ..base.backlog import Backlogs
 from ..base.counters import Counters, Refusal
 from ..base.logs import PacedLog
-from ..config import Settings
+from ..config.limit_table import Limits
 from .libraries import ServerState
 
 try:
@@ -36,29 +36,6 @@ _log = PacedLog(logging.getLogger("hotshoe.limits"), most=1)
 
 STALL_TIMEOUT_S = 60.0
 """A slow client reads something in this time; a sleeping laptop or an attacker reads nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits on requests and connections; 0 means no limit."""
-
-    head_bytes: int = 65536
-    body_bytes: int = 1 << 20
-    request_s: float = 30.0
-    """The time for a head to arrive, and again for a body."""
-    connections: int = 0
-    connections_per_address: int = 0
-
-    @classmethod
-    def of(cls, settings: Settings) -> Limits:
-        """The limits in the settings."""
-        return cls(
-            head_bytes=settings.max_header_size,
-            body_bytes=settings.max_body_size,
-            request_s=settings.request_timeout,
-            connections=settings.max_connections or max_connections(),
-            connections_per_address=settings.max_connections_per_address,
-        )
 
 
 def max_connections() -> int:
@@ -78,6 +55,11 @@ def raise_file_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def backlogs_within(limits: Limits) -> Backlogs:
+    """Backlogs with the bounds of the table."""
+    return Backlogs(limits.held_bytes, limits.held_bytes_per_address, limits.progress_s, limits.least_bytes_per_s)
 
 
 _C = TypeVar("_C")
@@ -158,12 +140,42 @@ class ServingState(ServerState):
         self.extension = extension
         self.places: Places[asyncio.BaseTransport] = Places(
             self.limits.connections, self.limits.connections_per_address, is_client)
+        self.backlogs = backlogs_within(self.limits)
         self.lingering = 0
 
     def refuse(self, kind: Refusal, text: str, *arguments: object) -> None:
         """Count and log a connection or request that was refused."""
         self.counters.refuse(kind)
         _log.warning(text, *arguments)
+
+
+class Pace:
+    """So much at once, then so much a second: says how long to wait after each amount."""
+
+    __slots__ = ("_burst", "_loop", "_per_s", "_since_s", "_spent", "slowed_s")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, burst: float, per_s: float) -> None:
+        self._loop = loop
+        self._burst = burst
+        self._per_s = per_s
+        self._spent = 0.0
+        self._since_s = loop.time()
+        self.slowed_s = 0.0
+        """The sum of the waits since there was none for long enough to forget the burst."""
+
+    def delay(self, amount: float) -> float:
+        """The time to wait after this amount, in seconds."""
+        self._spent += amount
+        if self._spent <= self._burst:
+            return 0.0  # without looking at the clock
+        now = self._loop.time()
+        self._spent -= (now - self._since_s) * self._per_s
+        self._since_s = now
+        if self._spent <= amount:
+            self._spent, self.slowed_s = amount, 0.0
+        delay = max(self._spent - self._burst, 0.0) / self._per_s
+        self.slowed_s += delay
+        return delay
 
 
 class Stall:

@@ -14,12 +14,15 @@ from pathlib import Path
 
 from ..base.addresses import is_loopback
 from ..base.errors import BindError
+from ..base.locks import locked
 
 BACKLOG = 2048
 ANY_IPV4 = "0.0.0.0"  # noqa: S104 - every interface is what bokeh serve listens on by default
 _PORT_ATTEMPTS = 20
 _ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _PROBE_TIMEOUT_S = 2.0
+_REMOVAL_S = 2.0
+"""How long a server that ends waits for others that start; without the lock, it leaves its socket to its successor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +126,33 @@ def _no_address(address: str) -> str:
 def listen_unix(path: str, mode: int) -> Listeners:
     """Listen on a Unix socket with the file permissions ``mode``. Raises BindError.
 
-    A socket that a dead server left at the path is replaced; any other file is an error.
+    A socket that a dead server left at the path is replaced; any other file is an error. Of several servers that start
+    at once, one gets the socket: it is replaced, bound and removed under a lock file.
     """
     try:
-        _remove_stale(path)
-        return _bind_unix(path, mode)
+        with locked(_lock_of(path), is_own=True):
+            _remove_stale(path)
+            return _bind_unix(path, mode)
     except (OSError, ValueError) as error:
         raise BindError(_unix_reason(error, path)) from error
+
+
+def _lock_of(path: str) -> Path:
+    return Path(f"{path}.lock")
 
 
 def _bind_unix(path: str, mode: int) -> Listeners:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(path)
-        own = _identity(path)
-        remove = partial(_unlink, os.path.abspath(path), own)  # noqa: PTH100 - an app may change the folder
+        own = _identity(Path(path).stat(follow_symlinks=False))
+        remove = partial(_remove, os.path.abspath(path), own)  # noqa: PTH100 - an app may change the folder
         try:
             Path(path).chmod(mode)  # before it listens, when nobody can connect
             sock.listen(BACKLOG)
             sock.setblocking(False)
         except BaseException:
-            remove()
+            _unlink(path, own)
             raise
     except BaseException:
         sock.close()
@@ -164,22 +173,27 @@ def _remove_stale(path: str) -> None:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            _unlink(path, (found.st_dev, found.st_ino))
+            _unlink(path, _identity(found))
             return
         except TimeoutError:
             pass  # a process listens, and its queue is full
     raise OSError(errno.EADDRINUSE, "in use")
 
 
-def _identity(path: str) -> tuple[int, int]:
-    found = Path(path).stat(follow_symlinks=False)
-    return found.st_dev, found.st_ino
+def _identity(found: os.stat_result) -> tuple[int, int, int]:
+    """Device, number, and time of creation: the number of a removed file is soon that of another."""
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
-def _unlink(path: str, own: tuple[int, int]) -> None:
-    """Remove the file if it is still ours: another server may have replaced it."""
+def _remove(path: str, own: tuple[int, int, int]) -> None:
+    """Remove the file if it is still ours: another server may have replaced it, or be about to."""
+    with suppress(OSError), locked(_lock_of(path), is_own=True, patience_s=_REMOVAL_S):
+        _unlink(path, own)
+
+
+def _unlink(path: str, own: tuple[int, int, int]) -> None:
     with suppress(OSError):
-        if _identity(path) == own:
+        if _identity(Path(path).stat(follow_symlinks=False)) == own:
             Path(path).unlink()
 
 

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from ..base.logs import PacedLog, origin_of
+from ..base.tracebacks import user_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import FrameType
+
+_log = logging.getLogger("hotshoe.server")
+_paced = PacedLog(_log)
+_T = TypeVar("_T")
 
 SWITCH_INTERVAL_S = 0.0005
 """With Python's 5 ms, a busy app thread delays each step of the loop, and so every other user, by 5 ms."""
 
 SAME_ORDER_S = 0.5
 """Supervisors signal the process and then its group: a second signal within this time is not a second order."""
+
+RESTORE_EVERY_S = 1.0
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
@@ -38,8 +49,8 @@ def close_loop(loop: asyncio.AbstractEventLoop) -> None:
         for task in tasks:
             task.cancel()
         if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+            run_to_end(loop, loop.create_task(asyncio.wait(tasks, timeout=1.0)))
+        run_to_end(loop, loop.create_task(loop.shutdown_asyncgens()))
     finally:
         loop.close()
 
@@ -64,27 +75,90 @@ def short_switch_interval(wanted: bool) -> Generator[None]:
         sys.setswitchinterval(before)
 
 
-@contextmanager
-def stop_signals(stop: Callable[[signal.Signals], None]) -> Generator[None]:
-    """Call ``stop`` for the first SIGINT or SIGTERM; a later one raises KeyboardInterrupt. In the main thread only.
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """The signals that end a server. SIGHUP, when its terminal is closed, is not among them under ``nohup``."""
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN:
+        return signal.SIGINT, signal.SIGTERM
+    return signal.SIGINT, signal.SIGTERM, hangup
 
-    ``stop`` runs in the signal handler: it must only set a flag that the loop reads.
+
+def run_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Future[_T], must_end: Callable[[], bool] = bool) -> _T:
+    """Run the loop until ``task`` is done, and return its result.
+
+    asyncio lets ``SystemExit`` and ``KeyboardInterrupt`` of any task, such as one that an app has made, end the loop.
+    Here they end only that task, unless ``must_end()``.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[float] = []
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if task.done() or must_end():
+                raise
+            _paced.error("An app's task or callback on the event loop has ended with %s; the server goes on\n%s",
+                         type(error).__name__, user_traceback(error).rstrip(), kind=origin_of(error))
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        caught.append(time.monotonic())
-        if len(caught) == 1:
-            stop(signal.Signals(number))
-        elif caught[-1] - caught[0] > SAME_ORDER_S:
+
+class StopSignals:
+    """Calls ``stop`` for the first of ``ending_signals``; a later one raises KeyboardInterrupt.
+
+    It works in the main thread only. ``stop`` runs in the signal handler: it must only set a flag that the loop reads.
+    As a context, it sets the handlers and restores those before.
+    """
+
+    def __init__(self, stop: Callable[[signal.Signals], None]) -> None:
+        self._stop = stop
+        self._caught: list[float] = []
+        self._handler = self._handle
+        self._before: dict[signal.Signals, Any] = {}
+        self.is_forced = False
+        """Whether a second signal has come."""
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._caught.append(time.monotonic())
+        if len(self._caught) == 1:
+            self._stop(signal.Signals(number))
+        elif self._caught[-1] - self._caught[0] > SAME_ORDER_S:
+            self.is_forced = True
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handler) for number in ending_signals()}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def restore(self) -> None:
+        """Set the handlers again, if an app has replaced them. Call it in the main thread."""
+        if self._caught:
+            return
+        for number in self._before:
+            if signal.getsignal(number) is not self._handler:
+                signal.signal(number, self._handler)
+                _log.warning("An app has replaced the handler of %s, which stops the server: the server's own handler "
+                             "is back", number.name)
+
+    async def keep(self) -> None:
+        """Restore the handlers, and close the standard descriptors' gaps, every second until cancelled."""
+        while True:
+            await asyncio.sleep(RESTORE_EVERY_S)
+            self.restore()
+            fill_descriptors()
+
+
+def fill_descriptors() -> None:
+    """Let each standard descriptor that an app has closed lead nowhere.
+
+    Otherwise the next connection would get its number, and all that is printed.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            if (opened := os.open(os.devnull, os.O_RDWR)) != descriptor:  # the lowest free number is taken
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            _log.warning("An app has closed the descriptor %d: it leads nowhere now", descriptor)

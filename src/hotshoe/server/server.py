@@ -13,17 +13,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
-from ..base.tasks import STOP_GRACE_S
+from ..base.tasks import STOP_GRACE_S, supervise
 from ..config import Settings
 from ..hosts.factory import make_host
 from ..hosts.tidying import tidy_process
 from ..http.paths import normalized_prefix
-from ..web.gate.auth_options import AuthOptions
+from ..web.gate.auth_options import AuthOptions, settings_of
 from ..web.site.extensions import Search
 from ..web.site.sites import site_of
 from .limits import raise_file_limit
 from .listening import Listeners, listen, listen_unix
-from .loops import close_loop, is_current, new_loop, short_switch_interval, stop_signals
+from .loops import StopSignals, close_loop, is_current, new_loop, run_to_end, short_switch_interval
 from .service import Service
 from .tls import Tls
 
@@ -88,8 +88,9 @@ class Server:
         **overrides: Any,
     ) -> None:
         # auth_provider is bokeh.server's name for auth.
-        self._auth_options = AuthOptions(auth if auth_provider is None else auth_provider, authorize, extension=guard)
-        self._settings = (settings or Settings()).replace(**overrides)
+        auth = auth if auth_provider is None else auth_provider
+        self._auth_options = AuthOptions(auth, authorize, extension=guard)
+        self._settings = settings_of(settings, auth, overrides)
         self._tls = Tls.of(self._settings)
         self._site = site_of(site, self._settings, guard)
         of_site = None if self._site is None else self._site.apps
@@ -258,23 +259,24 @@ class Server:
 
     def run(self, on_signal: Callable[[signal.Signals], None] | None = None,
             on_started: Callable[[], None] | None = None) -> None:
-        """Serve until SIGINT or SIGTERM; blocks. A second signal ends the process at once.
+        """Serve until SIGINT, SIGTERM or SIGHUP; blocks. A second signal ends the process at once.
 
         ``on_started`` is called when the server accepts requests, ``on_signal`` in the handler of the first signal.
         For a process that does nothing else: this shortens Python's switch interval while apps run on threads,
         collects garbage when the process is idle, and raises the limit of open files.
         """
         raise_file_limit()
-        signals = stop_signals(partial(self._on_signal, on_signal))
+        signals = StopSignals(partial(self._on_signal, on_signal))
         with short_switch_interval(self._settings.threads > 0), tidy_process(), signals:
             thread = self._thread
             if thread is None:
-                self._run_here(on_started)
+                self._run_here(signals, on_started)
                 return
             if on_started is not None:
                 on_started()
             while thread.is_alive():
                 thread.join(0.2)  # a signal's handler runs between two calls of join
+                signals.restore()
 
     def run_until_shutdown(self) -> None:
         """``run``, under its name in ``bokeh.server``."""
@@ -311,7 +313,7 @@ class Server:
         loop = new_loop()
         asyncio.set_event_loop(loop)
         try:
-            loop.run_until_complete(self.serve(partial(started.set_result, None)))
+            run_to_end(loop, loop.create_task(self.serve(partial(started.set_result, None))))
         except BaseException as error:
             if started.done():
                 raise
@@ -328,14 +330,18 @@ class Server:
             self._starting = loop.create_task(self.start_async())
             self._starting.add_done_callback(_log_failure)
 
-    def _run_here(self, on_started: Callable[[], None] | None) -> None:
+    def _run_here(self, signals: StopSignals, on_started: Callable[[], None] | None) -> None:
         if self._loop is not None:
             raise RuntimeError("the server already runs on a loop; run that loop")
         self._ending = asyncio.Event()
         self._listen()
         loop = self._given_loop or new_loop()
         try:
-            loop.run_until_complete(self.serve(on_started))
+            keeping = loop.create_task(supervise("signal handlers", signals.keep))
+            try:
+                run_to_end(loop, loop.create_task(self.serve(on_started)), lambda: signals.is_forced)
+            finally:
+                keeping.cancel()
         finally:
             self._close_listeners()
             if loop is not self._given_loop:

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ..base.counters import Counters
@@ -20,6 +21,7 @@ from ..base.tasks import Deadline
 from ..base.tasks import start as start_task
 from ..base.threads import in_thread
 from ..config import Settings
+from ..config.limit_table import Limits
 from ..hosts import Host
 from ..web.front import Front
 from ..web.gate.auth_options import AuthOptions
@@ -28,7 +30,7 @@ from ..web.site.sites import Site
 from .framing import deflater
 from .http_protocol import HttpProtocol
 from .libraries import Config, check
-from .limits import Limits, ServingState
+from .limits import ServingState, max_connections
 from .listening import BACKLOG, Listeners
 from .tls import Tls
 from .websocket_protocol import WebSocketProtocol
@@ -61,7 +63,8 @@ class Service:
         self._is_exposed = not listeners.are_local
         self._settings = settings
         only_local = listeners.are_local and not settings.unix_socket
-        self.front = Front(host, settings=settings, only_local=only_local, auth_options=auth_options, site=site)
+        self.front = Front(host, settings=settings, only_local=only_local, auth_options=auth_options, site=site,
+                           address=_address(settings, listeners))
         self._serving = Serving(
             self.front,
             listeners,
@@ -103,9 +106,16 @@ class Service:
             await self._serving.stop(deadline.left_s)
 
 
+def _address(settings: Settings, listeners: Listeners) -> str:
+    if settings.unix_socket:
+        return str(Path(settings.unix_socket).absolute())
+    return f"{settings.address or ''}:{listeners.port}"
+
+
 def _state(settings: Settings, site: Site | None, counters: Counters) -> ServingState:
     extension = deflater(settings.websocket_compression_level, settings.websocket_compression_mem_level)
     limits = Limits.of(settings)
+    limits = replace(limits, connections=limits.connections or max_connections())
     if site is not None:
         limits = replace(limits, body_bytes=0)  # the site limits its own bodies; web/gate limits our forms
     return ServingState(limits, Proxies.of(settings).is_client, extension, counters)

@@ -9,10 +9,12 @@ import logging
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from ..base.errors import ConfigError
 from ..base.folders import stamp_of
+from ..base.named_files import in_time, read_named, reason_of
 from ..config import Settings
 
 SOON = timedelta(days=7)
@@ -78,7 +80,10 @@ class Tls:
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
         context.set_alpn_protocols(["http/1.1"])
         try:
-            context.load_cert_chain(self._certfile, self._keyfile, self._password or self._no_password)
+            for file in {self._certfile, self._keyfile}:
+                read_named(file)  # raises what OpenSSL might wait for
+            in_time(partial(context.load_cert_chain, self._certfile, self._keyfile,
+                            self._password or self._no_password))
         except ConfigError:
             raise
         except (OSError, ValueError) as error:  # ssl's errors are of these types
@@ -92,21 +97,21 @@ class Tls:
     def _reason(self, error: Exception) -> str:
         for option, file in (("--ssl-certfile", self._certfile), ("--ssl-keyfile", self._keyfile)):
             try:
-                text = Path(file).read_text("latin-1")
-            except (OSError, ValueError) as problem:
-                return f"{option}: {file} can't be read: {getattr(problem, 'strerror', None) or problem}"
+                text = read_named(file).decode("latin-1")
+            except OSError as problem:
+                return f"{option}: {file} can't be read: {reason_of(problem)}"
             label, what = ("CERTIFICATE", "certificate") if option == "--ssl-certfile" else ("PRIVATE KEY", "key")
             if f"{label}-----" not in text:
                 return f"{option}: there is no {what} in PEM format in {file}"
         why = getattr(error, "reason", None) or error
         if why == "KEY_VALUES_MISMATCH":
             return f"The key in {self._keyfile} does not belong to the certificate in {self._certfile}"
-        if self._password is not None and "ENCRYPTED" in Path(self._keyfile).read_text("latin-1"):
+        if self._password is not None and b"ENCRYPTED" in read_named(self._keyfile):
             return f"The password in BOKEH_SSL_PASSWORD does not open the key in {self._keyfile}"
         return f"The certificate in {self._certfile} and the key in {self._keyfile} can't be used: {why}"
 
     def _problem_of_dates(self, *, only_wrong: bool = False) -> str | None:
-        valid = validity(Path(self._certfile).read_bytes())
+        valid = validity(read_named(self._certfile))
         if valid is None:
             return None
         now, (first, last) = self._clock(), valid

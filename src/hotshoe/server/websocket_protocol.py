@@ -1,7 +1,8 @@
 """uvicorn's websocket protocol, with what a Bokeh server needs in addition.
 
 It sends all frames of a message in one write (an ASGI extension, ``BATCH``), closes with a handshake, never waits for
-a client that does not read, and drops a client that does not answer pings.
+a client that does not read, and drops a client that does not answer pings. It parses few frames in one turn of the
+event loop, and reads no more than may wait.
 """
 
 from __future__ import annotations
@@ -13,23 +14,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, cast
 
+from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
+from ..base.backlog import Backlog
 from ..base.counters import Refusal
 from ..base.logs import PacedLog, PaceFilter
-from ..http.scopes import BATCH
+from ..http.scopes import BACKLOG, BATCH
+from .frame_parsing import FrameProtocol
 from .framing import Fragment, deflated, framed
 from .http_protocol import set_nodelay
-from .libraries import (
-    ClientDisconnected,
-    CloseCode,
-    Config,
-    ServerProtocol,
-    State,
-    StreamReader,
-    WebSocketsSansIOProtocol,
-)
-from .limits import ServingState
+from .libraries import ClientDisconnected, CloseCode, Config, State, WebSocketsSansIOProtocol
+from .limits import Pace, ServingState
 
 CLOSE_TIMEOUT_S = 5.0
 JOIN_BYTES = 65536
@@ -38,34 +34,15 @@ JOIN_BYTES = 65536
 PINGS_MISSED_MOST = 2
 """A client that misses so many pings in a row is gone."""
 
+LATE_SLICES = 128
+"""After our close, the client's close frame is looked for in so many slices of what was on its way."""
+
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 _log = logging.getLogger(__name__)
 _uvicorn_log = _log.getChild("uvicorn")
 _uvicorn_log.setLevel(logging.WARNING)
 _uvicorn_log.addFilter(PaceFilter())  # any client can cause its lines, at any rate
-
-
-class _Reader(StreamReader):
-    def __init__(self, head_bytes: int) -> None:
-        super().__init__()
-        self._head_bytes = head_bytes
-
-    def read_line(self, m: int, *more: Any) -> Any:
-        # websockets refuses lines over 8 KB; tokens and the cookies of a login are longer.
-        return super().read_line(max(m, self._head_bytes), *more)
-
-
-class _Connection(ServerProtocol):
-    def __init__(self, head_bytes: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.reader = _Reader(head_bytes)
-        self.parser = self.parse()
-        next(self.parser)
-
-    def fail(self, code: CloseCode | int, reason: str = "") -> None:
-        """Close with the reason that clients of Bokeh know: "too big" without the sizes."""
-        super().fail(code, "message too big" if code == CloseCode.MESSAGE_TOO_BIG else reason)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -79,9 +56,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._places = server_state.places
         self._counters = server_state.counters
         extensions = self.conn.available_extensions if server_state.extension is None else [server_state.extension]
-        self.conn: ServerProtocol = _Connection(
+        self.conn: FrameProtocol = FrameProtocol(
             server_state.limits.head_bytes, extensions=extensions, max_size=config.ws_max_size, logger=_uvicorn_log
         )
+        limits = self._limits = server_state.limits
+        self._frames = Pace(self.loop, limits.frames_burst, limits.frames_per_s)
+        self._inflated = Pace(self.loop, limits.inflated_burst_bytes, limits.inflated_bytes_per_s)
+        self._backlog = Backlog(server_state.backlogs)
+        self._next_slice: asyncio.Handle | None = None
+        self._is_behind = False
+        """Frames that have come are not parsed yet; no timer is needed while the app has messages to take."""
+        self._is_wanted = False
+        """The app waits for a message."""
+        self._is_held = False
+        """Reading is paused since enough waits."""
+        self._is_deaf = False
+        """What the client sends is dropped: we have closed, and it goes on sending."""
+        self._late_slices = 0
         self._socket: socket.socket | None = None
         self._missed_pings = 0
         self._heard = True
@@ -96,24 +87,138 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._places.leave(self.transport)
+        self._backlog.close()
+        if self._next_slice is not None:
+            self._next_slice.cancel()
         super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)  # the app's task exists now, but has not run yet
         if self.response.status_code == 101:
             cast("dict[str, Any]", self.scope["extensions"])[BATCH] = {}
+            cast("dict[str, Any]", self.scope)[BACKLOG] = self._backlog
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
-        if self.conn.parser_exc is not None:
-            return  # it has failed; more data is read, so that no reset destroys our close frame
+        if self.conn.parser_exc is not None or self._is_deaf:
+            return  # it has failed or ended; more data is read, so that no reset destroys our close frame
         self._acknowledge()
-        self.conn.receive_data(data)
+        self._backlog.received_bytes += len(data)
+        if self._next_slice is None:
+            self._parse(data)
+        else:
+            self.conn.reader.feed_data(data)  # it was on its way when reading was paused
+
+    def _parse(self, data: bytes) -> None:
+        """Parse some frames; if there are more, go on in another turn of the loop."""
+        conn, reader = self.conn, self.conn.reader
+        sent_bytes, payload_bytes = reader.unparsed_bytes + len(data), conn.payload_bytes
+        reader.left = self._limits.slice_frames
+        conn.receive_data(data)
         self.handle_events()
-        if self.conn.parser_exc is not None:
+        if conn.parser_exc is not None:
             self.handle_parser_exception()
-        elif not self.handshake_initiated and self.conn.handshake_exc is not None:
+        elif not self.handshake_initiated and conn.handshake_exc is not None:
             self._refuse_handshake()
+        else:
+            delay_s = self._delay_s(sent_bytes - reader.unparsed_bytes, conn.payload_bytes - payload_bytes)
+            self._is_behind = reader.left <= 0 and len(reader.buffer) > 0
+            if self._frames.slowed_s > self._limits.slowed_s:
+                conn.fail(CloseCode.POLICY_VIOLATION, "too many frames")
+                self.handle_parser_exception()
+            elif self._is_behind or delay_s:
+                self._parse_later(delay_s)
+            if conn.writes:
+                self._send_pongs()
+            self._flow()
+
+    def _delay_s(self, sent_bytes: int, payload_bytes: int) -> float:
+        """The time to wait after parsing so many bytes that became so many."""
+        delay_s = 0.0
+        if frames := self.conn.idle_frames:
+            self.conn.idle_frames = 0
+            delay_s = self._frames.delay(frames)
+        if payload_bytes > sent_bytes:
+            delay_s = max(delay_s, self._inflated.delay(payload_bytes - sent_bytes))
+        return delay_s
+
+    def _send_pongs(self) -> None:
+        """Send the pongs of all pings together, but let none pile up for a client that pings and does not read."""
+        pongs = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pongs)
+
+    def _parse_later(self, delay_s: float) -> None:
+        self._next_slice = (self.loop.call_later(delay_s, self._parse_more) if delay_s
+                            else self.loop.call_soon(self._parse_more))
+
+    def _parse_more(self) -> None:
+        self._next_slice = None
+        if self.read_paused or self.conn.parser_exc is not None or self._is_deaf:
+            return  # the app has to take what was parsed before
+        self._parse(b"")
+
+    def _flow(self) -> None:
+        """Read on, unless enough waits."""
+        unparsed_bytes = self.conn.reader.unparsed_bytes
+        is_partial = unparsed_bytes > 0 or bool(self.frames)
+        unread_bytes = unparsed_bytes + self.conn.payload_bytes
+        if unread_bytes <= self._limits.small_bytes:
+            unread_bytes = 0
+        if not (is_partial or unread_bytes or self._is_held or self._next_slice or self._backlog.has_unread):
+            if not self.read_paused:
+                self.transport.resume_reading()
+            return
+        if self.transport.is_closing():
+            return
+        if self.close_sent or self._ended:
+            self._late_slices += self._is_behind
+            kept_bytes = unparsed_bytes + sum(map(len, self.frames))
+            if kept_bytes > self._limits.unread_bytes or self._late_slices > LATE_SLICES:
+                self._is_deaf = True
+                self.conn.reader.discard()
+                self.frames = []
+            unread_bytes, is_partial = 0, False
+        self._backlog.set_unread(unread_bytes)
+        self._is_held = self._is_enough(unread_bytes)
+        if self._is_held:
+            self.transport.pause_reading()
+        elif not self.read_paused:
+            self.transport.resume_reading()
+        self._backlog.expect(is_partial and not self._is_held and not self.read_paused)
+
+    def _is_enough(self, unread_bytes: int) -> bool:
+        if self._next_slice is not None:
+            return True
+        if not unread_bytes:
+            return False
+        if not self._is_wanted and unread_bytes > self._limits.unread_bytes:
+            return True
+        if self._backlog.may_read():
+            return False
+        self._backlog.when_room(self._flow)
+        return True
+
+    async def receive(self) -> Any:
+        if self.queue.empty():
+            self._is_wanted = True
+            if self._is_held:
+                self._flow()
+            try:
+                message = await self.queue.get()
+            finally:
+                self._is_wanted = False
+        else:
+            message = self.queue.get_nowait()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self.conn.payload_bytes = sum(map(len, self.frames))
+            if self._backlog.has_unread:
+                self._backlog.pass_on(0)
+            if self._is_behind and self._next_slice is None:
+                self._parse_later(0)
+            self._flow()
+        return message
 
     def _refuse_handshake(self) -> None:
         """Send the error response of websockets for a bad head; uvicorn would let the client wait."""
@@ -142,7 +247,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _is_alive(self) -> bool:
         # A pong that we have not read yet is not missed, and a client that still reads what we sent before is alive.
-        return self._heard or self.read_paused or self.transport.get_write_buffer_size() < self._unsent_bytes
+        is_reading = not (self.read_paused or self._is_held)
+        return self._heard or not is_reading or self.transport.get_write_buffer_size() < self._unsent_bytes
 
     def _give_up(self) -> None:
         """Drop a client that is gone without closing: tell the app at once, cut the connection soon after."""
@@ -156,10 +262,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._close_from_here()
 
     def handle_ping(self) -> None:
-        if self.writable.is_set():
-            super().handle_ping()
-        else:
-            self.conn.data_to_send()  # pongs must not pile up for a client that pings but does not read
+        """Nothing to do: ``_parse`` sends the pongs of all pings together."""
+
+    def send_receive_event_to_app(self) -> None:
+        try:
+            super().send_receive_event_to_app()
+        except InvalidState:  # text that is not UTF-8, and what came behind it has ended the connection already
+            self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
         close = self.conn.close_sent
@@ -183,6 +292,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if kind == "websocket.close" and self.close_timer is not None:
             self._abort_later()
+            self._resume_to_close()
         if kind == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # ended by a refusal; else uvicorn logs that it was never completed
 
@@ -231,10 +341,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._ended = True
         self.writable.set()
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        self.read_paused = False
+        self._resume_to_close()
         self._abort_later()
+
+    def _resume_to_close(self) -> None:
+        """Read on until the client closes, too: otherwise it may not get our close frame."""
+        if self._is_behind and self._next_slice is None:
+            self._parse_later(0)
+        self._flow()
 
     def _abort_later(self) -> None:
         """Give the closing handshake its time; ``close`` would wait for ever while the write buffer is full."""

@@ -11,35 +11,37 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from ..base import logs
 from ..base.counters import Counters, Refusal
-from ..base.errors import AccessError, CapacityError, LoginError, RemoteError, SessionGone
+from ..base.errors import AccessError, CapacityError, LoginError, RemoteError, RequestError, SessionGone
 from ..base.shared import MemoryShared, Shared
 from ..base.tasks import Deadline
 from ..config import Settings
 from ..hosts.host import Event, Host
-from ..http.paths import mount_keys, normalized_prefix, normalized_url
-from ..http.requests import Disclosure, arguments_of, last, request_id
-from ..http.responses import NO_STORE, TRY_AGAIN, count_bytes, json, refuse_text, send_response
-from ..http.scopes import Receive, Scope, Send
+from ..http.paths import mount_keys, mount_of, normalized_prefix, normalized_url
+from ..http.requests import Disclosure, arguments_of, last, request_id, unless_left
+from ..http.responses import NO_STORE, TRY_AGAIN, count_bytes, json, refuse_request, refuse_text, send_response
+from ..http.scopes import DOUBTED, HEAD_ONLY, MOUNT, Receive, Scope, Send
 from . import own_pages
-from .files.lookup import FILES, find_file
+from .files.lookup import FILES, find_file, find_shared
 from .files.requested_files import PackagedFile
 from .files.static import FRESH_S, StaticFiles
 from .gate.auth_options import AuthOptions
+from .gate.foreign_servers import ForeignServers, of_client
 from .gate.gatekeeper import GUARDED, VISITED
 from .gate.headers import SecurityHeaders
+from .gate.host_names import HostNames
 from .gate.logouts import Logouts
-from .gate.origins import Origins, log_misnamed
+from .gate.origins import Origins
 from .gate.proxies import Proxies
 from .gate.secret_keys import keys_of
 from .lifespan import Component, Lifecycle
 from .own_answers import Assets, OwnAnswers
 from .route_table import RouteTable
 from .routes import Kind, Route
-from .site.admission import SiteAnswer, SiteCheck
+from .site.admission import SiteAnswer
 from .site.extensions import JoinCheck
 from .site.sites import Site
 from .visits.app_pages import AppAnswers
@@ -48,19 +50,28 @@ from .visits.capacity import Capacity
 from .visits.following import Versions
 from .visits.opening import Opener, log_error, report_of
 from .visits.sockets import Sockets
-from .visits.tickets import Mode, Tickets
+from .visits.tickets import TicketOffice
 
 _log = logging.getLogger(__name__)
+
+BUILT = (Kind.PAGE, Kind.AUTOLOAD)
+"""For these a session is built, which must not be built for a client that has left."""
+
+CLIENT_LEFT = 499
+"""The status that nginx logs for a client that did not wait. Nobody gets it."""
 
 Handler = Callable[[Scope, Route], Awaitable[Response | None]]
 
 
 class Front:
-    """An ASGI callable for http, websocket and lifespan. Without ``shared``, it shares nothing with other processes."""
+    """An ASGI callable for http, websocket and lifespan. Without ``shared``, it shares nothing with other processes.
+
+    ``address`` is where its server listens, if that is known.
+    """
 
     def __init__(self, host: Host, *, settings: Settings, only_local: bool = False,
                  auth_options: AuthOptions = AuthOptions(), site: Site | None = None,  # noqa: B008 - it is a value
-                 shared: Shared | None = None) -> None:
+                 shared: Shared | None = None, address: str = "") -> None:
         shared = shared or MemoryShared()
         self.host = host
         """The place where sessions live."""
@@ -69,23 +80,25 @@ class Front:
         self._site = site
         self.counters = Counters()
         """Counts bytes and refusals, of this front and of the server's sockets."""
-        keys = keys_of(settings)
-        site_check = _site_check(site, host, settings)
+        keys = keys_of(settings, address)
+        if site is not None and site.joined is not None:
+            site.joined.join(list(host.apps))
         self._logouts = Logouts(shared, lambda names: self._sockets.log_out(names))
-        self._gate = auth_options.gatekeeper(settings, keys, host.apps, shared, self._logouts.report, site_check)
+        self._gate = auth_options.gatekeeper(settings, keys.all, host.apps, shared, self._logouts.report,
+                                             auth_options.site_check(site, settings))
         self._versions = Versions(host, shared)
         self._lifecycle = Lifecycle(host, self._parts(auth_options), self.stop)
+        self._servers = ForeignServers()
         self._proxies = Proxies.of(settings)
         self._static = self._new_static()
         self._headers = SecurityHeaders(settings)
-        only_local = only_local and not settings.use_xheaders
-        self._origins = Origins(settings.allow_websocket_origin, only_local=only_local)
+        only_local = only_local and not settings.use_xheaders and not settings.allow_websocket_origin
+        self._host_names = HostNames(settings.allowed_hosts, only_local=only_local)
+        self._origins = Origins(settings.allow_websocket_origin)
         self._table = RouteTable(host, settings, self._gate, site)
-        mode = Mode(settings.session_ids)
-        tickets = Tickets(() if mode is Mode.UNSIGNED else keys, mode, settings.session_token_expiration,
-                          shared=shared)
         self._capacity = Capacity.of(settings)
-        opener = Opener(host, tickets, Disclosure(settings), self._capacity)
+        opener = Opener(host, TicketOffice(keys, settings, shared), Disclosure(settings), self._capacity,
+                        settings.max_header_size)
         self._sockets = Sockets(host, settings, opener, self._origins, self._gate, self._versions, self.counters)
         self._of_apps = of_apps = AppAnswers(host, settings, opener, self._origins, self._gate, shared, self.counters)
         own = OwnAnswers(host, settings, self._gate, self._table)
@@ -109,7 +122,8 @@ class Front:
         """The parts that start before the host, in order."""
         parts: list[Component] = []
         if auth_options.checks_extensions:
-            parts.append(JoinCheck(None if self._site is None else self._site.joined, has_site=self._site is not None))
+            parts.append(JoinCheck(None if self._site is None else self._site.joined, has_site=self._site is not None,
+                                   close_apps=self._close_apps))
         if self._site is not None:
             parts.append(self._site)
         if not self._gate.is_open:
@@ -117,6 +131,12 @@ class Front:
         if self.settings.dev:
             parts.append(self._versions)
         return [*parts, self._gate]
+
+    def _close_apps(self, reason: str) -> None:
+        """Let nobody open an app any more, in any thread; without a reason, let them again."""
+        self._gate.closed = reason
+        if reason:
+            self._sockets.close_all(reason)
 
     def _route(self, scope: Scope) -> Route:
         if self._table.snapshot is not self.host.apps:
@@ -132,6 +152,13 @@ class Front:
         """Serve one ASGI connection."""
         serve = {"http": self._http, "websocket": self._websocket}.get(scope["type"])
         if serve is not None:
+            if HEAD_ONLY not in scope:
+                scope, fault = self._servers.check(scope, receive, send)
+                if fault:
+                    self.counters.refuse(Refusal.MALFORMED)
+                    await refuse_request(scope, send, fault)
+                    return
+            scope[MOUNT] = mount_of(scope)  # before a proxy's prefix is added, which the websocket's proxy may not tell
             scope = self._proxies.effective(scope)
             noted = logs.note(request_id=request_id(scope))
             try:
@@ -139,6 +166,7 @@ class Front:
             finally:
                 logs.forget(noted)
         elif scope["type"] == "lifespan":
+            self._servers.check_start(receive)
             await self._lifespan(receive, send)
         else:
             raise RuntimeError(f"an ASGI connection of type {scope['type']!r} can't be served")
@@ -195,28 +223,43 @@ class Front:
         if not self._lifecycle.running and not await self._lifecycle.ensure_started():
             await send_response(own_pages.error_page(503, headers={"Retry-After": "5"}), scope, send)
             return
-        if self._origins.is_misnamed(scope):
+        if self._host_names.is_misnamed(scope):
             self.counters.refuse(Refusal.HOST_NAME)
-            page = own_pages.error_page(403, log_misnamed(scope), words="This server does not know that name.")
+            page = own_pages.error_page(403, self._host_names.log_misnamed(scope),
+                                        words="This server does not know that name.")
             await send_response(page, scope, send)
             return
         has_file = route.kind in FILES and self._allows(route, scope["method"])
-        file = await find_file(route, self.host, self._static) if has_file else None
+        try:
+            file = await find_file(route, self.host, self._static) if has_file else None
+        except RequestError as error:  # the disk of an extension does not respond
+            await send_response(own_pages.error_page(error.status, headers=TRY_AGAIN), scope, send)
+            return
         if self._site is not None and (route.kind is Kind.SITE or (route.kind is Kind.EXTENSION and file is None)):
             await self._site(self._below_prefix(scope), receive, plain)
             return
+        if DOUBTED in scope:
+            scope = of_client(scope)
         if isinstance(file, PackagedFile):
             await self._static.respond(scope, receive, send, file)
             return
-        scope, send = self._gate.with_cookies(scope, send, private=file is not None)
+        public, (scope, send) = send, self._gate.with_cookies(scope, send, private=file is not None)
         handler = self._handlers.get(route.kind) if file is None else self._admit_file
         if route.kind is Kind.LOGIN:
             handler = partial(self._gate.respond, receive=receive)
-        answer = await self._answer(scope, route, handler)
-        if answer is not None:
+        answering = self._answer(scope, route, handler)
+        answer = await (unless_left(receive, answering) if route.kind in BUILT else answering)
+        if file is None:
+            # To a client that has left, too: frameworks take a request without a response for a failure.
+            await send_response(Response(status_code=CLIENT_LEFT) if answer is None else answer, scope, send)
+            return
+        shared = partial(find_shared, route, self._static)
+        if answer is None:
+            await self._static.respond(scope, receive, send, file, shared)
+        elif (packaged := await shared()) is not None:  # any client may have it
+            await self._static.respond(scope, receive, public, packaged)
+        else:
             await send_response(answer, scope, send)
-        elif file is not None:
-            await self._static.respond(scope, receive, send, file)
 
     def _health(self, scope: Scope, route: Route) -> Response:
         """The response that says whether the process is alive, and whether it is ready for users.
@@ -257,6 +300,8 @@ class Front:
         except LoginError as error:
             return own_pages.login_needed(error.detail, error.place, visited=route.kind in VISITED)
         except AccessError as error:
+            if error.page is not None:
+                return HTMLResponse(error.page, 403, NO_STORE)
             return own_pages.error_page(403, error.detail, words="You may not open this.", home=home,
                                         logout=error.logout)
         except CapacityError as error:
@@ -287,7 +332,7 @@ class Front:
         return json({"refusal": words}, headers=NO_STORE)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_named = not self._origins.is_misnamed(scope)
+        is_named = not self._host_names.is_misnamed(scope)
         is_of_site = self._site is not None and self._route(scope).kind is Kind.SITE
         if self._site is not None and is_of_site and is_named and await self._lifecycle.ensure_started():
             await self._site(self._below_prefix(scope), *count_bytes(receive, send, self.counters))
@@ -300,14 +345,8 @@ class Front:
             return
         if not is_named:
             self.counters.refuse(Refusal.HOST_NAME)
-            await refuse_text(scope, send_refusal, log_misnamed(scope), 403)
+            await refuse_text(scope, send_refusal, self._host_names.log_misnamed(scope), 403)
             return
+        if DOUBTED in scope:
+            scope = of_client(scope)
         await self._sockets.serve(scope, receive, send, send_refusal, self._route(scope))
-
-
-def _site_check(site: Site | None, host: Host, settings: Settings) -> SiteCheck | None:
-    """The check that asks the site who may see its apps, if the site has an extension for that."""
-    if site is None or site.joined is None:
-        return None
-    site.joined.join(list(host.apps))
-    return SiteCheck(site, settings.prefix)

@@ -12,8 +12,9 @@ from ..hosts import Host, Target
 from ..hosts.factory import make_host
 from ..http.scopes import Receive, Scope, Send
 from .front import Front
-from .gate.auth_options import AuthOptions
+from .gate.auth_options import AuthOptions, settings_of
 from .site.extensions import Search
+from .site.guards import is_function
 from .site.sites import Site
 
 if TYPE_CHECKING:
@@ -82,12 +83,14 @@ def asgi(apps: Target | Iterable[Target] | Mapping[str, Target] | None = None, *
 
     ``auth`` knows the users: a value of ``--auth``, the path of an auth module, a ``Provider``, or an object like
     bokeh's ``AuthPolicy`` or ``AuthProvider``. Without it, the framework around knows them. ``authorize(user, app)``
-    tells whether a user may open the app at a URL. If the process has a site with hotshoe's extension, startup fails,
-    as these apps would not be guarded by it; ``guard=None`` allows that. ``overrides`` are settings by name. Raises
-    ``AppError`` if an app can't be loaded, ``ConfigError`` for a wrong setting.
+    tells whether a user may open the app at a URL. ``guard(request)`` is asked for everything of an app, websockets
+    included, with the request of the app's page: it returns the user or ``True``, or raises Starlette's
+    ``HTTPException``. If the process has a site with hotshoe's extension, startup fails, as these apps would not be
+    guarded by it; ``guard=None`` allows that. ``overrides`` are settings by name. Raises ``AppError`` if an app can't
+    be loaded, ``ConfigError`` for a wrong setting.
     """
-    chosen = (Settings() if settings is None else settings).replace(**overrides)
-    if guard is not None and guard is not Search.IN_SITE:
+    chosen = settings_of(settings, auth, overrides)
+    if guard is not None and guard is not Search.IN_SITE and not is_function(guard):
         raise ConfigError("guard= names an extension, but there is no site to ask: use hotshoe.wrap")
     return make_asgi(apps, chosen, AuthOptions(auth, authorize, mounted=True, extension=guard))
 
@@ -105,9 +108,10 @@ def wrap(site: Any, apps: Mapping[str, Target] | Any = None, *, settings: Settin
 
     URLs below an app's URL or ``/_hotshoe/`` are ours; ``/``, ``/static/`` and all others are the site's. An ASGI site
     starts and stops with the apps. A Flask app with hotshoe's extension brings its own apps, and decides who may see
-    them; ``guard`` names the extension if other middleware hides it, and ``None`` asks no extension. The other
-    arguments are those of ``hotshoe.asgi``. Raises ``AppError``, ``ConfigError``.
+    them; ``guard`` names the extension if other middleware hides it, and ``None`` asks no extension. For other sites,
+    ``guard`` may be a function, as for ``hotshoe.asgi``, whose other arguments are the same. Raises ``AppError``,
+    ``ConfigError``.
     """
-    chosen = (Settings() if settings is None else settings).replace(**overrides)
+    chosen = settings_of(settings, auth, overrides)
     around = Site(site, guard)
     return make_asgi(apps, chosen, AuthOptions(auth, authorize, extension=guard), around)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
 from ..base.errors import CompileError, ConfigError, RequestError
+from ..base.named_files import in_time, read_named, reason_of
 from ..base.threads import in_thread
 from ..config import Settings
 from ..hosts.host import AppInfo, FileName, Host
@@ -146,9 +148,10 @@ class OwnIndex:
         from tornado.template import Loader, ParseError
 
         try:
-            return Loader(str(self._file.parent)).load(self._file.name)
+            read_named(self._file)  # raises what loading might wait for
+            return in_time(partial(Loader(str(self._file.parent)).load, self._file.name))
         except OSError as error:
-            raise ConfigError(f"--index: {error.filename or self._file} can't be read: {error.strerror}") from error
+            raise ConfigError(f"--index: {error.filename or self._file} can't be read: {reason_of(error)}") from error
         except ParseError as error:
             where = f"{self._file.parent / (error.filename or self._file.name)}:{error.lineno}"
             raise ConfigError(f"--index: {where}: {error.message}") from error

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse, Response
 
 from ..base.errors import ConfigError, Failure, Frame, Report
+from ..base.named_files import read_named, reason_of
 from ..hosts.host import AppInfo
 from ..http.paths import reference_from_base
 from ..http.responses import NO_STORE
@@ -28,6 +29,8 @@ _WORDS = {
     403: "This page can't be opened like this.",
     404: "There is nothing at this address.",
     405: "This address does not answer that kind of request.",
+    414: "This address is too long.",
+    431: "This request is too large.",
     500: "Something went wrong on the server.",
     410: "This session has ended.",
     503: "The server is shutting down.",
@@ -146,9 +149,9 @@ def icon(path: str) -> Response | None:
         case _:
             file = Path(path)
     try:
-        body = file.read_bytes()
+        body = read_named(file)
     except OSError as error:
-        raise ConfigError(f"--ico-path: {path} can't be read: {error.strerror}") from error
+        raise ConfigError(f"--ico-path: {path} can't be read: {reason_of(error)}") from error
     return Response(body, media_type="image/x-icon", headers={"Cache-Control": "max-age=86400"})
 
 

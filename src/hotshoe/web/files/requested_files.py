@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
+from ...base.disks import Disks
 from ...base.files import WHOLE_BYTES, find_regular, inode_of, normalized_name, read_whole, refusal_of
 from ...hosts.host import FILE_CHUNK_BYTES, FileInfo, FileName, Host
 
@@ -41,6 +42,9 @@ _COMPRESSIBLE = re.compile(
     r"text/|application/(json|wasm|xml|javascript|geo\+json|manifest\+json)|image/svg|font/ttf"
 )
 
+Origin: TypeAlias = Literal["bokehjs", "extension", "app"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+
 
 @dataclass(frozen=True, slots=True)
 class PackagedFile:
@@ -51,11 +55,17 @@ class PackagedFile:
     """Below ``root``, as the client wrote it."""
     versions: frozenset[str] = frozenset()
     """Values of ``?v=`` that are valid for all files of the package."""
+    origin: Origin = "bokehjs"
 
     @property
     def key(self) -> tuple[str, ...]:
         """The same for all spellings of the path. Raises ``RequestError``."""
         return "packaged", str(self.root), normalized_name(self.relative)
+
+    @property
+    def folder(self) -> str:
+        """The folder whose threads find and read the file."""
+        return str(self.root)
 
     def describe(self) -> FileInfo:
         """Find the file. Links may lead out of the folder, as package managers make such links. Blocks."""
@@ -70,11 +80,17 @@ class AppFile:
     host: Host
     name: FileName
     versions: frozenset[str] = frozenset()
+    origin: Origin = "app"
 
     @property
     def key(self) -> tuple[str, ...]:
         """The same for all spellings of the path. Raises ``RequestError``."""
         return self.name.kind, self.name.app, normalized_name(self.name.name)
+
+    @property
+    def folder(self) -> str:
+        """The app, whose threads find and read the file."""
+        return f"app {self.name.app}"
 
 
 RequestedFile: TypeAlias = PackagedFile | AppFile
@@ -99,6 +115,13 @@ class Entry:
     def tag(self, encoding: str = "") -> str:
         """The ``ETag`` of the content in an encoding."""
         return f'"{self.digest}-{encoding}"' if encoding else f'"{self.digest}"'
+
+
+async def describe(requested: RequestedFile, looking: Disks) -> FileInfo:
+    """Find the file: on a thread of ``looking``, or in the app's host. Raises ``RequestError``."""
+    if isinstance(requested, AppFile):
+        return await requested.host.file(requested.name)
+    return await looking.run(requested.folder, requested.describe)
 
 
 def entry_of(info: FileInfo, data: bytes) -> Entry:

@@ -10,10 +10,11 @@ not be that of ``ETag`` and ``?v=``. It never responds with 304.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -23,48 +24,28 @@ from urllib.parse import parse_qs
 
 from starlette.responses import HTMLResponse, Response
 
+from ...base.disks import Disks
 from ...base.errors import RequestError
-from ...base.files import PAUSES_S, WHOLE_BYTES, open_regular, refusal, refusal_of
-from ...base.threads import ThreadPool
+from ...base.files import WHOLE_BYTES, open_regular, refusal, refusal_of
 from ...hosts.host import FILE_CHUNK_BYTES, FileInfo
 from ...http.requests import headers_of, wait_for_disconnect
 from ...http.responses import NO_STORE, send_response
 from ...http.scopes import Receive, Scope, Send
-from .negotiation import (
-    Encoding,
-    Memory,
-    compress,
-    http_date,
-    matches,
-    parse_range,
-    preferred_encoding,
-    unmodified_since,
-)
-from .requested_files import (
-    MIN_COMPRESSED_BYTES,
-    AppFile,
-    Entry,
-    RequestedFile,
-    digest_of,
-    entry_of,
-    large_entry,
-    load,
-    read_all,
-)
+from .bodies import MEMORY_BYTES, Bodies, Look, Sharing
+from .negotiation import Encoding, http_date, matches, parse_range, preferred_encoding, unmodified_since
+from .requested_files import MIN_COMPRESSED_BYTES, ORIGINS, AppFile, Entry, Origin, RequestedFile, digest_of
 
-MEMORY_BYTES = 64 * 2**20
 FRESH_S = 0.5
 """How long the server assumes that a file is unchanged after it has looked at it."""
 MOST_FINDINGS = 4096
 """The largest number of remembered files and results of ``find``."""
 MOST_KEY_CHARACTERS = 1000
 """Results for longer names are not remembered: a client without access may ask for 4096 names of 64 KB."""
-_THREADS = 4
-"""These threads wait for disks and compress, so a few large files do not delay the others."""
+SENDING_BYTES = 64 * 2**20
+"""Bodies of apps' files that are being sent from memory; further ones are sent from the disk, chunk by chunk."""
 _ONE_YEAR_S = 31536000
 
 _T = TypeVar("_T")
-Look = Callable[[], Coroutine[Any, Any, _T]]
 
 
 class StaticFiles:
@@ -72,13 +53,18 @@ class StaticFiles:
 
     def __init__(self, *, memory_bytes: int = MEMORY_BYTES, fresh_s: float = FRESH_S) -> None:
         self._fresh_s = fresh_s
-        self._memory = Memory(memory_bytes)
-        self._pool = ThreadPool(_THREADS, name="hotshoe-static")
-        self._running: dict[tuple[str, ...], asyncio.Task[Any]] = {}
+        self._looking = Disks("hotshoe-look")
+        self._reading = Disks("hotshoe-read")
+        self._bodies: Mapping[Origin, Bodies] = {
+            origin: Bodies(self._looking, self._reading, memory_bytes, is_patient=origin == "bokehjs")
+            for origin in ORIGINS}
+        self._sharing = Sharing()
         self._findings: OrderedDict[tuple[str, ...], tuple[float, Any]] = OrderedDict()
+        self._sending_bytes = 0
 
-    async def respond(self, scope: Scope, receive: Receive, send: Send, requested: RequestedFile) -> None:
-        """Respond to a request for the file, also if it does not exist.
+    async def respond(self, scope: Scope, receive: Receive, send: Send, requested: RequestedFile,
+                      otherwise: Look[RequestedFile | None] | None = None) -> None:
+        """Respond to a request for the file, also if it does not exist. ``otherwise`` finds another one in its place.
 
         A client may keep a copy for a year if the query has the version of this content, or one that is valid for all
         files of the package. Any other version may be that of a file in another process of the server.
@@ -86,7 +72,7 @@ class StaticFiles:
         try:
             if scope["method"] not in ("GET", "HEAD"):
                 raise refusal(405)
-            entry = await self._entry(requested)
+            requested, entry = await self._found(requested, otherwise)
             answer, part = await self._answer(requested, entry, scope)
             if part is not None:
                 await self._send_part(scope, receive, send, requested, entry.info, answer, part)
@@ -94,7 +80,10 @@ class StaticFiles:
         except RequestError as error:
             answer = _refusal_response(error.status)
         with suppress(OSError):  # ASGI 2.4: the client is gone
-            await send_response(answer, scope, send)
+            if len(answer.body) > FILE_CHUNK_BYTES and requested.origin == "app" and scope["method"] == "GET":
+                await self._send_whole(send, answer)
+            else:
+                await send_response(answer, scope, send)
 
     async def encode(self, body: bytes, accept_encoding: str) -> tuple[Encoding, bytes] | None:
         """Compress a text that is not a file, in the browser's preferred encoding; ``None`` if we do not have that."""
@@ -105,15 +94,12 @@ class StaticFiles:
         async def read() -> bytes:
             return body
 
-        return encoding, await self._compressed(digest_of(body), encoding, read)
+        compressed = await self._bodies["bokehjs"].compressed(digest_of(body), encoding, read)
+        return None if compressed is None else (encoding, compressed)
 
-    async def on_thread(self, function: Callable[[], _T]) -> _T:
-        """Call ``function`` on a thread, and return its result. Raises ``RequestError`` (503) after ``close``."""
-        try:
-            future = self._pool.submit(function)
-        except RuntimeError:
-            raise refusal(503) from None
-        return await asyncio.wrap_future(future)
+    async def look(self, folder: str, function: Callable[[], _T]) -> _T:
+        """Call ``function``, which looks for files of this folder, on a thread. Raises ``RequestError`` (503)."""
+        return await self._looking.run(folder, function)
 
     async def find(self, key: tuple[str, ...], look: Look[_T]) -> _T:
         """Call ``look``, and return its result. Concurrent callers share one call, and later ones its result, for as
@@ -122,7 +108,7 @@ class StaticFiles:
         now = time.monotonic()
         if kept is not None and now - kept[0] < self._fresh_s:
             return cast("_T", kept[1])
-        found: _T = await self._once(key, look)
+        found: _T = await self._sharing.once(key, look)
         if sum(map(len, key)) > MOST_KEY_CHARACTERS:
             return found
         self._findings[key] = now, found
@@ -133,61 +119,33 @@ class StaticFiles:
 
     def close(self) -> None:
         """End the threads. Responses that are being sent stop."""
-        self._pool.shutdown(cancel_futures=True)
+        self._looking.close()
+        self._reading.close()
+        for bodies in self._bodies.values():
+            bodies.close()
 
-    async def _once(self, key: tuple[str, ...], work: Look[_T]) -> _T:
-        """Do ``work`` once for all concurrent callers. It goes on if one of them is cancelled."""
-        task = self._running.get(key)
-        if task is None:
-            task = self._running[key] = asyncio.get_running_loop().create_task(work())
-            task.add_done_callback(partial(self._forget, key))
-        return cast("_T", await asyncio.shield(task))
-
-    def _forget(self, key: tuple[str, ...], task: asyncio.Task[Any]) -> None:
-        del self._running[key]
-        if not task.cancelled():
-            task.exception()  # its waiting callers get it; there may be none left
+    async def _found(self, requested: RequestedFile,
+                     otherwise: Look[RequestedFile | None] | None) -> tuple[RequestedFile, Entry]:
+        try:
+            return requested, await self._entry(requested)
+        except RequestError as error:
+            other = await otherwise() if otherwise is not None and error.status == HTTPStatus.NOT_FOUND else None
+            if other is None:
+                raise
+            return other, await self._entry(other)
 
     async def _entry(self, requested: RequestedFile) -> Entry:
         key = requested.key
         kept = self._findings.get(key)
-        return await self.find(key, partial(self._look, requested, None if kept is None else kept[1]))
-
-    async def _look(self, requested: RequestedFile, known: Entry | None) -> Entry:
-        info = await self._describe(requested)
-        if known is not None and known.info == info:
-            return known
-        if info.size > WHOLE_BYTES:
-            return large_entry(info)
-        entry, data = await self._load(requested, info)
-        self._memory.put((entry.digest, "identity"), data)
-        return entry
-
-    async def _describe(self, requested: RequestedFile) -> FileInfo:
-        if isinstance(requested, AppFile):
-            return await requested.host.file(requested.name)
-        return await self.on_thread(requested.describe)
-
-    async def _load(self, requested: RequestedFile, info: FileInfo) -> tuple[Entry, bytes]:
-        """Read a file as a whole. Raises ``RequestError``."""
-        if info.path is not None:
-            return await self.on_thread(partial(load, info, info.path))
-        for pause_s in PAUSES_S:
-            await asyncio.sleep(pause_s)
-            if info.size > WHOLE_BYTES:
-                break
-            assert isinstance(requested, AppFile)
-            data = await read_all(requested, info)
-            before, info = info, await self._describe(requested)
-            if info == before and len(data) == info.size:
-                return await self.on_thread(partial(entry_of, info, data)), data
-        raise refusal(503)
+        known = None if kept is None else kept[1]
+        return await self.find(key, partial(self._bodies[requested.origin].entry, requested, known))
 
     async def _answer(self, requested: RequestedFile, entry: Entry, scope: Scope) -> tuple[Response, range | None]:
         """The response. For a large file it has no body; it then comes with the part of the file to send."""
         headers = _common_headers(entry, scope, requested.versions)
         asked, kind, is_head = headers_of(scope), entry.content_type, scope["method"] == "HEAD"
-        size, content = entry.info.size, partial(self._content, requested, entry)
+        size, bodies = entry.info.size, self._bodies[requested.origin]
+        content = partial(bodies.content, requested, entry)
         if _is_current(entry, asked):
             tag = _only_tag(asked.get("If-None-Match", "").strip()) or entry.tag()
             return Response(b"", 304, headers | {"ETag": tag}, kind), None
@@ -196,9 +154,10 @@ class StaticFiles:
         except RequestError as error:
             return _refusal_response(error.status, {"Content-Range": f"bytes */{size}"}), None
         encoding = preferred_encoding(asked.get("Accept-Encoding", ""))
-        if wanted is None and encoding is not None and entry.is_compressible:
-            body = await self._compressed(entry.digest, encoding, content)
-            if len(body) < size:
+        is_crowded = self._is_crowded(requested, size)
+        if wanted is None and encoding is not None and entry.is_compressible and not is_crowded:
+            body = await bodies.compressed(entry.digest, encoding, content)
+            if body is not None and len(body) < size:
                 headers |= {"ETag": entry.tag(encoding), "Content-Encoding": encoding}
                 return Response(body, 200, headers, kind), None
         headers |= {"ETag": entry.tag()}
@@ -206,34 +165,28 @@ class StaticFiles:
         if wanted is not None:
             status, part = 206, wanted
             headers |= {"Content-Range": f"bytes {part.start}-{part.stop - 1}/{size}"}
-        if is_head or size > WHOLE_BYTES:
+        if is_head or size > WHOLE_BYTES or is_crowded:
             return Response(b"", status, headers | {"Content-Length": str(len(part))}, kind), None if is_head else part
-        data = self._memory.get((entry.digest, "identity"))
-        if data is None:
-            data = await self._once(("read", entry.digest), content)
+        data = await content()
         return Response(data[part.start:part.stop], status, headers, kind), None
 
-    async def _compressed(self, digest: str, encoding: Encoding, read: Look[bytes]) -> bytes:
-        """Compress the result of ``read`` once, and keep it. ``digest`` is that of the result."""
-        key = (digest, encoding)
+    def _is_crowded(self, requested: RequestedFile, size: int) -> bool:
+        """Whether so much is being sent from memory that this body must be sent from the disk."""
+        return (requested.origin == "app" and size > FILE_CHUNK_BYTES
+                and self._sending_bytes + size > SENDING_BYTES)
 
-        async def work() -> bytes:
-            body = await self.on_thread(partial(compress, await read(), encoding))
-            self._memory.put(key, body)
-            return body
-
-        kept = self._memory.get(key)
-        return await self._once(key, work) if kept is None else kept
-
-    async def _content(self, requested: RequestedFile, entry: Entry) -> bytes:
-        """The content that has the entry's digest. Raises ``RequestError``."""
-        if (kept := self._memory.get((entry.digest, "identity"))) is not None:
-            return kept
-        found, data = await self._load(requested, entry.info)
-        if found.digest != entry.digest:
-            raise refusal(503)  # rewritten since the server looked at it; the next request sees the new file
-        self._memory.put((entry.digest, "identity"), data)
-        return data
+    async def _send_whole(self, send: Send, answer: Response) -> None:
+        """Send a body in chunks, as a slow client must not hold more of it than a chunk once it is out of memory."""
+        body = bytes(answer.body)
+        self._sending_bytes += len(body)
+        try:
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+            for start in range(0, len(body), FILE_CHUNK_BYTES):
+                stop = start + FILE_CHUNK_BYTES
+                chunk = body[start:stop]
+                await send({"type": "http.response.body", "body": chunk, "more_body": stop < len(body)})
+        finally:
+            self._sending_bytes -= len(body)
 
     async def _send_part(self, scope: Scope, receive: Receive, send: Send, requested: RequestedFile, info: FileInfo,
                          answer: Response, part: range) -> None:
@@ -244,8 +197,9 @@ class StaticFiles:
             await send(start)
             await send({"type": "http.response.pathsend", "path": info.path})
             return
-        file = None if info.path is None else await self.on_thread(partial(_open, info.path, part.start))
-        read = partial(self._chunk, requested, info) if file is None else partial(self._chunk_of, file)
+        folder = requested.folder
+        file = None if info.path is None else await self._reading.run(folder, partial(_open, info, part.start))
+        read = partial(self._chunk, requested, info) if file is None else partial(self._chunk_of, folder, file)
         gone = asyncio.create_task(wait_for_disconnect(receive))
         try:
             chunk = await read(part)
@@ -258,14 +212,8 @@ class StaticFiles:
         finally:
             gone.cancel()
             if file is not None:
-                self._close_later(file)
-
-    def _close_later(self, file: BinaryIO) -> None:
-        """Close the file on a thread: Python has that wait for a read under way, and the disk may hang."""
-        try:
-            self._pool.start(file.close)  # other than a call that is submitted, it is not cancelled at the end
-        except RuntimeError:  # the server stops
-            file.close()
+                # On a thread: Python has this wait for a read under way, and the disk may hang.
+                self._reading.start(folder, file.close)
 
     @staticmethod
     async def _chunk(requested: RequestedFile, info: FileInfo, part: range) -> bytes:
@@ -273,21 +221,30 @@ class StaticFiles:
         size = min(FILE_CHUNK_BYTES, len(part))
         return await requested.host.read_file(requested.name, info.identity, part.start, size)
 
-    async def _chunk_of(self, file: BinaryIO, part: range) -> bytes:
-        return await self.on_thread(partial(file.read, min(FILE_CHUNK_BYTES, len(part))))
+    async def _chunk_of(self, folder: str, file: BinaryIO, part: range) -> bytes:
+        return await self._reading.run(folder, partial(file.read, min(FILE_CHUNK_BYTES, len(part))))
 
 
-def _open(path: str, start: int) -> BinaryIO:
+def _open(info: FileInfo, start: int) -> BinaryIO:
+    """Open a file of this machine. Blocks. Raises ``RequestError``."""
+    assert info.path is not None
     try:
-        file = open_regular(Path(path))
+        file = open_regular(Path(info.path))
         try:
-            file.seek(start)
-        except OSError:  # a pipe took the file's place
+            file.seek(start)  # raises if a pipe took the file's place
+            if info.size <= WHOLE_BYTES and _has_changed(file, info):
+                raise refusal(503)  # ``ETag`` has the digest of the content before
+        except BaseException:
             file.close()
             raise
     except OSError as error:
         raise refusal_of(error) from None
     return file
+
+
+def _has_changed(file: BinaryIO, info: FileInfo) -> bool:
+    status = os.fstat(file.fileno())
+    return (status.st_size, status.st_mtime_ns) != (info.size, info.modified_ns)
 
 
 def _is_current(entry: Entry, asked: dict[str, str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +23,8 @@ from ...tokens import derived
 from ..routes import Routes
 from ..site.admission import SiteCheck
 from ..site.extensions import Search
+from ..site.guards import GuardCheck, is_function
+from ..site.sites import Site
 from .gatekeeper import Gatekeeper
 
 
@@ -37,16 +39,23 @@ class AuthOptions:
     mounted: bool = False
     """Whether the front is mounted in another framework, which may identify the users."""
     extension: Any = field(default=Search.IN_SITE, kw_only=True)
-    """The site's extension that decides who may see the apps; ``None`` for none."""
+    """The site's extension or the function that decides who may see the apps; ``None`` for none."""
 
     @property
     def checks_extensions(self) -> bool:
-        """Whether startup fails if an extension exists that would not be asked. True unless ``guard=`` was given."""
-        return self.extension is Search.IN_SITE
+        """Whether startup fails if an extension exists that would not be asked. True unless ``guard=`` names one, or
+        is ``None``."""
+        return self.extension is Search.IN_SITE or is_function(self.extension)
 
-    def gatekeeper(self, settings: Settings, keys: Sequence[bytes], apps: Iterable[str],
-                   shared: Shared, on_logout: OnLogout, site_check: SiteCheck | None = None) -> Gatekeeper:
-        """The gatekeeper of a front; ``site_check`` asks the site around the apps. Raises ``ConfigError``."""
+    def site_check(self, site: Site | None, settings: Settings) -> SiteCheck | None:
+        """Asks the site's extension or the function ``guard=`` who may see an app; ``None`` if there is neither."""
+        if is_function(self.extension):
+            return GuardCheck(self.extension, settings.prefix)
+        return None if site is None or site.joined is None else SiteCheck(site, settings.prefix)
+
+    def gatekeeper(self, settings: Settings, keys: Sequence[bytes], apps: Iterable[str], shared: Shared,
+                   on_logout: OnLogout, site_check: SiteCheck | None = None) -> Gatekeeper:
+        """The gatekeeper of a front. Raises ``ConfigError``."""
         provider = self._provider(settings, keys, shared, on_logout)
         if provider is None and site_check is None and not self.mounted:
             for flag, given in (("--allow", settings.allow), ("--public", settings.public),
@@ -81,6 +90,13 @@ class AuthOptions:
             case ModuleType():
                 return ModuleProvider(hooks_of_module(given), name=given.__name__, **more)
         return _of_object(given, more)
+
+
+def settings_of(settings: Settings | None, auth: Any, overrides: Mapping[str, Any]) -> Settings:
+    """The settings of a program: with ``overrides`` by name, and with ``auth`` if it is a value of ``--auth``."""
+    if isinstance(auth, str) and auth in LOGINS:
+        overrides = {**overrides, "auth": auth}
+    return (settings or Settings()).replace(**overrides)
 
 
 def _of_object(given: Any, more: dict[str, Any]) -> Provider | None:

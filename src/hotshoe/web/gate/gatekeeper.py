@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import HTTPConnection, Request
@@ -60,6 +60,13 @@ class Gatekeeper:
         self._prefix = normalized_prefix(prefix)
         self.is_open = provider is None and site_check is None and not access.restricts
         """Whether there are no checks at all."""
+        self.closed = ""
+        """Why nobody may open an app any more; empty if they may."""
+
+    @property
+    def asks_site(self) -> bool:
+        """Whether the site around the apps is asked who may open them."""
+        return self._site_check is not None
 
     @property
     def pages(self) -> frozenset[str]:
@@ -83,8 +90,10 @@ class Gatekeeper:
             await self._provider.start()
 
     async def stop(self) -> None:
-        """Stop the provider."""
+        """Stop the provider, and the threads of rules and guards."""
         self._access.stop()
+        if self._site_check is not None:
+            self._site_check.stop()
         if self._provider is not None:
             await self._provider.stop()
 
@@ -94,8 +103,15 @@ class Gatekeeper:
         Raises ``LoginError``, ``AccessError``, and ``SiteAnswer`` if the site around the app responds in its place. An
         exception of the provider or the site is raised as well: an error lets nobody in.
         """
-        if self.is_open:
-            return scope
+        scope = scope if self.is_open else await self._enter(scope, route)
+        self._check_closed()  # last, as the apps may have been closed meanwhile
+        return scope
+
+    def _check_closed(self) -> None:
+        if self.closed:
+            raise RequestError(self.closed, status=503)
+
+    async def _enter(self, scope: Scope, route: Route) -> Scope:
         if self._site_check is not None:
             scope = await self._site_check.enter(scope, route)
         user = await self.user_of(scope)
@@ -119,13 +135,19 @@ class Gatekeeper:
         """The user who sent the request or opens the websocket; ``None`` if unknown."""
         if self._provider is None:
             return user_from(scope.get("user"))
-        return await self._provider.user_of(HTTPConnection(scope))
+        return user_from(await self._provider.user_of(HTTPConnection(scope)),
+                         f"{type(self._provider).__name__}.user_of()")
 
     async def visible(self, scope: Scope, route: Route, apps: Iterable[AppInfo]) -> tuple[list[AppInfo], Visitor]:
         """The apps that the user may open, and the user. Raises ``LoginError`` or ``AccessError`` if there are none."""
         apps = list(apps)
+        self._check_closed()
         if self.is_open:
             return apps, Visitor()
+        if self._site_check is not None:
+            apps = await self._admitted(scope, route, apps)
+            if self._provider is None:
+                return apps, Visitor()
         user = await self.user_of(scope)
         found = [app for app in apps if await self._may_see(user, app.url)]
         if user is None:
@@ -138,24 +160,41 @@ class Gatekeeper:
             raise AccessError(f"You are logged in as {user.name}. This user may not open any app here.", logout)
         return found, Visitor(user.name, logout=logout)
 
+    async def _admitted(self, scope: Scope, route: Route, apps: Iterable[AppInfo]) -> list[AppInfo]:
+        """The apps that the user may open, as the site or the guard says. Raises its refusal if there are none."""
+        found, refusals = [], []
+        for app in apps:
+            try:
+                await self.enter(scope, replace(route, kind=Kind.METADATA, app=app))
+                found.append(app)
+            except RequestError as refusal:
+                refusals.append(refusal)
+        if refusals and not found:
+            raise refusals[0]
+        return found
+
     async def _may_see(self, user: User | None, app: str) -> bool:
         return self._access.is_public(app) or (user is not None and await self._access.admits(user, app))
 
-    async def has_ended(self, scope: Scope) -> bool:
-        """Whether the login of a websocket has ended; asked when its user has logged out somewhere."""
+    async def has_ended(self, scope: Scope, app: str) -> bool:
+        """Whether a websocket of ``app`` may not stay open: its login has ended, or its user may not open the app any
+        more. Asked when the user has logged out somewhere, or has changed.
+        """
         if getattr(self._provider, "logs_out_everywhere", False):
             return True
-        return await self.user_of(scope) is None
+        user = await self.user_of(scope)
+        return user is None or not await self._may_see(user, app)
 
     async def refusal(self, scope: Scope, app: AppInfo | None = None) -> str | None:
         """Why the login or the site refuses a new websocket to an open page; ``None`` if they do not."""
-        if self._site_check is not None:
-            try:
+        try:
+            self._check_closed()
+            if self._site_check is not None:
                 await self._site_check.enter(scope, Route(Kind.SOCKET, app))
-            except LoginError:
-                return NOT_ANY_MORE
-            except RequestError as error:
-                return error.detail
+        except LoginError:
+            return NOT_ANY_MORE
+        except RequestError as error:
+            return error.detail
         if self._provider is None or await self.user_of(scope) is not None:
             return None
         return NOT_ANY_MORE

@@ -9,7 +9,7 @@ from typing import Any
 from ...config import Settings
 from ...http.requests import header
 from ...http.scopes import Scope, Send
-from .origins import is_local_name
+from .host_names import is_local_name
 
 _KEYWORDS = {"self": "'self'", "none": "'none'"}
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})

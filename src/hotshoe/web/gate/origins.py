@@ -1,4 +1,4 @@
-"""Checks the host name of requests, and which origins may open a websocket.
+"""Checks which origins may open a websocket.
 
 The server's own origin always may, others only if they are named.
 
@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from ...base.addresses import is_local_host
 from ...base.logs import PacedLog
 from ...http.requests import header
 from ...http.scopes import Scope
@@ -26,19 +25,10 @@ _LONGEST = 300
 
 
 class Origins:
-    """The allow list of one front.
+    """The allow list of one front."""
 
-    ``only_local``: only this machine can reach the server, without a proxy. Then, unless there is an allow list, the
-    host name is checked: a foreign site could make a local browser send requests by a name of its own (DNS rebinding).
-    """
-
-    def __init__(self, entries: Iterable[str], *, only_local: bool = False) -> None:
+    def __init__(self, entries: Iterable[str]) -> None:
         self._patterns = tuple(map(pattern_of, entries))
-        self._only_local = only_local and not self._patterns
-
-    def is_misnamed(self, scope: Scope) -> bool:
-        """Whether the request's ``Host`` can't be a name of this server."""
-        return self._only_local and not is_local_name(header(scope, b"host") or "")
 
     def admit(self, scope: Scope) -> bool:
         """Whether the websocket may be opened; a refusal is logged with the flag that would allow it."""
@@ -81,23 +71,6 @@ class Origins:
         An entry ``*`` lets all origins open websockets, but not send cookies.
         """
         return allowed(origin, [pattern for pattern in self._patterns if pattern != "*"])
-
-
-def log_misnamed(scope: Scope) -> str:
-    """Log a request that ``Origins.is_misnamed``; return the text for its response."""
-    host = (header(scope, b"host") or "")[:_LONGEST]
-    name = host if host and host.isascii() else "HOST"
-    text = (f"The server listens on this machine only, but the request's Host is {host!r}. Behind a proxy, have it "
-            "pass Host on, or start the server with --use-xheaders; else allow the name with "
-            f"--allow-websocket-origin={name}.")
-    _log.warning("Refusing a request: %s", text)
-    return text
-
-
-def is_local_name(host: str) -> bool:
-    """Whether a ``Host`` means this machine itself: ``localhost``, a name below it, or a loopback address."""
-    name, _ = _split(host.strip().lower())
-    return is_local_host(name.removesuffix(".").strip("[]"))
 
 
 def same_origin(origin: str, host: str | None) -> bool:

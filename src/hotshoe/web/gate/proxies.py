@@ -30,7 +30,7 @@ from ...base.addresses import parse_address
 from ...base.logs import PacedLog
 from ...config import Settings
 from ...http.paths import uncut_keys
-from ...http.scopes import CLIENT_KNOWN, PREFIX_TOLD, TRUSTED_PROXY, Scope
+from ...http.scopes import CLIENT_KNOWN, DOUBTED, PREFIX_TOLD, TRUSTED_PROXY, Scope
 
 HOPS_MOST = 32
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -77,18 +77,24 @@ class _Client:
 class Proxies:
     """The trusted proxies: loopback addresses and ``networks`` if ``is_active``, else none.
 
+    ``user_headers`` are those in which they name the user.
+
     A loopback address is never taken for a client's own address: a proxy on this machine may be behind it.
     """
 
-    def __init__(self, *, is_active: bool = False, networks: Iterable[str] = ()) -> None:
+    def __init__(self, *, is_active: bool = False, networks: Iterable[str] = (),
+                 user_headers: Iterable[str | None] = ()) -> None:
         self._is_active = is_active
+        self._claims = _HEADERS.union(name.lower().encode() for name in user_headers if name)
         self._networks = tuple(map(ip_network, (*_LOOPBACK, *(networks if is_active else ()))))
         self._is_near = lru_cache(1024)(self._near)
 
     @classmethod
     def of(cls, settings: Settings) -> Proxies:
         """The proxies of ``--use-xheaders`` and ``--trusted-proxies``."""
-        return cls(is_active=settings.use_xheaders, networks=settings.trusted_proxies)
+        named = (settings.auth_header_user, settings.auth_header_email, settings.auth_header_groups,
+                 settings.auth_header_jwt)
+        return cls(is_active=settings.use_xheaders, networks=settings.trusted_proxies, user_headers=named)
 
     def is_client(self, address: str) -> bool:
         """Whether the address is a client's; ``False`` if it is, or may be, a proxy's."""
@@ -100,6 +106,8 @@ class Proxies:
 
     def effective(self, scope: Scope) -> Scope:
         """The scope as if the client had connected without proxies."""
+        if DOUBTED in scope:
+            return self._of_nobody(scope)
         client = scope.get("client")
         peer = client[0] if client else ""  # a Unix socket has no address
         if not self._is_active or self.is_client(peer):
@@ -109,6 +117,12 @@ class Proxies:
             scope[TRUSTED_PROXY], scope[CLIENT_KNOWN] = False, self.is_client(peer)
             return scope
         return self._behind_proxy(scope)
+
+    def _of_nobody(self, scope: Scope) -> Scope:
+        """The scope of a request whose headers may not tell of its client: the server may have read them, too."""
+        headers = [(name, value) for name, value in scope["headers"]
+                   if name not in self._claims and not name.startswith(b"x-forwarded-")]
+        return {**scope, "headers": headers, "client": None, TRUSTED_PROXY: False, CLIENT_KNOWN: False}
 
     def _behind_proxy(self, scope: Scope) -> Scope:
         lists, lines, prefixes = _read(scope["headers"])

@@ -1,31 +1,43 @@
 """Asks the site around an app whether a user may see it, by a request for the app's page as a browser would send it.
 
 So the site's own protection (middleware, decorators, a login) protects its apps, too. The site's view at the app's URL
-finds an ``Admission`` in the scope of its request and calls ``admit``. A client can't send one.
+finds an ``Admission`` in the scope of its request, calls ``admit`` for its own app, and returns the headers that it
+gets. Only this response lets the client in: not that of another app's view, nor one that a decorator or middleware puts
+in its place. A client can't send an ``Admission``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from starlette.responses import Response
 
 from ...auth.identity import user_from
 from ...base.errors import AccessError, LoginError, RequestError
+from ...base.logs import PacedLog
 from ...http.paths import base_of, normalized_prefix
+from ...http.requests import header
 from ...http.responses import raw_response
-from ...http.scopes import ADMISSION, SET_COOKIES, Receive, Scope, Send
+from ...http.scopes import ADMISSION, PAGE_QUERY, SET_COOKIES, Receive, Scope, Send
 from ..routes import Kind, Route
 from .consents import Consents, client_key
 
+_log = PacedLog(logging.getLogger(__name__))
+
 HEADER = b"x-hotshoe-admission"
-"""Leads to the ``Admission`` where middleware around a WSGI app passes on headers only, as Starlette's does. Its value
-is a secret that is valid for one question. The header is removed from clients' requests."""
+"""In a question: leads to the ``Admission`` where middleware around a WSGI app passes on headers only, as Starlette's
+does. Its value is a secret that is valid for one question. The header is removed from clients' requests."""
+_PROOF = b"x-hotshoe-admitted"
+"""In the response: proves that it is the one of the view that has admitted the client."""
+ADMITTED = 204
+"""The status of a response that lets a client in; it has no body."""
 _IN_ENVIRON = "HTTP_X_HOTSHOE_ADMISSION"
 
 ASK_S = 60.0
@@ -42,14 +54,32 @@ asked."""
 class Admission:
     """A question to the site, whose view calls ``admit`` or refuses."""
 
-    granted: bool = False
+    app: str
+    """The URL of the app that the client wants to open."""
     user: Any = None
     session: Mapping[str, Any] | None = None
+    answered_for: str | None = None
+    """The app whose view has answered, if it is another one."""
+    _proof: str = ""
 
-    def admit(self, *, user: Any = None, session: Mapping[str, Any] | None = None) -> None:
-        """Let the client open the app. ``user``, a user object of any framework, becomes ``session_context.user`` (a
-        ``User``), and ``session`` becomes its request's ``session``."""
-        self.granted, self.user, self.session = True, user, session
+    def admit(self, app: str | None, *, user: Any = None,
+              session: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Let the client open the view's own ``app`` (its URL, or ``None`` if the view can't tell). Returns the headers
+        of the view's response, which has the status ``ADMITTED``.
+
+        ``user``, a user object of any framework, becomes ``session_context.user`` (a ``User``), and ``session`` becomes
+        its request's ``session``. If the question is about another app, nobody is let in.
+        """
+        if app != self.app:
+            self.answered_for = app or "another address"
+            return {}
+        self.user, self.session, self._proof = user, session, secrets.token_hex(16)
+        return {_PROOF.decode(): self._proof}
+
+    def is_granted_by(self, reply: Reply) -> bool:
+        """Whether the site's response is the one of the view that has called ``admit``."""
+        proofs = reply.values(_PROOF)
+        return bool(self._proof) and proofs == [self._proof] and reply.status == ADMITTED and not reply.body
 
 
 @dataclass(slots=True)
@@ -113,6 +143,9 @@ class SiteCheck:
         self._prefix = normalized_prefix(prefix)
         self._consents: Consents[Admission] = Consents()
 
+    def stop(self) -> None:
+        """End what asking has started."""
+
     async def enter(self, scope: Scope, route: Route) -> Scope:
         """The scope with the site's user and session. Raises ``SiteAnswer`` or ``RequestError`` if it refuses."""
         if route.app is None:
@@ -124,7 +157,7 @@ class SiteCheck:
 
     async def _consult(self, scope: Scope, route: Route, url: str) -> Admission:
         """Ask the site; raises as ``enter`` does."""
-        admission, reply, secret = Admission(), Reply(), secrets.token_hex(16)
+        admission, reply, secret = Admission(url), Reply(), secrets.token_hex(16)
         question = self._question(scope, route, url, admission)
         question["headers"].append((HEADER, secret.encode()))
         _asked[secret] = admission
@@ -132,11 +165,15 @@ class SiteCheck:
             await self._ask(question, reply)
         finally:
             del _asked[secret]
-        # Middleware around the view may still refuse, fail, or show something else.
-        if not admission.granted or reply.status >= 300 or reply.body:
+        if admission.answered_for is not None:
+            _log.warning("Nobody may open %s here: the site leads this address to the view of %s, so it can't be asked "
+                         "about this app", url, admission.answered_for, kind=(url, admission.answered_for))
+            raise RequestError("The site has no app at this address", status=404)
+        if not admission.is_granted_by(reply):
             if route.kind is not Kind.PAGE:
                 raise reply.refusal()
-            raise SiteAnswer(raw_response(reply.status, reply.headers, reply.body))
+            headers = [pair for pair in reply.headers if pair[0].lower() != _PROOF]
+            raise SiteAnswer(raw_response(reply.status, headers, reply.body))
         if route.kind is Kind.PAGE:  # the site may prolong its session
             scope.get(SET_COOKIES, []).extend(reply.values(b"set-cookie"))
         return admission
@@ -158,22 +195,43 @@ class SiteCheck:
         return {
             **asked,
             "type": "http",
+            "http_version": scope.get("http_version", "1.1"),
             "method": scope["method"] if route.kind is Kind.PAGE else "GET",
             "scheme": {"ws": "http", "wss": "https"}.get(scheme, scheme),
             "root_path": base,
             "path": base + url,
-            "query_string": _page_query(scope.get("query_string", b""), route.kind),
+            "query_string": _page_query(scope, route.kind, base + url),
             "headers": [pair for pair in scope["headers"] if not pair[0].startswith(left_out)],
             "extensions": {},
             ADMISSION: admission,
         }
 
 
-def _page_query(query: bytes, kind: Kind) -> bytes:
-    """The query of the app's page, to which a login may redirect: without the arguments of embedding scripts."""
+def _page_query(scope: Scope, kind: Kind, page: str) -> bytes:
+    """The query of the app's page, which the site may read, and to which a login may redirect.
+
+    A websocket has it in its token. The request of a file has it in its ``Referer``: a client may choose that, as it
+    may choose the page's own query.
+    """
+    query: bytes = scope.get("query_string", b"")
     if kind is Kind.PAGE:
         return query
+    if (carried := scope.get(PAGE_QUERY)) is not None:
+        query = carried
+    elif kind is not Kind.AUTOLOAD and (found := _referring_query(scope, page)) is not None:
+        query = found
+    # Without the arguments of embedding scripts.
     return b"&".join(part for part in query.split(b"&") if not part.startswith((b"bokeh-", b"resources=")))
+
+
+def _referring_query(scope: Scope, page: str) -> bytes | None:
+    """The query of the page that sends the request, if that is the page at the path ``page``."""
+    try:
+        referer = urlsplit(header(scope, b"referer") or "")
+    except ValueError:
+        return None
+    is_page = unquote(referer.path).rstrip("/").endswith(page.rstrip("/")) and referer.query.isascii()
+    return referer.query.encode() if is_page else None
 
 
 def _reader() -> Receive:

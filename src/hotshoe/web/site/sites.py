@@ -13,7 +13,8 @@ from ...base.errors import ConfigError, SiteError
 from ...config import Settings
 from ...http.responses import refuse_text
 from ...http.scopes import AsgiApp, Receive, Scope, Send
-from .extensions import Joined, Search, check_asking, check_joined, claim, find, named
+from .extensions import Joined, Search, check_django, check_joined, claim, find, named
+from .guards import is_function
 from .wsgi import asgi_of, load_app
 
 _log = logging.getLogger(__name__)
@@ -23,16 +24,22 @@ class Site:
     """The site as an ASGI app that starts and stops with the server."""
 
     def __init__(self, app: Any, guard: Any = Search.IN_SITE) -> None:
-        """``guard`` is the extension that decides who may open the apps; ``None`` for none. Raises ``ConfigError``."""
+        """``guard`` is the extension that decides who may open the apps; ``None`` for none. Raises ``ConfigError``.
+
+        If it is a function, the server asks that, and the site must not have an extension.
+        """
         self._app = app
-        self._guard = guard
+        self._guard = Search.IN_SITE if is_function(guard) else guard
         self._known: Joined | None = None
         self._serve: AsgiApp = app if is_asgi(app) else asgi_of(app)
         self._lifespan = Lifespan(app) if self._serve is app else None
 
-        if guard is Search.IN_SITE and self.joined is None:
-            check_asking(app)
+        if self._guard is not guard and find(app) is not None:
+            raise ConfigError("this site has hotshoe's extension, which decides who may open the apps: leave out the "
+                              "function guard=")
+        if self._guard is Search.IN_SITE and self.joined is None:
             check_joined(has_site=True)
+            check_django()
 
     @property
     def joined(self) -> Joined | None:
@@ -40,7 +47,7 @@ class Site:
         if self._known is None and self._guard is not None:
             self._known = find(self._app) if self._guard is Search.IN_SITE else named(self._guard)
             if self._known is not None:
-                claim(self._known)
+                claim(self._known, self)
         return self._known
 
     @property
@@ -121,7 +128,7 @@ def site_of(given: Any, settings: Settings, guard: Any = Search.IN_SITE) -> Site
     """The site of a program's argument or of the settings. Raises ``ConfigError``."""
     if given is not None or settings.wsgi is not None:
         return Site(load_app(str(settings.wsgi)) if given is None else given, guard)
-    if guard is not None and guard is not Search.IN_SITE:
+    if guard is not None and guard is not Search.IN_SITE and not is_function(guard):
         raise ConfigError("guard= names an extension, but there is no site to ask: give the site, too")
     return None
 

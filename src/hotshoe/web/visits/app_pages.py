@@ -48,7 +48,7 @@ class AppAnswers:
     async def page(self, scope: Scope, route: Route) -> Response:
         """A session's document as a page. HEAD creates no session, but waits for one that is starting."""
         app = route.served_app
-        ticket = self._opener.ticket(scope)
+        ticket = self._opener.ticket(scope, app)
         if scope["method"] == "HEAD":
             is_there = await self._starts.wait_until_known(scope, app.url, ticket)
             return HTMLResponse(status_code=200 if is_there else 202, headers=NO_STORE)
@@ -71,6 +71,7 @@ class AppAnswers:
         if scope["method"] == "OPTIONS":
             return PlainTextResponse(headers=headers)
         embedding = Embedding.of(scope)
+        is_admitted = False
         try:
             app = route.served_app
             if notice := refusal(scope, embedding, self._origins):
@@ -78,6 +79,7 @@ class AppAnswers:
                 return notice.answer(scope, embedding, 403, headers)
             with self._counters.count_refusals():
                 scope = await self._gate.enter(scope, route)
+                is_admitted = True
                 return await self._embedded(scope, app, embedding, headers)
         except LoginError as error:
             notice = Notice("This app asks you to log in.", login=error.place or "")
@@ -89,16 +91,16 @@ class AppAnswers:
             return Notice(str(error)).answer(scope, embedding, status, headers)
         except Exception as error:
             words, error_id = log_error(error, scope["path"])
-            traceback = report_of(error).text if self._settings.dev else ""
+            traceback = report_of(error).text if self._settings.dev and is_admitted else ""
             return Notice(words, traceback, error_id).answer(scope, embedding, 500, headers)
 
     async def _embedded(self, scope: Scope, app: AppInfo, embedding: Embedding, headers: Mapping[str, str]) -> Response:
         if not embedding.element_id and not embedding.as_plan:
             raise RequestError("No bokeh-autoload-element query parameter")
-        ticket = self._opener.ticket(scope)
+        sent = embedder_headers(scope)
+        ticket = self._opener.ticket(scope, app, sent)
         if scope["method"] == "HEAD":
             return responses.script("", headers=headers)
-        sent = embedder_headers(scope)
         # bokeh's script does not tell which headers its page has set, so our script could not send them again.
         patient = not embedding.as_plan and (bool(sent) or header(scope, b"authorization") is not None)
         view = AsScript(None if embedding.as_plan else embedding.element_id, embedding.app_path, embedding.absolute_url,

@@ -10,7 +10,6 @@ from ...base.shared import Shared, Space
 from ...base.tasks import start as start_task
 from ...hosts.host import AppInfo, AppsChanged, Event, Host
 from ...http.requests import arguments_of, last, wait_for_disconnect
-from ...http.responses import refuse_text
 from ...http.scopes import Receive, Scope, Send
 from .tickets import digest_of
 
@@ -79,16 +78,16 @@ class Followers:
         self._versions = versions
         self._waiting: set[asyncio.Task[None]] = set()
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one websocket whose origin was checked."""
-        arguments = arguments_of(scope.get("query_string", b""))
-        app, version = last(arguments, "app") or "", last(arguments, "version") or ""
-        if app not in self._host.apps:
-            await refuse_text(scope, send, "There is no app at this address", 404)
-            return
+    def app_of(self, scope: Scope) -> AppInfo | None:
+        """The app that a websocket names."""
+        return self._host.apps.get(last(arguments_of(scope.get("query_string", b"")), "app") or "")
+
+    async def serve(self, scope: Scope, app: AppInfo, receive: Receive, send: Send) -> None:
+        """Serve one websocket, whose origin was checked and whose user may open the app."""
+        version = last(arguments_of(scope.get("query_string", b"")), "version") or ""
         with suppress(OSError):  # the page is gone
             await send({"type": "websocket.accept"})
-            await self._follow(app, version, receive, send)
+            await self._follow(app.url, version, receive, send)
 
     async def _follow(self, app: str, version: str, receive: Receive, send: Send) -> None:
         changed = asyncio.create_task(self._versions.wait_until_outdated(app, version))

@@ -6,10 +6,12 @@ import logging
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
-from ...base.errors import BuildError, CompileError, InternalError, Report, RequestError, SessionGone
+from ...base.errors import BuildError, CompileError, InternalError, RemoteError, Report, RequestError, SessionGone
 from ...base.logs import PacedLog, origin_of
 from ...base.tracebacks import describe
 from ...base.users import user_name
@@ -18,13 +20,15 @@ from ...http.requests import Disclosure, Request, arguments_of, header, is_local
 from ...http.scopes import Scope
 from ...pages.page import Page
 from .capacity import Capacity
-from .tickets import Ticket, Tickets, bearer_of
+from .tickets import Ticket, TicketOffice, bearer_of
 
 _T = TypeVar("_T")
 _log = PacedLog(logging.getLogger(__name__), most=20)
 
-_UNSIGNED = ("This session id is not signed by the server, so it can't create a session: give this program the "
-             "server's BOKEH_SECRET_KEY, or start the server with --session-ids=unsigned")
+_HANDSHAKE_BYTES = 256
+"""A websocket's request has so many bytes of headers that its page's request does not have, beside the token."""
+_UNSIGNED = ("The server has not signed this session id or token, so it makes no session: give this program its "
+             "BOKEH_SECRET_KEY, or start the server with --session-ids=unsigned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +42,44 @@ class Shown:
 class Opener:
     """Finds or creates the sessions that requests and websockets ask for, within the front's limits."""
 
-    def __init__(self, host: Host, tickets: Tickets, disclosure: Disclosure, capacity: Capacity) -> None:
+    def __init__(self, host: Host, office: TicketOffice, disclosure: Disclosure, capacity: Capacity,
+                 max_head_bytes: int) -> None:
         self._host = host
-        self._tickets = tickets
+        self._office = office
         self._disclosure = disclosure
         self._capacity = capacity
+        self._max_head_bytes = max_head_bytes
 
-    def ticket(self, scope: Scope) -> Ticket:
-        """The ticket of a page's request. Raises ``RequestError``, ``TokenError``."""
-        arguments = arguments_of(scope.get("query_string", b""))
-        return self._tickets.of_page(arguments, header(scope, b"bokeh-session-id"))
+    def ticket(self, scope: Scope, app: AppInfo, headers: Mapping[str, str] = {}) -> Ticket:
+        """The ticket of a page's request. Raises ``RequestError``, ``TokenError``.
 
-    def ticket_of(self, token: str) -> Ticket:
+        ``headers`` are those that an embedding page has set. A page whose websocket could not be opened is refused
+        here, before anything is built: its token carries arguments and headers, and must fit into the head of the
+        websocket's request, beside the headers and cookies that this request has.
+        """
+        query = scope.get("query_string", b"")
+        arguments = arguments_of(query)
+        tickets = self._office.tickets(scope, app)
+        ticket = tickets.of_page(arguments, header(scope, b"bokeh-session-id"))
+        if ticket.token is None:
+            head_bytes = sum([len(name) + len(value) + 4 for name, value in scope["headers"]])
+            most_chars = self._max_head_bytes - head_bytes - _HANDSHAKE_BYTES
+            if not tickets.fits(ticket.session_id, arguments, headers, most_chars):
+                if len(query) > head_bytes:
+                    raise RequestError("The address has too many arguments, or too long ones.", status=414)
+                raise RequestError("The request's headers and cookies are too large.", status=431)
+        return ticket
+
+    def ticket_of(self, scope: Scope, app: AppInfo, token: str) -> Ticket:
         """The ticket of a websocket's token. Raises ``TokenError``."""
-        return self._tickets.of_token(token)
+        return self._office.tickets(scope, app).of_token(token)
+
+    def page_query(self, scope: Scope, app: AppInfo, token: str) -> bytes:
+        """The query of the page that has the token: the arguments that the app would see at this websocket."""
+        carried: Mapping[str, Any] = {}
+        with suppress(RemoteError):  # it is refused later
+            carried = self.ticket_of(scope, app, token).payload or {}
+        return urlencode(with_payload(request_of(scope), carried).arguments, doseq=True).encode()
 
     async def show(self, scope: Scope, app: AppInfo, ticket: Ticket, view: View,
                    headers: Mapping[str, str] | None = None) -> Shown:
@@ -59,24 +87,24 @@ class Opener:
 
         ``headers`` are those that an embedding page has set; its websocket can't send them again.
         """
-        open_request = await self._open_request(scope, app.url, ticket, may_create=ticket.may_create, view=view)
+        open_request = await self._open_request(scope, app, ticket, may_create=ticket.may_create, view=view)
         try:
             opened = await self._within_limits(self._host.open, open_request)
         except SessionGone:
             if ticket.unsigned_id:
                 raise RequestError(_UNSIGNED, status=403) from None
             raise
-        token = ticket.token or await self._mint(app, ticket, open_request.request, opened.payload, headers)
+        token = ticket.token or await self._mint(scope, app, ticket, open_request.request, opened.payload, headers)
         assert opened.page is not None
         return Shown(token, opened.page)
 
     async def show_again(self, scope: Scope, app: AppInfo, ticket: Ticket, view: View, shown: Shown) -> Shown:
         """Render a session again in its current state. Raises ``SessionGone`` if it has ended."""
-        opened = await self._host.open(await self._open_request(scope, app.url, ticket, may_create=False, view=view))
+        opened = await self._host.open(await self._open_request(scope, app, ticket, may_create=False, view=view))
         assert opened.page is not None
         return replace(shown, page=opened.page)
 
-    async def attach(self, scope: Scope, app: str, ticket: Ticket) -> Attachment:
+    async def attach(self, scope: Scope, app: AppInfo, ticket: Ticket) -> Attachment:
         """Find or create a websocket's session, and subscribe to it. Raises like ``show``."""
         may_create = ticket.may_create or (not ticket.expired and is_local_script(scope))
         try:
@@ -96,24 +124,25 @@ class Opener:
         with self._capacity.opening(open_request.app, open_request.session_id, open_request.request):
             return await open_session(open_request)
 
-    async def _open_request(self, scope: Scope, app: str, ticket: Ticket, *, may_create: bool,
+    async def _open_request(self, scope: Scope, app: AppInfo, ticket: Ticket, *, may_create: bool,
               view: View | None = None) -> OpenRequest:
         if ticket.token is None:
-            return OpenRequest(app, self._disclosure.of(scope), ticket.session_id, None, may_create, view)
-        ticket = await self._tickets.with_parked(ticket)
+            return OpenRequest(app.url, self._disclosure.of(scope), ticket.session_id, None, may_create, view)
+        ticket = await self._office.tickets(scope, app).with_parked(ticket)
         carried, is_lost = ticket.payload or {}, ticket.payload_lost
-        if ticket.issued_for not in (None, bearer_of(app, user_name(scope.get("user")))):
+        if ticket.issued_for not in (None, bearer_of(app.url, user_name(scope.get("user")))):
             carried, is_lost = {"arguments": carried.get("arguments")}, True
         request = self._disclosure.limit(with_payload(request_of(scope), carried))
-        return OpenRequest(app, request, ticket.session_id, None if is_lost else carried, may_create, view)
+        return OpenRequest(app.url, request, ticket.session_id, None if is_lost else carried, may_create, view)
 
-    async def _mint(self, app: AppInfo, ticket: Ticket, request: Request, payload: Mapping[str, Any],
+    async def _mint(self, scope: Scope, app: AppInfo, ticket: Ticket, request: Request, payload: Mapping[str, Any],
               headers: Mapping[str, str] | None) -> str:
         bearer = bearer_of(app.url, user_name(request.user))
         # A token can be read in the browser, so it leaves out the headers that are hidden from apps, too.
         seen = {name: value for name, value in (headers or {}).items() if name in request.headers}
         try:
-            return await self._tickets.mint(ticket.session_id, request, payload, seen, bearer=bearer)
+            tickets = self._office.tickets(scope, app)
+            return await tickets.mint(ticket.session_id, request, payload, seen, bearer=bearer)
         except (TypeError, ValueError) as error:
             raise BuildError(app.url, log_failure(f"A token for {app.url}")) from error
 

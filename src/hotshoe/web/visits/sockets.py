@@ -6,21 +6,24 @@ import asyncio
 import logging
 from typing import Any
 
+from ...base.backlog import Backlogs
 from ...base.counters import Counters, Refusal
 from ...base.errors import RemoteError
 from ...base.logs import PacedLog
 from ...base.tasks import Deadline
+from ...base.threads import post
 from ...base.users import user_name
 from ...config import Settings
-from ...hosts.host import Host
+from ...config.limit_table import LIMITS
+from ...hosts.host import AppInfo, Host
 from ...http.responses import refuse_text
-from ...http.scopes import Receive, Scope, Send
+from ...http.scopes import PAGE_QUERY, Receive, Scope, Send
 from ..gate.gatekeeper import NOT_ANY_MORE, Gatekeeper
 from ..gate.origins import Origins
 from ..routes import Kind, Route
 from .following import Followers, Versions
 from .opening import Opener, log_error
-from .websockets import Socket
+from .websockets import Socket, token_of
 
 _log = PacedLog(logging.getLogger(__name__), most=20)
 
@@ -41,6 +44,10 @@ class Sockets:
         self._origins = origins
         self._counters = counters
         self._followers = Followers(host, versions)
+        # Another server hides how a message arrives: there, the whole message has the time of the slowest line.
+        progress_s = LIMITS.progress_s + settings.websocket_max_message_size / LIMITS.least_bytes_per_s
+        self._backlogs = Backlogs(LIMITS.held_bytes, LIMITS.held_bytes_per_address, progress_s,
+                                  LIMITS.least_bytes_per_s)
         self._open: dict[Socket, asyncio.Task[Any]] = {}
         """The open websockets, and the tasks that serve them."""
         self._endings: set[asyncio.Task[None]] = set()
@@ -50,27 +57,33 @@ class Sockets:
     async def serve(self, scope: Scope, receive: Receive, send: Send, send_refusal: Send, route: Route) -> None:
         """Serve one websocket from its handshake to its end. ``send_refusal`` adds security headers to a refusal."""
         follows = self._settings.dev and route.kind is Kind.ASSET and route.rest == "dev"
-        if route.kind is not Kind.SOCKET and not follows:
-            await refuse_text(scope, send_refusal, "There is no app at this address", 404)
-        elif not self._origins.admit(scope):
+        app = self._followers.app_of(scope) if follows else route.app if route.kind is Kind.SOCKET else None
+        if (follows or app is not None) and not self._origins.admit(scope):
             self._counters.refuse(Refusal.ORIGIN)
             await refuse_text(scope, send_refusal, "Cross origin websockets not allowed", 403)
-        elif follows:
-            await self._followers.serve(scope, receive, send)
-        else:
-            task, logged_out = _current_task(), set[str]()
-            self._admitting[task] = logged_out
-            try:
-                admitted = await self._enter(scope, send_refusal, route)
-            finally:
-                del self._admitting[task]
-            if admitted is not None:
-                user = user_name(admitted.get("user"))
-                is_doubtful = user is not None and not logged_out.isdisjoint({user, _ANYBODY})
-                await self._serve_app(admitted, receive, send, route.served_app.url, check_login=is_doubtful)
+            return
+        if app is None:
+            await refuse_text(scope, send_refusal, "There is no app at this address", 404)
+            return
+        task, logged_out = _current_task(), set[str]()
+        self._admitting[task] = logged_out
+        try:
+            admitted = await self._enter(scope, send_refusal, Route(Kind.SOCKET, app, up=route.up))
+        finally:
+            del self._admitting[task]
+        if admitted is None:
+            return
+        if follows:
+            await self._followers.serve(scope, app, receive, send)
+            return
+        user = user_name(admitted.get("user"))
+        is_doubtful = user is not None and not logged_out.isdisjoint({user, _ANYBODY})
+        await self._serve_app(admitted, receive, send, app, check_login=is_doubtful)
 
     async def _enter(self, scope: Scope, send_refusal: Send, route: Route) -> Scope | None:
         """The scope with its user; ``None`` if the handshake was refused."""
+        if self._gate.asks_site:
+            scope = {**scope, PAGE_QUERY: self._opener.page_query(scope, route.served_app, token_of(scope) or "")}
         try:
             with self._counters.count_refusals():
                 return await self._gate.enter(scope, route)
@@ -89,25 +102,30 @@ class Sockets:
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
+    def close_all(self, reason: str) -> None:
+        """Close all websockets, since nobody may open an app any more. For any thread."""
+        for socket, task in list(self._open.items()):
+            post(task.get_loop(), socket.close, LOGGED_OUT, reason)
+
     async def _log_out(self, names: frozenset[str] | None) -> None:
         users = [(socket, user_name(socket.scope.get("user"))) for socket in self._open]
         theirs = [socket for socket, user in users if user is not None and (names is None or user in names)]
         await asyncio.gather(*map(self._close_if_logged_out, theirs))
 
     async def _close_if_logged_out(self, socket: Socket) -> None:
-        if await self._has_ended(socket.scope):
+        if await self._has_ended(socket.scope, socket.url):
             socket.close(LOGGED_OUT, NOT_ANY_MORE)
 
-    async def _has_ended(self, scope: Scope) -> bool:
+    async def _has_ended(self, scope: Scope, app: str) -> bool:
         try:
-            return await self._gate.has_ended(scope)
+            return await self._gate.has_ended(scope, app)
         except Exception:
             _log.error("Could not check whether a login is still valid: its websocket is closed", exc_info=True)
             return True
 
-    async def _serve_app(self, scope: Scope, receive: Receive, send: Send, app: str, *, check_login: bool) -> None:
+    async def _serve_app(self, scope: Scope, receive: Receive, send: Send, app: AppInfo, *, check_login: bool) -> None:
         socket = Socket(scope, receive, send, app=app, opener=self._opener, counters=self._counters,
-                        max_message_bytes=self._settings.websocket_max_message_size,
+                        max_message_bytes=self._settings.websocket_max_message_size, backlogs=self._backlogs,
                         keep_alive_s=self._settings.keep_alive_milliseconds / 1000)
         self._open[socket] = _current_task()
         try:

@@ -195,16 +195,17 @@ class Starts:
         _log.info("%s takes more than %g s to start; its page says so, and waits", key[0], PATIENCE_S)
         self._starts[key] = start
         self._claims.hold(key, start)
-        start.task.add_done_callback(lambda _: self._expire(key, start))
+        self._expire(key, start)
 
     def _expire(self, key: _Key, start: _Start) -> None:
-        """Forget the start ``KEPT_S`` after the last request for it."""
+        """Forget the start ``KEPT_S`` after the last request for it. Nobody waits for its build then."""
         loop = asyncio.get_running_loop()
         left_s = KEPT_S if start.waiting else start.asked_s + KEPT_S - loop.time()
         if self._starts.get(key) is not start:
             return
         if left_s <= 0:
             self._forget(key, start)
+            start.task.cancel()
         else:
             self._timers[key] = loop.call_later(left_s, self._expire, key, start)
 

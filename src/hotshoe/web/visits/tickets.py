@@ -1,18 +1,26 @@
 """Decides which session a request is for: a new one, one by its id, or that of a token.
 
 The rules have the same order as in ``bokeh serve``. Signatures are always checked. An expiry matters only if the
-session must be created. A payload that is too large for a token is kept on the server (``Parking``). The tickets:
+session must be created. A payload that is too large for a token is kept on the server (``Parking``).
+
+We sign ids and tokens with keys that only this app, mount and server have (``SecretKeys``). So those of
+another app are worth no more than those that a client has made up. Programs to which a secret key was given sign as
+bokeh does, for any app: these ids and tokens are "theirs". The tickets:
 
 ======================================  ===========  ================  ==========================
 the request brings                      unsigned_id  may create        process_request is called
 ======================================  ===========  ================  ==========================
-nothing, or an id that we accept        no           yes               yes
-an id without signature (``auto``)      yes          no                no
-a token of ours                         no           until it expires  if issued for another user,
+nothing, or an id of ours or theirs     no           yes               yes
+another id (``auto``)                   yes          no                no
+a token of ours or theirs               no           until it expires  if issued for another user,
                                                                        or its payload is lost
-a token that a client made, signed id   no           until it expires  yes
+a token that a client made, our id or   yes          a local script    yes
+theirs
 a token that a client made, other id    yes          a local script    no
 ======================================  ===========  ================  ==========================
+
+A client writes any expiry into a token of its own. So such a token joins sessions only, also one with an id of ours:
+otherwise a client that had a page once could make sessions for ever, where only pages are guarded.
 """
 
 from __future__ import annotations
@@ -23,14 +31,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from ...base.errors import RequestError, TokenError
 from ...base.shared import MemoryShared, Shared, Space
+from ...config import Settings
+from ...hosts.host import AppInfo
 from ...http.requests import Request, last
+from ...http.scopes import MOUNT, Scope
 from ...pages.page import check_token
 from ...tokens import (
+    FORGED,
+    MAX_TOKEN_CHARS,
+    SecretKeys,
     Token,
+    TokenTooLongError,
     check_session_id,
     decode_payload,
     encode_payload,
@@ -45,11 +61,19 @@ LONG_CHARS = 1024
 
 _BEARER = "_hotshoe_bearer"
 """The token's field for the hash of the user and the app that it was issued for."""
+_BEARER_CHARS = 16
+_GROWTH = 3
+"""A token has fewer characters than this for each one that it carries: base64, twice, after compression."""
+_PUNCTUATION = 8
+"""As many for each value, for the quotes and brackets around it, and its bytes' mark."""
 
 _log = logging.getLogger(__name__)
 
 MARK = "_hotshoe_parked"
 """The token's field that replaces a payload on the server."""
+
+_PLACES_MOST = 1024
+"""For how many apps and mounts the derived keys are kept."""
 
 PARKED = Space("parked payloads", most_entries=100_000, most_bytes=64 << 20)
 
@@ -75,7 +99,8 @@ class Ticket:
     expired: bool = False
     """The token may join a live session, but not create one."""
     unsigned_id: bool = False
-    """The client chose this id. Only a script on this machine may create a session with it; others may join one."""
+    """The client chose this id, or made the token. Only a script on this machine may create a session with it; others
+    may join one."""
     payload_lost: bool = False
     """The result of ``process_request`` is not here, or is not trusted, so the hook is called again."""
     issued_for: str | None = None
@@ -91,19 +116,17 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """Reads and writes the session ids and tokens of one front."""
+    """Reads and writes the session ids and tokens of one app."""
 
     keys: Sequence[bytes] = field(default=(), repr=False)
-    """The first key signs, and all are accepted; without keys nothing is signed."""
+    """The app's own keys. The first one signs, and all are accepted; without keys nothing is signed."""
     mode: Mode = Mode.UNSIGNED
     lifetime_s: int = 300
     clock: Callable[[], float] = time.time
-    shared: Shared = field(default_factory=MemoryShared)
+    parking: Parking = field(default_factory=lambda: Parking(MemoryShared(), 300))
     """For payloads that are too long for a token."""
-    _parking: Parking = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_parking", Parking(self.shared, self.lifetime_s))
+    their_keys: Sequence[bytes] = field(default=(), repr=False)
+    """The keys with which other programs sign."""
 
     def of_page(self, arguments: Mapping[str, list[bytes]], header_id: str | None) -> Ticket:
         """The ticket of a page or an autoload request. Raises ``RequestError``, ``TokenError``."""
@@ -128,15 +151,15 @@ class Tickets:
         expired = token.expired(self.clock())
         if is_ours:
             return self._of_ours(text, token, expired)
-        is_signed = self._is_signed(token.session_id)
         # Call process_request for a signed id: else a client that it refuses could make its own token to avoid it.
-        return Ticket(token.session_id, text, {}, expired, unsigned_id=not is_signed, payload_lost=is_signed)
+        return Ticket(token.session_id, text, {}, expired, unsigned_id=True,
+                      payload_lost=self._is_signed(token.session_id))
 
     async def with_parked(self, ticket: Ticket) -> Ticket:
         """The ticket with its parked payload, if it has one that is still there."""
         if ticket.parked_at is None:
             return ticket
-        parked = await self._parking.find(ticket.parked_at)
+        parked = await self.parking.find(ticket.parked_at)
         payload = {**(ticket.payload or {}), **(parked or {})}
         return replace(ticket, payload=payload, payload_lost=parked is None, parked_at=None)
 
@@ -147,18 +170,34 @@ class Tickets:
         These are the arguments, the ``headers`` that an embedding page has set, and the payload of ``process_request``.
         Raises ``TypeError`` or ``ValueError`` if a token can't carry ``payload``.
         """
-        carried: dict[str, Any] = {"arguments": dict(request.arguments)}
-        if headers:
-            carried["headers"] = dict(headers)
-        if self.keys and bearer is not None:
-            carried[_BEARER] = bearer
-        else:
+        if not self.keys:
             bearer = None  # it proves nothing without a signature
-        text = self._mint(session_id, {**carried, **payload})
-        if len(text) <= LONG_CHARS or not payload:
-            return text
-        await self._parking.park(_place(session_id, bearer), payload)
+        carried = _carried(request.arguments, headers or {}, bearer)
+        if not payload:
+            return self._mint(session_id, carried)
+        try:
+            text = self._mint(session_id, {**carried, **payload})
+            if len(text) <= LONG_CHARS:
+                return text
+        except TokenTooLongError:
+            pass
+        await self.parking.park(_place(session_id, bearer), payload)
         return self._mint(session_id, {**carried, MARK: True})
+
+    def fits(self, session_id: str, arguments: Mapping[str, list[bytes]], headers: Mapping[str, str],
+             most_chars: int) -> bool:
+        """Whether a token that ``mint`` would return has ``most_chars`` at most."""
+        size = len(session_id)
+        size += sum([len(name) + sum([len(value) + _PUNCTUATION for value in values])
+                     for name, values in arguments.items()])
+        size += sum([len(name) + len(value) + _PUNCTUATION for name, value in headers.items()])
+        if LONG_CHARS + _GROWTH * size <= min(most_chars, MAX_TOKEN_CHARS):
+            return True
+        carried = _carried(arguments, headers, "0" * _BEARER_CHARS if self.keys else None)
+        try:
+            return len(self._mint(session_id, {**carried, MARK: True})) <= most_chars
+        except ValueError:  # longer than any token may be
+            return False
 
     def _mint(self, session_id: str, payload: Mapping[str, Any]) -> str:
         return mint(session_id, now_s=self.clock(), lifetime_s=self.lifetime_s, payload=payload, key=self._key)
@@ -174,14 +213,11 @@ class Tickets:
                 return read(text), True
             case Mode.AUTO if "." not in text:
                 return read(text), False
-            case Mode.AUTO:
-                if not any(is_signed_by(text, key) for key in self.keys):
-                    raise TokenError("token has a wrong signature", reason="forged")
-                return read(text), True  # although a script may have chosen its id
-        if not any(is_signed_by(text, key) for key in self.keys):
-            raise TokenError("token has a wrong signature", reason="forged")
+        if not any(is_signed_by(text, key) for key in (*self.keys, *self.their_keys)):
+            raise TokenError(FORGED, reason="forged")
         token = read(text)
-        if not self._is_signed(token.session_id):  # perhaps a key that has been replaced signed it
+        # A script may have chosen the id of an app in mode ``auto``. Perhaps a key that has been replaced signed it.
+        if self.mode is not Mode.AUTO and not self._is_signed(token.session_id):
             raise TokenError("session id has a wrong signature", reason="forged")
         return token, True
 
@@ -208,12 +244,33 @@ class Tickets:
         return Ticket(session_id, unsigned_id=not is_signed)
 
     def _is_signed(self, session_id: str) -> bool:
-        return any(check_session_id(session_id, key) for key in self.keys)
+        return any(check_session_id(session_id, key) for key in (*self.keys, *self.their_keys))
+
+
+class TicketOffice:
+    """Makes the ``Tickets`` of each app of one front."""
+
+    def __init__(self, keys: SecretKeys, settings: Settings, shared: Shared) -> None:
+        self._keys = keys
+        parking = Parking(shared, settings.session_token_expiration)
+        their_keys = () if settings.session_ids == "unsigned" else keys.given
+        self._unkeyed = Tickets(mode=Mode(settings.session_ids), lifetime_s=settings.session_token_expiration,
+                                parking=parking, their_keys=their_keys)
+        self._of_place = lru_cache(_PLACES_MOST)(self._make)
+
+    def tickets(self, scope: Scope, app: AppInfo) -> Tickets:
+        """Those of ``app``, at the mount of the request."""
+        return self._of_place(scope.get(MOUNT, ""), app.url, app.origin)
+
+    def _make(self, mount: str, url: str, origin: str) -> Tickets:
+        if self._unkeyed.mode is Mode.UNSIGNED:
+            return self._unkeyed
+        return replace(self._unkeyed, keys=self._keys.of_app(mount, url, origin))
 
 
 def bearer_of(app: str, user: str | None) -> str:
     """A short hash of a user and an app."""
-    return digest_of(app, user or "")[:16]
+    return digest_of(app, user or "")[:_BEARER_CHARS]
 
 
 def digest_of(*parts: str) -> str:
@@ -224,6 +281,16 @@ def digest_of(*parts: str) -> str:
 def _place(session_id: str, bearer: str | None) -> str:
     """The key of a payload. Two apps may use the same session id; the id opens the session, so only a hash is kept."""
     return hashlib.sha256(f"{bearer} {session_id}".encode()).hexdigest()
+
+
+def _carried(arguments: Mapping[str, list[bytes]], headers: Mapping[str, str], bearer: str | None) -> dict[str, Any]:
+    """The part of a token's payload that does not come from ``process_request``."""
+    carried: dict[str, Any] = {"arguments": dict(arguments)}
+    if headers:
+        carried["headers"] = dict(headers)
+    if bearer is not None:
+        carried[_BEARER] = bearer
+    return carried
 
 
 class Parking:

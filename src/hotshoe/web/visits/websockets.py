@@ -11,6 +11,8 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+from ...base.addresses import network_of
+from ...base.backlog import Backlog, Backlogs
 from ...base.counters import Counters, Refusal
 from ...base.errors import (
     BuildError,
@@ -22,8 +24,9 @@ from ...base.errors import (
     SessionGone,
 )
 from ...base.logs import PacedLog, origin_of
-from ...hosts.host import Attachment
-from ...http.scopes import BATCH, Receive, Scope, Send
+from ...config.limit_table import LIMITS
+from ...hosts.host import AppInfo, Attachment
+from ...http.scopes import BACKLOG, BATCH, CLIENT_KNOWN, Receive, Scope, Send
 from ...wire import Assembler, Close, Outgoing, close_reason, is_binary, notice
 from .opening import Opener
 from .tickets import Ticket
@@ -32,6 +35,7 @@ _log = PacedLog(logging.getLogger(__name__))
 
 TOO_SLOW = 1013
 """The code with which a session closes the connection of a client that does not read."""
+POLICY_VIOLATION = 1008
 SESSION_ENDED = 1001
 """RFC 6455: going away."""
 
@@ -43,16 +47,25 @@ class DisconnectedError(Exception):
 class Socket:
     """A websocket whose handshake has been admitted to ``app``."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, app: str, opener: Opener, counters: Counters,
-                 max_message_bytes: int, keep_alive_s: float = 0) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, app: AppInfo, opener: Opener, counters: Counters,
+                 max_message_bytes: int, backlogs: Backlogs, keep_alive_s: float = 0) -> None:
         self.scope = scope
         """The ASGI scope, which contains the user."""
         self._receive = receive
         self._raw_send = send
         self._app = app
+        self.url = app.url
+        """The URL of its app."""
         self._opener = opener
         self._counters = counters
         self._assembler = Assembler(max_message_bytes)
+        shared: Backlog | None = scope.get(BACKLOG)
+        self._backlog = shared or Backlog(backlogs)
+        self._counts_all = shared is None
+        """Another server reads as it likes; we can only ask it for no more."""
+        if scope.get(CLIENT_KNOWN) and scope.get("client"):
+            self._backlog.move_to(network_of(scope["client"][0]))
+        self._backlog.on_slow = self._refuse_slow
         self._sends_batches = BATCH in scope.get("extensions", ())
         # Our own server sends pings. Another server may not, so we send empty messages.
         self._silence_s = None if self._sends_batches or not keep_alive_s else keep_alive_s
@@ -63,6 +76,11 @@ class Socket:
         """Ask ``run`` to close the websocket and to return."""
         if not self._closing.done():
             self._closing.set_result(Close(code, reason))
+
+    def _refuse_slow(self) -> None:
+        self._counters.refuse(Refusal.MESSAGE)
+        _log.warning("Closing the websocket of %s: half a message arrives too slowly", self.url)
+        self.close(POLICY_VIOLATION, "message too slow")
 
     async def run(self) -> None:
         """Accept the websocket and serve it until it ends."""
@@ -85,7 +103,7 @@ class Socket:
         except CapacityError as error:  # logged by Capacity
             return Close(error.close_code, error.detail)
         except RemoteError as error:
-            _log.warning("Closing the websocket of %s: %s", self._app, error.detail)
+            _log.warning("Closing the websocket of %s: %s", self.url, error.detail)
             return Close(error.close_code, error.detail)
         except BuildError as error:
             return Close(1011, f"The app failed to build its document (error {error.error_id})")
@@ -96,33 +114,57 @@ class Socket:
         except DisconnectedError:
             raise
         except Exception as error:
-            _log.error("Closing the websocket of %s: unexpected error", self._app, exc_info=True, kind=origin_of(error))
+            _log.error("Closing the websocket of %s: unexpected error", self.url, exc_info=True, kind=origin_of(error))
             return Close(1011, "Internal error")
         finally:
             self._counters.bytes_in.add(self._assembler.take_size())
+            if self._counts_all:
+                self._backlog.close()
+            else:
+                self._backlog.set_in_hand(0, is_open=False)
             if self._attached.done() and not self._attached.cancelled():
                 self._attached.result().detach()
 
     def _ticket(self) -> Ticket:
-        offered: Sequence[str] = self.scope.get("subprotocols") or ()
-        if len(offered) != 2 or offered[0] != "bokeh":
+        token = token_of(self.scope)
+        if token is None:
             raise ProtocolError("Subprotocol header is not 'bokeh'")
-        if not offered[1]:
+        if not token:
             raise RequestError("No token received in subprotocol header")
-        return self._opener.ticket_of(offered[1])
+        return self._opener.ticket_of(self.scope, self._app, token)
 
     async def _read(self) -> Close:
+        backlog, assembler = self._backlog, self._assembler
         while True:
+            if self._counts_all:
+                await self._room()
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 raise DisconnectedError
-            fragment = event.get("text")
-            message = self._assembler.feed(event["bytes"] if fragment is None else fragment)
-            if message is not None:
-                self._counters.bytes_in.add(self._assembler.take_size())
-                attachment = await asyncio.shield(self._attached)
-                attachment.handle(message)
-                await attachment.ready()
+            text = event.get("text")
+            fragment = event["bytes"] if text is None else text
+            if self._counts_all:
+                backlog.received_bytes += len(fragment)
+            message = assembler.feed(fragment)
+            del event, text, fragment  # they may be large
+            if message is None:
+                backlog.set_in_hand(_counted(assembler.size), is_open=True)
+                continue
+            size = assembler.take_size()
+            self._counters.bytes_in.add(size)
+            backlog.set_in_hand(_counted(size), is_open=False)
+            attachment = await asyncio.shield(self._attached)
+            attachment.handle(message)
+            del message
+            await attachment.ready()
+            backlog.set_in_hand(0, is_open=False)
+
+    async def _room(self) -> None:
+        """Wait until all clients together have sent less that is not handled."""
+        while not self._backlog.may_read():
+            room = asyncio.Event()
+            self._backlog.when_room(room.set)
+            await room.wait()
 
     async def _write(self, ticket: Ticket) -> Close:
         attachment = await self._opener.attach(self.scope, self._app, ticket)
@@ -134,7 +176,7 @@ class Socket:
             del messages  # it may be a whole document, which must not stay in memory until the next message
         if messages.code != SESSION_ENDED:  # the session refuses a message, or the client is too slow
             self._counters.refuse(Refusal.STALLED if messages.code == TOO_SLOW else Refusal.MESSAGE)
-            _log.warning("Closing the websocket of %s: %s", self._app, messages.reason)
+            _log.warning("Closing the websocket of %s: %s", self.url, messages.reason)
         return messages
 
     async def _next(self, attachment: Attachment) -> Sequence[Outgoing] | Close:
@@ -168,6 +210,16 @@ class Socket:
 
     async def _close(self, close: Close) -> None:
         await self._send({"type": "websocket.close", "code": close.code, "reason": close_reason(close.reason)})
+
+
+def token_of(scope: Scope) -> str | None:
+    """The token in the handshake of a websocket; ``None`` if it is not a handshake of Bokeh's."""
+    offered: Sequence[str] = scope.get("subprotocols") or ()
+    return offered[1] if len(offered) == 2 and offered[0] == "bokeh" else None
+
+
+def _counted(size: int) -> int:
+    return size if size > LIMITS.small_bytes else 0
 
 
 async def first(*parts: Coroutine[Any, Any, Close] | asyncio.Future[Close]) -> Close:
