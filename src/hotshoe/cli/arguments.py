@@ -28,6 +28,7 @@ from ..config import (
     read_bokeh_file,
     read_switch,
 )
+from .printing import printable
 
 _HELP_COLUMN = 30
 _MOST_COLUMNS = 110
@@ -57,7 +58,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with status 2."""
-        self.exit(2, f"{self.prog}: error: {message}{self._hint(message)} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)}{self._hint(message)} (see {self.prog} --help)\n")
 
     def _hint(self, message: str) -> str:
         known: list[str] = []
@@ -222,7 +223,7 @@ def _warn_of_unknown(file: BokehFile) -> None:
 def local_file() -> Path | None:
     """The ``hotshoe.toml`` of the current directory."""
     file = Path(FILE_NAME)
-    return file if file.is_file() else None
+    return file if file.exists() else None
 
 
 def user_file() -> Path | None:

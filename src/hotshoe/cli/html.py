@@ -133,8 +133,14 @@ def use_each(files: Sequence[str], argv: Sequence[str] | None, outputs: Sequence
     if len(outputs) > len(urls):
         number = f"{len(urls)} app{'s' * (len(urls) > 1)}"
         raise ConfigError(f"--output is given {len(outputs)} times for {number}; give it once for each app")
+    if (own := next((name for name in outputs if name != STDOUT and _is_any_of(name, files)), None)) is not None:
+        raise ConfigError(f"--output: {own} is the app itself; give another name")
     names = [*outputs, *(f"{url.strip('/') or 'index'}.{kind}" for url in urls[len(outputs):])]
     asyncio.run(_use_each(host, {url: partial(use, name) for url, name in zip(urls, names, strict=True)}))
+
+
+def _is_any_of(name: str, files: Sequence[str]) -> bool:
+    return Path(name).exists() and any(Path(name).samefile(file) for file in files)
 
 
 async def _use_each(host: Host, uses: Mapping[str, Callable[[Document], None]]) -> None:
@@ -156,10 +162,12 @@ async def _use_each(host: Host, uses: Mapping[str, Callable[[Document], None]]) 
 
 def write(name: str, text: str) -> None:
     """Write a file, or to the standard output. Raises ``ConfigError``."""
+    text = text.encode(errors="replace").decode()  # a title may have lone surrogates
     if name == STDOUT:
         print(text)
         return
     try:
         Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--output: {name} can't be written: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"--output: {name} can't be written: {reason}") from error

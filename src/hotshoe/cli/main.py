@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 import os
 import sys
 import warnings
@@ -18,6 +19,7 @@ from typing import Protocol, cast
 from .. import __version__
 from ..base.errors import UserError
 from .arguments import Parser
+from .printing import printable
 
 _EXAMPLES = """\
 Examples
@@ -73,16 +75,18 @@ def module_of(command: str) -> Module:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in ``arguments`` (default: ``sys.argv[1:]``). Returns the exit status."""
+    output = sys.stdout  # an app may replace or close it
     try:
         status = _run(arguments)
-        sys.stdout.flush()
+        if not output.closed:
+            output.flush()
     except BrokenPipeError:  # the reader has closed the pipe, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
         return 1
     except KeyboardInterrupt:
         return 130
     except UserError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(f"ERROR: {printable(str(error))}", file=sys.stderr)
         return 1
     except ValueError as error:
         if not (names := _wrong_variables(error)):
@@ -103,12 +107,16 @@ def _run(arguments: Sequence[str] | None) -> int:
         print(_versions())
         return 0
     if first not in COMMANDS:
-        print(_unknown(first), file=sys.stderr)
+        print(printable(_unknown(first)), file=sys.stderr)
         return 2
     with warnings.catch_warnings():
         # On import, bokeh reads BOKEH_SIGN_SESSIONS=no as yes. If a key is needed, hotshoe has an error of its own.
         warnings.filterwarnings("ignore", "BOKEH_SECRET_KEY must be set", UserWarning)
-        return module_of(first).run(rest, os.environ)
+        try:
+            return module_of(first).run(rest, os.environ)
+        finally:
+            for handler in logging.getLogger().handlers:
+                handler.flush()  # the log comes before an error of the command
 
 
 def _wrong_variables(error: ValueError) -> list[str]:

@@ -6,9 +6,12 @@ The log of a startup has the words of ``bokeh serve``, which other programs look
 from __future__ import annotations
 
 import json
+import locale
 import logging
 import os
+import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,12 +19,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from glob import glob
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .. import __version__
 from ..base.errors import AppError, ConfigError
+from ..base.log_writing import LogWriter
 from ..base.logs import FIELDS, UNKNOWN, AddFields
+from ..base.named_files import in_time, reason_of
 from ..config import FILE_NAME, TABLE, Settings, SettingSources
 from .arguments import Parser, add_settings, configure_bokeh, sources_of, split_app_arguments
 
@@ -140,11 +146,15 @@ def _show(urls: Sequence[str]) -> None:
 
 def _handle_signal(same_order_s: float, number: signal.Signals) -> None:
     """Runs in the signal handler: a later signal ends the process even if an app keeps the loop busy."""
+    from ..server.loops import ending_signals
+
     end_now = partial(_end_now, time.monotonic() + same_order_s)
-    for again in (signal.SIGINT, signal.SIGTERM):
+    for again in ending_signals():
         signal.signal(again, end_now)
-    text = "Received signal SIGTERM" if number is signal.SIGTERM else "\nInterrupted"
+    text = "\nInterrupted" if number is signal.SIGINT else f"Received signal {number.name}"
     with suppress(OSError):  # its reader may be gone
+        if os.name != "nt" and not select.select([], [_STDOUT], [], 0)[1]:
+            return  # its reader does not read: writing would wait for it
         # Not print(), as the signal may have interrupted a print().
         os.write(_STDOUT, f"{text}, shutting down\n".encode())
 
@@ -219,15 +229,21 @@ def configure_logs(settings: Settings) -> None:
 
 
 def _log_handler(settings: Settings) -> logging.Handler:
-    handler: logging.Handler = logging.StreamHandler()
+    stream: TextIO = sys.stderr
     if settings.log_file is not None:
         try:
-            handler = logging.FileHandler(settings.log_file, errors="backslashreplace")
+            # In time, since a pipe that nobody reads can't be opened.
+            stream = in_time(partial(_open_log, settings.log_file))
         except OSError as error:
-            raise ConfigError(f"--log-file: {settings.log_file} can't be written: {error.strerror}") from error
+            raise ConfigError(f"--log-file: {settings.log_file} can't be written: {reason_of(error)}") from error
+    handler = LogWriter(stream)
     handler.setFormatter(JsonFormatter() if settings.log_json else logging.Formatter(settings.log_format))
     handler.addFilter(AddFields())
     return handler
+
+
+def _open_log(file: str) -> TextIO:
+    return Path(file).open("a", encoding=locale.getencoding(), errors="backslashreplace")
 
 
 class JsonFormatter(logging.Formatter):

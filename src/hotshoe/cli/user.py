@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import ConfigError, UserError
 from ..config import Settings, SettingSources
 from .arguments import Parser, local_file
+from .printing import printable
 
 if TYPE_CHECKING:
     from ..auth.accounts import Account, Accounts
@@ -33,7 +34,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     path = _path(values, environ)
     users = UsersFile(path)
     try:
-        if values.action != "add":
+        if values.action != "add" or path.exists():
             users.check()
         asyncio.run(_act(users, values))
     except ValueError as error:
@@ -41,10 +42,15 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except PermissionError:
         raise ConfigError(f"the users file {path} can't be written: run this as its owner") from None
     except FileNotFoundError:
-        raise ConfigError(f"the users file {path} can't be made: make the folder {path.parent} first") from None
+        folder = _target(path).parent
+        raise ConfigError(f"the users file {path} can't be made: make the folder {folder} first") from None
     except OSError as error:
         raise ConfigError(f"the users file {path} can't be written: {error.strerror or error}") from error
     return 0
+
+
+def _target(path: Path) -> Path:
+    return path.resolve() if path.is_symlink() else path
 
 
 def make_parser() -> Parser:
@@ -127,7 +133,7 @@ async def _change(accounts: Accounts, values: argparse.Namespace) -> None:
 async def _existing(accounts: Accounts, name: str) -> Account:
     account = await accounts.find(name)
     if account is None:
-        raise UserError(f"there is no user {name}; hotshoe user list lists them")
+        raise UserError(f"there is no user {printable(name)}; hotshoe user list lists them")
     return account
 
 

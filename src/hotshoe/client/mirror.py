@@ -198,14 +198,14 @@ class Mirror:
     def apply(self, content: dict[str, Any], buffers: Buffers) -> None:
         """Apply a PATCH-DOC. Raises any error of it, and any error of callbacks."""
         assert self.document is not None
-        seams.apply_patch(self.document, content, buffers, self)
+        seams.apply_patch(self.document, content, buffers, self, trusted=True)
 
     def replace(self, content: dict[str, Any], buffers: Buffers) -> None:
         """Take over a whole document. Only the callbacks of the document itself stay."""
         document = seams.new_document() if self.document is None else self.document
         self._quiet = True
         try:
-            seams.replace_document(document, content, buffers)
+            seams.replace_document(document, content, buffers, trusted=True)
         except Exception as error:
             raise ClientError(f"can't read the server's document: {error}") from error
         finally:

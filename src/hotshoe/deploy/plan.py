@@ -126,6 +126,14 @@ class Plan:
         return _ONE_YEAR_S if self.has_tls and is_own and not is_given else 0
 
     @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """The names that hotshoe answers to; empty if the user gives them, and for all names: a proxy in front of this
+        one may pass on others than its own.
+        """
+        is_given = self.settings.allowed_hosts or "--allowed-hosts" in self.serve_options
+        return () if is_given or self.behind else self.domains
+
+    @property
     def gets_certificate(self) -> bool:
         """Whether a certificate must be requested."""
         return self.tls is TlsSource.AUTO

@@ -141,6 +141,8 @@ def serve_words(plan: Plan, *place: str, behind_proxy: bool = True) -> tuple[str
         words.append("--use-xheaders")
         for network in plan.trusted:
             words += ["--trusted-proxies", network]
+        for domain in plan.allowed_hosts:
+            words += ["--allowed-hosts", domain]
         if plan.hsts_s:
             words += ["--hsts-max-age", str(plan.hsts_s)]
     return (*words, *plan.serve_options)
@@ -173,7 +175,8 @@ def _changed_settings(plan: Plan) -> Mapping[str, Any]:
              if row.doc.group not in (Group.LISTEN, Group.LOG, Group.FILES)
              and not row.doc.secret and row.name not in _ONLY_FOR_SERVE
              and (value := getattr(plan.settings, row.name)) != row.default}
-    outer: dict[str, Any] = {"trusted_proxies": plan.trusted, "prefix": plan.inner_prefix}
+    outer: dict[str, Any] = {"trusted_proxies": plan.trusted, "prefix": plan.inner_prefix,
+                             "allowed_hosts": plan.allowed_hosts}
     if plan.hsts_s:
         outer["hsts_max_age"] = plan.hsts_s
     return {"use_xheaders": True, **{name: value for name, value in outer.items() if value}, **given}

@@ -81,7 +81,7 @@ def recognise(replies: Iterable[Exchange]) -> tuple[Sighting, ...]:
 
 
 def _signs_in(reply: Exchange) -> Iterator[tuple[Product, str]]:
-    others = {"body": ("its error page", [reply.text[:4096] if reply.status >= 400 else ""]),
+    others = {"body": ("its error page", [reply.text[:16384] if reply.status >= 400 else ""]),
               "cookie": ("cookie", [value.partition("=")[0].strip() for value in reply.all("set-cookie")]),
               "name": ("host", [reply.address.host])}
     for product, signs in _table().items():

@@ -97,6 +97,16 @@ def mount_keys(scope: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return {"root_path": root + prefix, "path": root + path_without(scope["path"], root)}
 
 
+def mount_of(scope: Mapping[str, Any]) -> str:
+    """The path at which a framework has mounted us, without what a server or proxy has added in front of it.
+
+    Starlette keeps that in ``app_root_path``. Of other frameworks, it is the whole root.
+    """
+    root = base_of(scope)
+    inside = path_below(root, scope.get("app_root_path", "").rstrip("/"))
+    return root if inside is None else inside
+
+
 def uncut_keys(scope: Mapping[str, Any], cut_off: str) -> dict[str, Any]:
     """``root_path``, ``path`` and ``raw_path`` as they were before a proxy removed ``cut_off`` from their start."""
     root = base_of(scope)

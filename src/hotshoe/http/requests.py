@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.requests import HTTPConnection, cookie_parser
@@ -22,6 +23,10 @@ STARTING = "hotshoe-starting"
 """The argument of a repeated request for a session that was not ready in time (``web/visits/starting.py``)."""
 _SESSION_ARGUMENTS = frozenset({"bokeh-session-id", "bokeh-token", STARTING})
 
+WATCH_AFTER_S = 0.05
+"""Most responses are ready before that; watching for the end of their connections would cost more than it saves."""
+
+_T = TypeVar("_T")
 _Choice = Callable[[Mapping[str, str]], dict[str, str]]
 
 
@@ -87,12 +92,16 @@ def _without_own_cookies(headers: dict[str, str]) -> dict[str, str]:
 def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
     """The headers by ``Title-Case`` name; repeated ones are joined by a comma, cookies by a semicolon."""
     headers: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for raw_name, raw_value in scope["headers"]:
         name = _title(raw_name)
         value = raw_value.decode("latin-1")
         if name in headers:
-            value = f"{headers[name]}{'; ' if name == 'Cookie' else ','}{value}"
-        headers[name] = value
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():  # joined once: there may be thousands
+        headers[name] = ("; " if name == "Cookie" else ",").join(values)
     return headers
 
 
@@ -138,6 +147,38 @@ async def wait_for_disconnect(receive: Receive) -> None:
     """Wait until the client of a request or a websocket has disconnected; all other events are dropped."""
     while not (await receive())["type"].endswith(".disconnect"):
         pass
+
+
+async def unless_left(receive: Receive, answer: Coroutine[Any, Any, _T]) -> _T | None:
+    """Await ``answer``; if the client disconnects before, cancel it and return ``None``."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    watch: asyncio.Task[None] | None = None
+    has_left = False
+
+    def begin() -> None:
+        nonlocal watch
+        watch = loop.create_task(wait_for_disconnect(receive))
+        watch.add_done_callback(leave)
+
+    def leave(watch: asyncio.Task[None]) -> None:
+        nonlocal has_left
+        if not watch.cancelled() and watch.exception() is None:
+            has_left = True
+            task.cancel()
+
+    timer = loop.call_later(WATCH_AFTER_S, begin)
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if has_left and not task.uncancel():
+            return None
+        raise
+    finally:
+        timer.cancel()
+        if watch is not None:
+            watch.remove_done_callback(leave)
+            watch.cancel()
 
 
 def is_local_script(scope: Mapping[str, Any]) -> bool:

@@ -39,6 +39,15 @@ async def send_response(response: Response, scope: Scope, send: Send) -> None:
     await response(scope, _no_receive, _without_body(send) if scope["method"] == "HEAD" else send)
 
 
+async def refuse_request(scope: Scope, send: Send, detail: str) -> None:
+    """Refuse a malformed request with 400, and close the connection: what follows could be a part of the request."""
+    if scope["type"] == "http":
+        headers = {"Connection": "close"} if scope.get("http_version", "1.1") in ("1.0", "1.1") else {}
+        await PlainTextResponse(detail, 400, headers)(scope, _no_receive, send)
+    else:
+        await refuse_text(scope, send, detail, 400)
+
+
 async def refuse_text(scope: Scope, send: Send, detail: str, status: int) -> None:
     """Refuse a websocket with one line of text; if the server cannot send one, it responds with a bare 403."""
     if "websocket.http.response" in scope.get("extensions", ()):

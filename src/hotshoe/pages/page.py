@@ -53,7 +53,8 @@ class Page:
         check_token(token)
         if not _NONCE.fullmatch(nonce):
             raise ValueError("a nonce is base64")
-        return self.text.replace(self.token_slot, token).replace(self.nonce_slot, nonce).encode()
+        text = self.text.replace(self.token_slot, token).replace(self.nonce_slot, nonce)
+        return text.encode(errors="replace")  # a title may have lone surrogates, from any viewer
 
 
 def check_token(token: str) -> None:

@@ -1,7 +1,8 @@
 """The secret keys of a server, and signatures.
 
-A signature has Bokeh's format: HMAC-SHA256 of text, in URL-safe base64 without padding. Session ids and tokens use the
-keys directly, since bokeh's own programs must make and check them; every other purpose has a derived key.
+A signature has Bokeh's format: HMAC-SHA256 of text, in URL-safe base64 without padding. Session ids and tokens of other
+programs are signed with the keys themselves, as bokeh signs them. Each other purpose has a derived key: the ids and
+tokens of a server's own pages have one for each app.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
 import stat
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import ConfigError
+from ..base.files import open_regular
 
 _BASE64 = re.compile(r"[A-Za-z0-9_-]*={0,2}")
 
@@ -62,6 +66,41 @@ def derived(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, f"hotshoe:{purpose}".encode(), hashlib.sha256)
 
 
+@dataclass(frozen=True, slots=True)
+class SecretKeys:
+    """The keys of one server. The first one signs; all of them verify.
+
+    Each app signs its session ids and tokens with keys of its own, derived from these. Servers to which one key was
+    given may take each other's tokens, as processes of one server do. But all servers of a user find the key that the
+    first of them has made. So keys that are derived from that one differ by server, too.
+    """
+
+    given: tuple[bytes, ...] = field(default=(), repr=False)
+    """Those of the settings. Other programs may have them, too, and sign session ids and tokens for any app."""
+    found: bytes | None = field(default=None, repr=False)
+    """The server's own, if no key was given."""
+    name: str = ""
+    """The server's name. Servers with one name and one key are processes of the same server."""
+    address: str = ""
+    """Where the server listens; empty if that is unknown."""
+
+    @property
+    def all(self) -> tuple[bytes, ...]:
+        """All keys."""
+        return self.given if self.found is None else (self.found, *self.given)
+
+    def of_app(self, mount: str, url: str, origin: str) -> tuple[bytes, ...]:
+        """The keys of the app at ``url`` below a ``mount``; ``origin`` tells what the app is made from."""
+        given = tuple(self._derived(key, mount, url) for key in self.given)
+        if self.found is None:
+            return given
+        server = () if self.name else (self.address, origin)
+        return self._derived(self.found, mount, url, *server), *given
+
+    def _derived(self, key: bytes, *place: str) -> bytes:
+        return derived(key, json.dumps(["app", self.name, *place]))
+
+
 def new_key() -> str:
     """A random key, as text."""
     return secrets.token_urlsafe(KEY_BYTES)
@@ -75,8 +114,11 @@ def read_or_make_key(file: Path) -> str:
     """
     with suppress(FileExistsError):
         _make(file)
-    with file.open("rb") as opened:
-        _check(file, os.fstat(opened.fileno()))
+    with open_regular(file, follow_links=True) as opened:  # does not wait for a pipe
+        status = os.fstat(opened.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is not a regular file")
+        _check(file, status)
         key = opened.read(4096).decode("utf-8", "replace").strip()
     if len(key) < SHORT_BYTES:
         raise ConfigError(f"The secret key in {file} is incomplete: delete the file, and the server makes a new one")

@@ -34,10 +34,17 @@ MAX_PAYLOAD_BYTES = 1 << 20
 SMALL_PAYLOAD_BYTES = 256
 """Up to this size compression makes a payload longer, since it is then in base64 twice."""
 
+class TokenTooLongError(ValueError):
+    """A token would not fit into a request header."""
+
+
 _ID = "session_id"
 _EXPIRY = "session_expiry"
 _DEFLATED = "__bk__zlib_"
 _RESERVED = frozenset({_ID, _EXPIRY, _DEFLATED})
+
+FORGED = "token has a wrong signature: it is of another app, server or key; load the page again"
+"""The text of the error for a token that is not signed as it must be."""
 
 _MAX_EXPIRY_S = 1 << 53
 """The largest exact integer in JavaScript; no real expiry is larger."""
@@ -83,8 +90,9 @@ def mint(session_id: str, *, now_s: float, lifetime_s: int, payload: Mapping[str
          key: bytes | None = None) -> str:
     """A token that expires ``lifetime_s`` after ``now_s`` (Unix time); with a key it is signed.
 
-    The payload may contain JSON data and bytes. Raises ``ValueError`` if it has a field of the token itself or is too
-    large, or for a wrong id; ``TypeError`` for other data.
+    The payload may contain JSON data and bytes. Raises ``TokenTooLongError`` if the token would be too long, another
+    ``ValueError`` if the payload has a field of the token itself or is too large, or for a wrong id; ``TypeError`` for
+    other data.
     """
     if not is_session_id(session_id):
         raise ValueError(f"not a session id: {session_id!r:.80}")
@@ -94,7 +102,7 @@ def mint(session_id: str, *, now_s: float, lifetime_s: int, payload: Mapping[str
     body = to_base64(_json(fields).encode())
     text = body if key is None else f"{body}.{sign(body, key)}"
     if len(text) > MAX_TOKEN_CHARS:
-        raise ValueError(f"a token of {len(text)} characters is too long for a request header; put less into it")
+        raise TokenTooLongError(f"a token of {len(text)} characters is too long for a request header; put less into it")
     return text
 
 
@@ -110,7 +118,7 @@ def read(text: str, *, key: bytes | None = None) -> Token:
         raise TokenError("token is too long", reason="malformed")
     body, _, signature = text.partition(".")
     if key is not None and not is_signed(body, signature, key):
-        raise TokenError("token has a wrong signature", reason="forged")
+        raise TokenError(FORGED, reason="forged")
     try:
         token = _parsed(body)
     except (ValueError, TypeError, RecursionError, zlib.error) as error:

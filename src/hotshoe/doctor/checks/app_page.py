@@ -18,6 +18,8 @@ _LOGIN = re.compile(r"(?<![a-z])(log-?in|sign-?in|oauth2?|authorize|saml2?|sso)(
 _STATUSES = {400: "page.bad-request", 403: "page.forbidden", 413: "headers.too-large/page", 429: "page.limited",
              431: "headers.too-large/page", 494: "headers.too-large/page", 500: "page.app-error",
              502: "page.bad-gateway", 503: "page.unavailable", 504: "page.gateway-timeout"}
+_HOST_NAME = "This server does not know that name."
+"""On hotshoe's page for a request with another host's name (``Front``)."""
 _TROUBLES = {Trouble.TIMEOUT: "page.timeout", Trouble.TOO_LARGE: "page.malformed", Trouble.MALFORMED: "page.malformed"}
 
 
@@ -39,7 +41,8 @@ def check_page(seen: Examination) -> Iterator[Finding]:
         yield finding("page.login", how=login)
     elif page.status >= 400:
         key = _refusal(seen, page, facts)
-        yield finding(key, facts, status=page.status, reason=page.reason, path=page.address.path)
+        yield finding(key, facts, status=page.status, reason=page.reason, path=page.address.path,
+                      name=page.address.host)
     elif retry_url(page) is None:
         yield from _check_content(seen, visit, page, facts)
 
@@ -84,6 +87,8 @@ def _login(visit: PageVisit, page: Exchange) -> str | None:
 
 def _refusal(seen: Examination, page: Exchange, facts: dict[str, str]) -> str:
     """The key of the finding for a page whose status is an error."""
+    if page.status == 403 and _HOST_NAME in page.text:
+        return "page.host-name"
     if page.status != 404:
         return _STATUSES.get(page.status, "page.client-error" if page.status < 500 else "page.server-error")
     if seen.choices:
