@@ -65,7 +65,7 @@ def test_no_test_module_imports_another() -> None:
 
 
 def test_other_modules_are_served_or_programs_of_their_own() -> None:
-    served_or_run = ("support", "peers", "integrations/django_site")
+    served_or_run = ("support", "peers", "fuzz", "integrations/django_site")
     for path in TESTS.rglob("*.py"):
         place = path.relative_to(TESTS)
         if not path.name.startswith("test_") and path.name != "conftest.py" and "apps" not in place.parts:

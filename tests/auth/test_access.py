@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from starlette.responses import Response
 
 from hotshoe.auth import User
 from hotshoe.auth.access import Access
@@ -55,6 +59,37 @@ async def test_an_async_function() -> None:
         return False
 
     assert not await Access(authorize=authorize).admits(ALICE, "/a")
+
+
+async def test_only_true_lets_a_user_in(caplog: pytest.LogCaptureFixture) -> None:
+    async def later() -> bool:
+        return True
+
+    def returning(value: Any) -> Callable[..., Any]:
+        def authorize(user: User, app: str) -> Any:
+            return value() if value is later else value
+
+        return authorize
+
+    async def authorize(user: User, app: str) -> Any:
+        return later()
+
+    values = (Response(status_code=403), 1, "/login", {"allowed": False}, ["no"], object(), PermissionError("no"))
+    for function in [*map(returning, values), authorize]:
+        caplog.clear()
+        access = Access(authorize=function)
+        assert not await access.admits(ALICE, "/a"), function
+        assert "is not True or False" in caplog.text
+        access.stop()
+    caplog.clear()
+    for function in map(returning, (None, False, 0, "")):
+        access = Access(authorize=function)
+        assert not await access.admits(ALICE, "/a")
+        access.stop()
+    assert caplog.text == ""
+    access = Access(authorize=returning(later))
+    assert await access.admits(ALICE, "/a"), "an awaitable of a plain function is awaited"
+    access.stop()
 
 
 async def test_a_function_that_fails_lets_nobody_in() -> None:

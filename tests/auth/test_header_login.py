@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from tests.support.oidc_provider import hs256
 
 from hotshoe.auth import Provider, User
+from hotshoe.auth.access import Access
 from hotshoe.auth.providers import provider_of
 from hotshoe.base.errors import ConfigError
 from hotshoe.base.shared import MemoryShared
@@ -51,6 +52,23 @@ async def test_the_proxy_names_the_user(plain: Provider) -> None:
     assert plain.endpoints == {}
     assert await plain.login_path(request()) is None
     assert plain.logout_path is None
+
+
+@pytest.mark.parametrize(("separator", "header", "groups"), [
+    (None, "cn=staff,admins", {"cn=staff", "admins"}),
+    (";", "cn=staff,admins", {"cn=staff,admins"}),
+    (";", "cn=staff,ou=x ; cn=admins,ou=x;;", {"cn=staff,ou=x", "cn=admins,ou=x"}),
+    ("|", "staff|admins", {"staff", "admins"}),
+    (" ", "staff  admins", {"staff", "admins"}),
+    (", ", "a,b, c", {"a,b", "c"}),
+    ("::", "a::b:c", {"a", "b:c"}),
+])
+async def test_the_separator_of_groups(separator: str | None, header: str, groups: set[str]) -> None:
+    provider = provider_for(auth_header_user="X-User", auth_header_groups="X-Groups", auth_header_separator=separator)
+    found = await provider.user_of(request(("X-User", "ada"), ("X-Groups", header)))
+    assert found == User("ada", groups=frozenset(groups))
+    assert await Access(["/a=cn=staff\\,admins"]).admits(User("ada", groups=frozenset({"cn=staff,admins"})), "/a")
+    assert not await Access(["/a=admins,cn=staff"]).admits(User("ada", groups=frozenset({"cn=staff,admins"})), "/a")
 
 
 @pytest.mark.parametrize("trusted", [False, None])
@@ -158,7 +176,8 @@ async def test_a_key_in_pem(tmp_path: Path, key: Any, algorithm: str) -> None:
 
 def test_keys_that_are_none(tmp_path: Path) -> None:
     file = tmp_path / "keys"
-    for text in ("", "{}", '{"keys": []}', "-----BEGIN PUBLIC KEY-----", '{"keys": [{"kty": "oct", "k": "AAAA"}]}'):
+    for text in ("", "{}", '{"keys": []}', "-----BEGIN PUBLIC KEY-----", '{"keys": [{"kty": "oct", "k": "AAAA"}]}',
+                 "[" * 100_000):
         file.write_text(text)
         with pytest.raises(ConfigError, match="no public key"):
             provider_for(auth_header_jwt="X", auth_header_keys=str(file), auth_header_audience="a")

@@ -44,6 +44,8 @@ def test_nobody_logs_in_by_default() -> None:
     ({"auth": "header"}, "needs --use-xheaders"),
     ({"auth": "header", "use_xheaders": True}, "needs --auth-header-user or --auth-header-jwt"),
     ({"auth": "header", "use_xheaders": True, "auth_header_user": "X Y"}, "is not the name of a header"),
+    ({"auth": "header", "use_xheaders": True, "auth_header_user": "X", "auth_header_separator": ";"},
+     "--auth-header-separator needs --auth-header-groups"),
     ({**JWT, "auth_header_keys": None}, "needs --auth-header-keys"),
     ({**JWT, "auth_header_audience": None}, "needs --auth-header-audience"),
     ({**JWT, "auth_header_user": "Y"}, "leave one out"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 import pytest
 
 import hotshoe
 from hotshoe.base import logs
-from hotshoe.base.logs import LOG_EVERY_S, MOST, PacedLog, PaceFilter, origin_of
+from hotshoe.base.logs import LOG_EVERY_S, LONGEST, LONGEST_LINES, MOST, Lines, PacedLog, PaceFilter, origin_of
 
 LOG = logging.getLogger("paced")
 SOURCES = Path(hotshoe.__file__).parent
@@ -48,6 +49,18 @@ def test_what_is_not_logged_does_not_count(caplog: pytest.LogCaptureFixture) -> 
         paced.warning("refused")
     paced.warning("refused")
     assert caplog.messages == ["refused"]
+
+
+def test_a_destructor_may_log_while_lines_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """Python may collect garbage at any time, also with the lock held."""
+    def clock() -> float:
+        PacedLog(LOG).warning("from a destructor")
+        return 0.0
+
+    logging_ = threading.Thread(target=PacedLog(LOG, clock=clock).warning, args=("refused",), daemon=True)
+    logging_.start()
+    logging_.join(30)
+    assert "refused" in caplog.messages
 
 
 async def test_the_number_is_said_when_nothing_comes_any_more(caplog: pytest.LogCaptureFixture,
@@ -92,6 +105,33 @@ def test_what_can_t_be_put_into_words_stops_nobody(monkeypatch: pytest.MonkeyPat
     for number in range(MOST + 3):
         record = logging.LogRecord("paced", logging.WARNING, "", 1, "refused %d", ("ann",), None)
         assert paced.filter(record) is (number < MOST)
+
+
+NASTY = "a\n2026-01-01 User 'root' has logged in\x1b[2J\r\x00\x9b\u2028\u202e\ud800"
+
+
+def test_a_client_s_text_is_short_and_makes_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    library = logging.getLogger("paced.text")
+    library.addFilter(PaceFilter())
+    library.warning("refused %(it)s", {"it": NASTY})
+    for log in (PacedLog(LOG), library):
+        for text in ("refused %s", "refused %r"):
+            for value in (NASTY, NASTY * 10_000, ValueError(NASTY)):
+                log.warning(text, value)
+    assert len(caplog.messages) == 13
+    for message in caplog.messages:
+        assert message.isprintable()
+        assert len(message) < 6 * LONGEST
+        assert r"in\x1b[2J" in message, "escaped once"
+
+
+def test_lines_stay_lines(caplog: pytest.LogCaptureFixture) -> None:
+    PacedLog(LOG).error("failed\n%s", Lines.of("Traceback:\n\tat 1\x1b[2J\r\nend"))
+    assert caplog.messages == ["failed\nTraceback:\n\tat 1\\x1b[2J\\r\nend"]
+    long = Lines.of("first\n" + "x" * 10_000_000 + "\nlast")
+    assert len(long) < LONGEST_LINES + 100
+    assert long.startswith("first\n")
+    assert long.endswith("\nlast")
 
 
 def test_the_origin_of_an_error() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import Any
@@ -19,11 +19,13 @@ from tests.support.waiting import until
 
 from hotshoe.base import threads
 from hotshoe.base.threads import ThreadPool, in_thread, post
+from hotshoe.base.turns import Gate, Pass, TurnQueue
+from hotshoe.base.workers import LONG_S, SPAN_S, RunningJob
 from hotshoe.server.framing import deflated
 
 
 def _wait(release: threading.Event) -> None:
-    release.wait(20)
+    release.wait(120)
 
 
 @pytest.fixture
@@ -276,6 +278,25 @@ def test_shutting_down_waits_for_nobody_and_drops_what_has_not_begun() -> None:
     assert begun.result(30)
 
 
+def test_a_destructor_may_start_a_job_while_the_pool_has_its_lock() -> None:
+    """Python may collect garbage at any time, and an app's destructor may call the next tick of a document."""
+    pool, begun, release, done = ThreadPool(2), threading.Event(), threading.Event(), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        release.wait(120)
+
+    pool.start(job, TurnQueue(lambda: pool.start(done.set)))  # a collection at the moment at which its owner is asked
+    assert begun.wait(60)
+    looking = threading.Thread(target=pool.running, daemon=True)
+    looking.start()
+    looking.join(30)
+    assert not looking.is_alive()
+    assert done.wait(60)
+    release.set()
+    pool.close()
+
+
 async def test_in_thread_runs_beside_the_loop_with_the_caller_s_context() -> None:
     variable = contextvars.ContextVar("variable", default="")
     variable.set("of the caller")
@@ -348,3 +369,275 @@ async def test_what_computes_does_not_wait_for_those_that_hang(monkeypatch: pyte
         release.set()
         await hanging
     assert sum(map(len, frames)) > 1 << 20
+
+
+# -- shared between users
+
+
+@pytest.fixture
+async def shared() -> AsyncIterator[ThreadPool]:
+    """Four threads, and twelve spare ones."""
+    pool = ThreadPool(4, asyncio.get_running_loop(), spare=12)
+    yield pool
+    pool.close()
+
+
+def line_of(*gates: Gate, kept: tuple[Gate, ...] = ()) -> TurnQueue:
+    line = TurnQueue()
+    line.needs = Pass(gates, kept)
+    return line
+
+
+async def run_on(pool: ThreadPool, line: TurnQueue) -> None:
+    """Wait until a job of ``line`` has run."""
+    done = threading.Event()
+    pool.start(done.set, line)
+    await until(done.is_set, 60)
+
+
+async def test_callbacks_that_wait_for_ever_leave_threads_for_others(shared: ThreadPool) -> None:
+    release = threading.Event()
+    for _ in range(10):
+        shared.start(partial(_wait, release), line_of())
+    await until(lambda: not shared.waiting_count, 60)
+    for _ in range(3):
+        await run_on(shared, line_of())
+    assert shared.count > 10
+    release.set()
+    await until(lambda: not any(job.is_waiting for job in shared.running()), 60)
+    await run_on(shared, line_of())
+
+
+async def test_there_is_a_bound_on_those_that_wait(shared: ThreadPool) -> None:
+    release = threading.Event()
+    for _ in range(20):
+        shared.start(partial(_wait, release), line_of())
+    await until(lambda: shared.waiting_count == 4 and all(job.is_waiting for job in shared.running()), 60)
+    shared.look()
+    assert (shared.count, len(shared.running()), shared.waiting_count) == (16, 16, 4)
+    release.set()
+    await until(lambda: not shared.waiting_count and not shared.running(), 60)
+
+
+async def test_a_gate_is_left_by_those_that_only_wait(shared: ThreadPool) -> None:
+    release, gate = threading.Event(), Gate(1)
+    for _ in range(3):
+        shared.start(partial(_wait, release), line_of(gate))
+    await run_on(shared, line_of(gate))
+    release.set()
+    await until(lambda: not shared.running(), 60)
+    assert gate.passed == 0
+
+
+async def test_short_waits_do_not_stand_at_gates_of_those_that_compute(shared: ThreadPool) -> None:
+    """Many viewers at one address whose callbacks ask a database for a moment: each ends before it is seen to wait."""
+    gate, kept, release = Gate(1), Gate(8), threading.Event()
+    build, *lines = [line_of(gate, kept=(kept,)) for _ in range(4)]
+    build.is_build = True
+    for line in (build, *lines):
+        shared.start(partial(time.sleep, 20 * LONG_S), line)
+    await until(lambda: not shared.running() and not shared.waiting_count, 60)
+    assert all(line.only_waits for line in lines)
+    assert not build.only_waits, "what a build does says nothing about callbacks"
+    for line in lines:
+        shared.start(partial(_wait, release), line)
+    await until(lambda: len(shared.running()) == 3, 60)
+    assert (gate.passed, kept.passed) == (0, 3)
+    release.set()
+    await until(lambda: not shared.running(), 60)
+    assert (gate.passed, kept.passed) == (0, 0)
+
+
+async def test_what_computes_counts_at_last_whatever_came_before(shared: ThreadPool) -> None:
+    gate, stop = Gate(1), threading.Event()
+    lines = [line_of(gate) for _ in range(2)]
+    for line in lines:
+        line.only_waits = True
+        shared.start(partial(compute, stop), line)
+
+    def look() -> int:
+        shared.look()
+        return gate.passed
+
+    await until(lambda: look() == 2, 60)
+    stop.set()
+    await until(lambda: not shared.running(), 60)
+    assert gate.passed == 0
+
+
+def compute(stop: threading.Event) -> None:
+    while not stop.is_set():
+        sum(range(1000))
+
+
+async def test_a_gate_holds_those_that_compute_and_nobody_else(shared: ThreadPool) -> None:
+    stop, gate, ran = threading.Event(), Gate(2), threading.Event()
+    for _ in range(2):
+        shared.start(partial(compute, stop), line_of(gate))
+    await until(lambda: gate.passed == 2, 60)
+    shared.start(ran.set, line_of(gate))
+    for _ in range(10):
+        await run_on(shared, line_of())
+        shared.look()
+        await asyncio.sleep(SPAN_S)
+    assert not ran.is_set()
+    assert (shared.waiting_count, gate.passed) == (1, 2)
+    stop.set()
+    await until(ran.is_set, 60)
+    await until(lambda: not shared.running(), 60)
+    assert gate.passed == 0
+
+
+async def test_those_that_compute_after_a_pause_count_again(shared: ThreadPool) -> None:
+    go_on, stop, gate = threading.Event(), threading.Event(), Gate(1)
+
+    def pause_and_compute() -> None:
+        go_on.wait(120)
+        compute(stop)
+
+    def look() -> int:
+        shared.look()
+        return gate.passed
+
+    shared.start(pause_and_compute, line_of(gate))
+    await until(lambda: look() == 0, 60)
+    go_on.set()
+    await until(lambda: look() == 1, 60)
+    stop.set()
+    await until(lambda: not shared.running(), 60)
+    assert gate.passed == 0
+
+
+async def test_what_is_given_up_has_no_gates_and_no_thread_any_more() -> None:
+    pool = ThreadPool(1, asyncio.get_running_loop())
+    release, gate = threading.Event(), Gate(1)
+    stuck = line_of(kept=(gate,))
+    pool.start(partial(_wait, release), stuck)
+    await until(lambda: gate.passed == 1, 60)
+    pool.give_up(stuck)
+    pool.give_up(stuck)
+    assert (gate.passed, pool.lost_count) == (0, 1)
+    await run_on(pool, line_of(gate))
+    release.set()
+    await until(lambda: not pool.lost_count, 60)
+    assert gate.passed == 0
+    pool.close()
+
+
+async def test_what_has_left_the_queue_does_not_run(shared: ThreadPool) -> None:
+    stop, gate, ran = threading.Event(), Gate(1), threading.Event()
+    line = line_of(gate)
+    shared.start(partial(compute, stop), line_of(gate))
+    shared.start(ran.set, line)
+    assert shared.forget(ran.set, line)
+    assert not shared.forget(ran.set, line)
+    stop.set()
+    await run_on(shared, line_of(gate))
+    assert not ran.is_set()
+
+
+# -- what an app does to its thread, and what is done to a thread
+
+
+HARMS: dict[str, Callable[[asyncio.AbstractEventLoop], object]] = {
+    "run": lambda other: asyncio.run(asyncio.sleep(0)),
+    "set": asyncio.set_event_loop,
+    "unset": lambda other: asyncio.set_event_loop(None),
+    "policy": lambda other: asyncio.set_event_loop_policy(None),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+async def test_an_app_s_loop_is_no_other_s(harm: str) -> None:
+    loop, other, pool = asyncio.get_running_loop(), asyncio.new_event_loop(), ThreadPool(1, asyncio.get_running_loop())
+    await pool.run(partial(HARMS[harm], other))
+    assert await pool.run(asyncio.get_event_loop) is loop
+    pool.close()
+    other.close()
+
+
+class Ended(BaseException):
+    """Raised from outside."""
+
+
+async def interrupt(pool: ThreadPool, job: RunningJob) -> None:
+    async with asyncio.timeout(60):
+        while not pool.interrupt(job, Ended, lambda frame: True):
+            await asyncio.sleep(0.001)
+
+
+async def test_a_loop_is_ended_and_its_thread_goes_on() -> None:
+    pool, ended = ThreadPool(1, asyncio.get_running_loop()), threading.Event()
+
+    def loop_for_ever() -> None:
+        try:
+            compute(threading.Event())
+        except Ended:
+            ended.set()
+
+    pool.start(loop_for_ever)
+    await until(lambda: len(pool.running()) == 1, 60)
+    [job] = pool.running()
+    await interrupt(pool, job)
+    await until(ended.is_set, 60)
+    assert await pool.run(lambda: 42) == 42
+    assert not pool.interrupt(job, Ended, lambda frame: True), "its job has ended: the next one is not hit"
+    pool.close()
+
+
+async def test_no_later_job_is_hit_by_what_ended_too_late() -> None:
+    pool = ThreadPool(1, asyncio.get_running_loop())
+    for _ in range(200):
+        stop = threading.Event()
+        ending = pool.submit(partial(compute, stop))
+        await until(ending.running, 60)
+        [job] = pool.running()
+        stop.set()
+        pool.interrupt(job, Ended, lambda frame: True)
+        assert await pool.run(lambda: sum(range(1000))) == 499500
+    pool.close()
+
+
+async def test_a_thread_is_left_alone_where_it_is_not_safe() -> None:
+    pool, stop = ThreadPool(1, asyncio.get_running_loop()), threading.Event()
+    running = pool.submit(partial(compute, stop))
+    await until(running.running, 60)
+    [job] = pool.running()
+    assert not pool.interrupt(job, Ended, lambda frame: False)
+    looks = iter([True, False])
+    assert not pool.interrupt(job, Ended, lambda frame: next(looks)), "it went on between the two looks"
+    stop.set()
+    await asyncio.wrap_future(running)
+    pool.close()
+
+
+REVOKED = """
+import sys, threading
+from hotshoe.base.workers import revoke_exception, set_exception
+
+class Ended(BaseException):
+    pass
+
+ready, end = threading.Event(), threading.Event()
+
+def wait():
+    ready.set()
+    end.wait()
+
+thread = threading.Thread(target=wait)
+thread.start()
+ready.wait()
+set_exception(thread.ident, Ended)
+revoke_exception(thread.ident)  # before the thread has got it
+revoke_exception(threading.get_ident())  # where there is none
+end.set()
+thread.join()
+sys.setprofile(lambda *call: None)
+print(len("done"))
+"""
+
+
+def test_no_thread_looks_for_an_exception_that_was_revoked() -> None:
+    """In Python 3.11 all threads would, for ever, and the first call with a profile function would never return."""
+    done = subprocess.run([sys.executable, "-c", REVOKED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("4\n", "")

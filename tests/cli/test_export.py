@@ -92,6 +92,27 @@ def test_html_of_a_directory_has_its_template(folder: Path) -> None:
     assert "<!-- house -->" in (folder / "house.html").read_text()
 
 
+def test_html_of_hostile_texts(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    hostile = "</script></title><script>alert(1)</script><!--<script>"
+    title = ascii("a\ud800" + hostile)
+    (folder / "plain.py").write_text(PLAIN.replace("'plain'", repr(hostile)) + f"curdoc().title = {title}\n")
+    assert main(["html", "plain.py", "--resources", "cdn"]) == 0
+    page = (folder / "plain.html").read_text(encoding="utf-8")
+    assert "a?&lt;/script&gt;" in page
+    assert "<script>alert" not in page
+    assert main(["html", "plain.py", "-o", "-"]) == 0
+    assert "a?&lt;/script&gt;" in capsys.readouterr().out
+
+
+def test_no_app_is_overwritten_by_its_page(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "link").symlink_to("plain.py")
+    for words in (["app.py", "plain.py", "-o", "new.html", "-o", "./plain.py"], ["app.py", "plain.py", "-o", "link"]):
+        assert main(["html", *words]) == 1
+        assert capsys.readouterr().err == f"ERROR: --output: {words[-1]} is the app itself; give another name\n"
+    assert (folder / "plain.py").read_text() == PLAIN
+    assert not list(folder.glob("*.html"))
+
+
 def test_html_shows_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr("bokeh.util.browser.view", lambda url, new: shown.append(url))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import bokeh
@@ -14,6 +18,7 @@ import httpx
 import pytest
 from tests.support.command import Command, hotshoe
 from tests.support.command_line import parse
+from tests.support.ports import free_port
 from tests.support.server_thread import serve
 from tests.support.waiting import wait_until
 
@@ -112,6 +117,37 @@ def test_the_hooks_run_at_the_end(number: signal.Signals, words: str, tmp_path: 
         command.send(number)
         ended(command)
         assert command.output == f"hook: loaded\n{words}hook: destroyed\nhook: unloaded\n"
+
+
+@pytest.mark.real
+def test_a_program_that_reads_neither_output_nor_log_stops_nobody(app: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hotshoe", "serve", "app.py", "--port", str(port), "--log-level", "trace"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer)
+    try:
+        os.set_blocking(writer, False)  # for both processes
+        with suppress(BlockingIOError):
+            while os.write(writer, bytes(1)):  # until not one byte more fits
+                pass
+        os.set_blocking(writer, True)
+        url = f"http://localhost:{port}"
+
+        def is_ready() -> bool:
+            with suppress(httpx.HTTPError):
+                return httpx.get(f"{url}/_hotshoe/health").status_code == 200
+            return False
+
+        wait_until(is_ready, 60)
+        assert httpx.get(f"{url}/app", timeout=60).status_code == 200
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)
 
 
 @pytest.mark.real

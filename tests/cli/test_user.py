@@ -93,7 +93,12 @@ def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
 @pytest.mark.parametrize(("arguments", "password", "words"), [
     (["add", "a:b"], PASSWORD, "is not a name"),
     (["add", "zoe", "a,b"], PASSWORD, "is not the name of a group"),
+    (["add", "@zoe"], PASSWORD, "'@zoe' is not a name"),
+    (["add", "zoe", "@staff"], PASSWORD, "'@staff' is not the name of a group"),
+    (["group", "ada", "@staff"], None, "'@staff' is not the name of a group"),
     (["add", "zoe", "--email", "nobody"], PASSWORD, "is not an e-mail address"),
+    (["add", "zoe", "--email", "zoe@\x1b[31m.org"], PASSWORD, r"'zoe@\x1b[31m.org' is not an e-mail address"),
+    (["passwd", "\x1b[31mzoe\n\u202e"], PASSWORD, r"there is no user \x1b[31mzoe\n\u202e; hotshoe"),
     (["add", "zoe"], "short", "at least 8 characters"),
     (["add", "zoe"], "", "at least 8 characters"),
     (["add", "ada"], PASSWORD, "the user ada already exists; hotshoe user passwd ada"),
@@ -134,6 +139,32 @@ def test_wrong_usage(arguments: list[str], words: str, capsys: pytest.CaptureFix
     [error] = capsys.readouterr().err.splitlines()
     assert error.startswith("hotshoe user: error: ")
     assert words in error
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe"])
+@pytest.mark.parametrize("arguments", [["list"], ["add", "zoe"], ["passwd", "ada"], ["group", "ada", "a"],
+                                       ["remove", "ada"]])
+def test_what_is_not_a_file_is_not_waited_for(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], kind: str) -> None:
+    place = Path("pipe" if kind.endswith("pipe") else "hotshoe.users")
+    if kind == "folder":
+        place.mkdir()
+    else:
+        os.mkfifo(place)
+        if kind == "pipe":
+            place.rename("hotshoe.users")
+        else:
+            Path("hotshoe.users").symlink_to(place)
+    assert user(monkeypatch, *arguments, password=PASSWORD if arguments[0] in ("add", "passwd") else None) == 1
+    reason = "Is a directory" if kind == "folder" else "it is not a regular file"
+    assert capsys.readouterr().err == f"ERROR: the users file hotshoe.users can't be read: {reason}\n"
+
+
+def test_a_line_that_others_have_written_does_not_control_the_terminal(
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("hotshoe.users").write_text("ada\x1b[31m:x:y:z\n")
+    assert user(monkeypatch, "list") == 1
+    assert "\x1b" not in capsys.readouterr().err
 
 
 def test_a_file_of_somebody_else(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

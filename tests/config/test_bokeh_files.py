@@ -93,6 +93,7 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     with every_case() as case:
         for text, message in [
             ("a: [", "this is not valid YAML: "),
+            ("a: " + "[" * 5000, "this is not valid YAML: "),
             ("- a\n- b\n", "there are no settings in it; write lines like log_level: debug"),
             ("", "there are no settings in it"),
             ("!!python/object/apply:os.getcwd []", "this is not valid YAML: "),

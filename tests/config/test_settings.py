@@ -20,12 +20,15 @@ WRONG: dict[str, list[str]] = {
     "wsgi": ["site", "site:app()()", "a-b:c", "site:app\n"],
     "ico_path": ["icon.png", "icon.ico\n"],
     "allow_websocket_origin": ["https://a.b/c", "a:b", "a:65536", ""],
+    "allowed_hosts": ["*", "", "https://a.b/c", "a:b", "a:65536", "a b", "a.*", "*a", "..a", "[::1", "[x]", "::1",
+                      "a/b", "b\xfccher.example", "a@b", "a\n"],
     "frame_ancestors": ["a;b", "https://a b"],
     "allow": ["a", "a=", "=x", "a=,", "a=@", "a= , @"],
     "oidc_issuer": ["http://login.example.org", "login.example.org", "gitlab", "https://a b", "http://[::1"],
     "oidc_tenant": ["common", "organizations", "consumers", "a/b"],
     "oidc_redirect_url": ["https://example.org/", "/login-callback", "https://a/login-callback\n"],
     "auth_header_user": ["X User", "X-User\r\nX-Admin: 1", "X-User\n", ""],
+    "auth_header_separator": ["", "\n", "é", "123456789"],
     "auth_header_logout_url": ["sign_out", "//other.example", "/\\other.example"],
     "log_format": ["%(nothing)s", "%(message)"],
 }
@@ -37,12 +40,14 @@ RIGHT: dict[str, list[str]] = {
     "wsgi": ["site:app", "my.site:make.app()"],
     "ico_path": ["none", "DEFAULT", "a/b.ICO"],
     "allow_websocket_origin": ["a", "*", "a:*", "[::1]:80", "*.example.org:65535"],
+    "allowed_hosts": ["a", "a.b:80", ".example.org", "*.example.org:443", "[::1]", "[::1]:5006", "10.0.0.1", "my_app"],
     "frame_ancestors": ["self", "'self'", "https:", "https://*.example.org:*"],
     "allow": ["sales=staff,@alice", "*=*", "a b=,x"],
     "oidc_issuer": ["github", "https://login.example.org", "http://localhost:8080/realm"],
     "oidc_tenant": ["example.org", "7a1b"],
     "oidc_redirect_url": ["https://example.org/login-callback", "http://a/b/login-callback"],
     "auth_header_user": ["X-Forwarded-User"],
+    "auth_header_separator": [";", " ", ", "],
     "auth_header_logout_url": ["/oauth2/sign_out", "https://example.org/out?x=1"],
     "log_format": ["%(session)s %(message)s"],
 }
@@ -201,6 +206,9 @@ def test_a_wrong_value_is_named_with_its_source() -> None:
         ({"keep_alive_milliseconds": -1}, {}, f"--keep-alive: -1 {WHOLE} of milliseconds, 0 or more"),
         ({"allow_websocket_origin": ["https://a.b/c"]}, {},
          "--allow-websocket-origin: 'https://a.b/c' is a URL: name only its host and port, 'a.b'"),
+        ({"allowed_hosts": ["*"]}, {}, "--allowed-hosts: '*' would allow every host: leave the option out"),
+        ({"allowed_hosts": ["b\xfccher.example"]}, {}, "--allowed-hosts: 'b\xfccher.example' has other letters than "
+         "browsers send: write 'xn--bcher-kva.example'"),
         ({"allow_websocket_origin": "a"}, {}, "--allow-websocket-origin: 'a' is not a list"),
         ({"prefix": "/a?b"}, {}, "--prefix: '/a?b' is not a path like /apps"),
         ({"prot": 1}, {}, "there is no setting prot; did you mean port?"),
@@ -227,6 +235,8 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
             ("port = '1'", f"port: '1' {WHOLE} from 0 to 65535"),
             ("log_format = '%(nothing)s'", "log-format: '%(nothing)s' is not a format of Python's logging"),
             ("port = ", "this is not valid TOML"),
+            (f"args = {'[' * 5000}", "this is not valid TOML"),
+            (r'"a\nb" = 1', r"there is no setting 'a\nb'"),
         ]:
             with case(text):
                 file.write_text(text)

@@ -47,6 +47,23 @@ def test_browsers_are_told_to_come_by_https_where_the_name_is_the_apps_own(optio
     assert line.count("--hsts-max-age") == (expected_s > 0 or bool(options.serve_options))
 
 
+@pytest.mark.parametrize(("options", "settings", "expected"), [
+    (DeployOptions(domains=["a.example", "B.example", "a.example"]), Settings(), ("a.example", "b.example")),
+    (DeployOptions(domains=["10.0.0.1"]), Settings(), ("10.0.0.1",)),
+    (DeployOptions(domains=["a.example"], serve_options=[("--allowed-hosts", ".example")]),
+     Settings(allowed_hosts=(".example",)), (".example",)),
+    (DeployOptions(domains=["a.example"]), Settings(allowed_hosts=(".example",)), ()),  # from a file
+    (DeployOptions(), Settings(), ()),
+    (DeployOptions(domains=["inner.example"], behind=["10.0.0.1"]), Settings(), ()),  # visitors use another name
+])
+def test_the_server_answers_to_the_names_of_the_site(options: DeployOptions, settings: Settings,
+                                                     expected: tuple[str, ...]) -> None:
+    plan = make_plan(options, settings)
+    assert parse(shlex.split(serve_lines(plan)[0])[2:], {})[1].allowed_hosts == expected
+    tunnel = serve_words(plan, behind_proxy=False)  # its visitors use the name localhost
+    assert tunnel.count("--allowed-hosts") == len(options.serve_options)
+
+
 def test_a_site_may_bring_its_apps() -> None:
     (line,) = serve_lines(make_plan(DeployOptions(site="project.asgi:application"), Settings()))
     assert line.startswith("hotshoe serve --address ")

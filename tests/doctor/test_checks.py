@@ -170,6 +170,7 @@ CASES: dict[str, Examination] = {
     "redirect.closed": examination(plain_http=failure(HTTP, Trouble.REFUSED)),
     "page.bad-request": nothing(reply(status=400)),
     "page.forbidden": nothing(reply(status=403)),
+    "page.host-name": nothing(replace(reply(status=403), body=b"<h1>This server does not know that name.</h1>")),
     "page.not-found": nothing(reply(AT_ROOT, 404)),
     "page.not-found/prefix": nothing(reply(status=404)),
     "page.not-found/index": nothing(reply(status=404), choices=(str(APP),)),

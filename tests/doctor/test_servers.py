@@ -108,6 +108,13 @@ def test_a_page_that_may_not_embed(hotshoe_server: Server, options: DoctorOption
         assert lines_for(report, finding, "hotshoe") == [f"--allow-websocket-origin {origin}"]
 
 
+def test_a_name_that_the_server_does_not_answer_to(app: Path, options: DoctorOptions) -> None:
+    with served(app, "--allowed-hosts", "own.example") as server:
+        report = examined(f"http://localhost:{server.port}/amounts", options)
+    assert severities(report) == {"page.host-name": "problem"}
+    assert lines_for(report, "page.host-name", "hotshoe") == ["--allowed-hosts localhost"]
+
+
 def test_an_index_of_several(app: Path, options: DoctorOptions, tmp_path: Path) -> None:
     other = tmp_path / "other.py"
     other.write_text(app.read_text())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from bokeh.document import Document
 from bokeh.models.widgets import Div
 from jinja2 import Template
+from starlette.responses import Response
 from tests.support.hosts import MakeHost, inline_of, join, open_session, page_of, until_empty
 
 from hotshoe.apps import App, Hooks, Request
@@ -79,6 +81,28 @@ async def test_a_failing_process_request_is_reported_as_the_apps(make: MakeHost)
     end()
     assert heard == [FailureInfo(caught.value.error_id, "process_request", "/a", None, "ada")]
     assert (await host.statistics()).sessions == {"/a": 0, "/b": 0}
+
+
+async def test_a_result_of_process_request_that_is_no_dictionary_opens_no_session(make: MakeHost) -> None:
+    async def later() -> dict[str, Any]:
+        return {}
+
+    async def awaits_too_little() -> Any:
+        return later()
+
+    answers: dict[str, Callable[[], Any]] = {
+        "/response": lambda: Response(status_code=401), "/text": lambda: "no", "/list": lambda: [("user", "root")],
+        "/coroutine": awaits_too_little, "/true": lambda: True}
+    def hook(answer: Callable[[], Any]) -> Callable[[Request], Any]:
+        return lambda request: answer()
+
+    apps = {url: App(build=greet, hooks=Hooks(process_request=hook(answer))) for url, answer in answers.items()}
+    host = await make({**apps, "/none": App(build=greet, hooks=Hooks(process_request=lambda request: None))})
+    for url in answers:
+        with pytest.raises(BuildError):
+            await open_session(host, url, "a")
+    assert sum((await host.statistics()).sessions.values()) == 0
+    await open_session(host, "/none", "a")
 
 
 async def test_process_request_is_asked_only_without_a_token(make: MakeHost) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from tests.support.needs import need_module
 from hotshoe.apps import App, Hooks, Request
 from hotshoe.base.errors import BuildError, ConfigError, SessionGone
 from hotshoe.config import Settings
+from hotshoe.hosts import reloading
 from hotshoe.hosts.host import AppsChanged, Event, Host, OpenRequest
 from hotshoe.hosts.reloading import load_apps
 
@@ -196,6 +198,49 @@ async def test_files_are_watched_and_reloads_said_in_a_line(
         assert "\n" not in caplog.records[0].message
     await host.open(OpenRequest("/a", Request(), "t"))
     assert await texts(host) == ["three"]
+
+
+async def test_files_that_change_without_end_are_not_loaded_without_end(
+    make: MakeHost, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a session writes beside its app: each reload makes a page reload, which makes a session."""
+    monkeypatch.setattr(reloading, "RELOADS_IN_S", 3600.0)
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "main.py").write_text("")
+    await make([folder])
+    number = 0
+
+    def write_again() -> bool:
+        nonlocal number
+        number += 1
+        (folder / "report.html").write_text(str(number))
+        return any("let it write to another folder" in message for message in caplog.messages)
+
+    async with asyncio.timeout(60):
+        while not write_again():
+            await asyncio.sleep(0.05)
+    lines = [message for message in caplog.messages if message.startswith("reloaded")]
+    assert len(lines) == reloading.RELOADS_MOST
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+async def test_folders_with_links_in_a_circle_and_pipes(make: MakeHost, tmp_path: Path,
+                                                       caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is opened or walked for ever."""
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / "app"
+    (folder / "below").mkdir(parents=True)
+    (folder / "main.py").write_text("")
+    (folder / "broken.py").write_text("import (")
+    links = {"up": "..", "self": "self", "one": "other", "other": "one", "below/down": "../below"}
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "pipe.yaml")
+    await make([folder])
+    (folder / "x.html").write_text("x")
+    await soon(lambda: any("x.html changed" in message for message in caplog.messages))
 
 
 @pytest.mark.parametrize("error", [OSError("no more watches"), RuntimeError("inside"), FileNotFoundError("gone")])

@@ -90,7 +90,8 @@ async def test_an_app_is_served_and_withdrawn_again(make: MakeHost, tmp_path: Pa
     await host.serve_app("new/", str(directory(tmp_path, "new")))
     assert [*before] == ["/first"], "a snapshot never changes"
     assert [*host.apps] == ["/first", "/new"]
-    assert host.apps["/new"] == AppInfo("/new", "New", has_static=True, source="main.py")
+    info = host.apps["/new"]
+    assert info == AppInfo("/new", "New", has_static=True, source="main.py", origin=info.origin)
     await open_session(host, "/new", "a")
     assert "this is new" in await page_of(host, "/new", "a")
     attachment = await join(host, "/new", "a")
@@ -238,6 +239,35 @@ async def test_other_files_are_not(make: MakeHost, tmp_path: Path, name: FileNam
         with pytest.raises(RequestError) as caught:
             await ask()
         assert caught.value.status == status
+
+
+@pytest.mark.parametrize("name", [".env", ".git/config", ".well-known/acme-challenge/a", "./.env", "a/../.env"])
+async def test_names_with_a_leading_dot(make: MakeHost, tmp_path: Path, name: str) -> None:
+    folder = directory(tmp_path, "app", hooks="")
+    file = folder / "static" / name.removeprefix("a/../")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("secret")
+    for serve_dotfiles, status in ((False, 404), (True, None)):
+        host = await make([str(folder)], serve_dotfiles=serve_dotfiles)
+        if status is None and ".." not in name:
+            assert (await content(host, FileName("/app", "static", name)))[1] == b"secret"
+            continue
+        with pytest.raises(RequestError) as caught:
+            await host.file(FileName("/app", "static", name))
+        assert caught.value.status == (403 if ".." in name else 404)
+        with pytest.raises(RequestError):
+            await host.read_file(FileName("/app", "static", name), "", 0, 10)
+
+
+async def test_a_link_to_a_name_with_a_leading_dot(make: MakeHost, tmp_path: Path) -> None:
+    """As Kubernetes mounts files: file -> ..data/file, and ..data -> ..2026_11_29."""
+    folder = directory(tmp_path, "app", hooks="")
+    (folder / "static" / "..2026").mkdir()
+    (folder / "static" / "..2026" / "file.txt").write_text("mounted")
+    (folder / "static" / "..data").symlink_to("..2026")
+    (folder / "static" / "file.txt").symlink_to("..data/file.txt")
+    host = await make([str(folder)])
+    assert (await content(host, FileName("/app", "static", "file.txt"), 100))[1] == b"mounted"
 
 
 async def test_no_content_is_of_two_files(make: MakeHost, tmp_path: Path) -> None:

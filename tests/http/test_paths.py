@@ -17,6 +17,7 @@ from hotshoe.http.paths import (
     login_with_next,
     login_with_tornado_next,
     mount_keys,
+    mount_of,
     next_of,
     normalized_prefix,
     normalized_url,
@@ -312,3 +313,14 @@ def test_templates_of_sites_import_no_server_for_it() -> None:
     code = "import sys, hotshoe.http.paths; print(*{'starlette', 'bokeh'} & sys.modules.keys())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert run.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(("keys", "mount"), [
+    ({}, ""), ({"root_path": ""}, ""), ({"root_path": "/apps"}, "/apps"), ({"root_path": "/apps/"}, "/apps"),
+    ({"root_path": "/outer/apps", "app_root_path": "/outer"}, "/apps"),
+    ({"root_path": "/outer/apps", "app_root_path": "/outer/"}, "/apps"),
+    ({"root_path": "/outer", "app_root_path": "/outer"}, ""), ({"root_path": "/apps", "app_root_path": ""}, "/apps"),
+    ({"root_path": "/outermost", "app_root_path": "/outer"}, "/outermost"),
+])
+def test_the_mount_of_a_framework(keys: dict[str, str], mount: str) -> None:
+    assert mount_of(keys) == mount

@@ -34,8 +34,8 @@ from hotshoe.auth import User as HotshoeUser
 from hotshoe.base.errors import ConfigError
 from hotshoe.integrations.django import bokeh_view, get_asgi_application
 from hotshoe.integrations.django.application import Application
-from hotshoe.integrations.django.apps import check_apps
-from hotshoe.integrations.django.views import add_route, find_apps, session_of, site_view, user_of
+from hotshoe.integrations.django.apps import check_apps, check_order
+from hotshoe.integrations.django.views import add_route, find_apps, session_of, user_of
 from hotshoe.server.server import Server
 
 if TYPE_CHECKING:
@@ -84,7 +84,13 @@ async def visiting(*patterns: Any, around: Any = None, **more: Any) -> AsyncIter
             yield me
 
 
-@pytest.mark.parametrize("make", [get_wsgi_application, django_asgi, lambda: partial(get_wsgi_application())])
+def hidden(app: Any) -> Any:
+    places = {"": [app]}
+    return lambda environ, start_response: places[""][0](environ, start_response)
+
+
+@pytest.mark.parametrize("make", [get_wsgi_application, django_asgi, lambda: partial(get_wsgi_application()),
+                                  lambda: hidden(get_wsgi_application()), lambda: Hiding(django_asgi())])
 def test_what_django_makes_itself_is_not_served_as_if_it_were_asked(make: Callable[[], Any]) -> None:
     site = make()
     for start in (lambda: hotshoe.wrap(site, {"/secret": fill}),
@@ -92,6 +98,18 @@ def test_what_django_makes_itself_is_not_served_as_if_it_were_asked(make: Callab
         with pytest.raises(ConfigError, match=r"hotshoe\.integrations\.django, as in.*guard=None"):
             start()
     assert hotshoe.wrap(site, {"/secret": fill}, guard=None)
+
+
+async def test_django_that_is_made_at_the_first_request_closes_the_apps(caplog: pytest.LogCaptureFixture) -> None:
+    def lazy(environ: Any, start_response: Any) -> Any:
+        return get_wsgi_application()(environ, start_response)
+
+    both = hotshoe.wrap(lazy, {"/secret": lambda doc: doc.add_root(Div(text="secret"))})
+    async with both.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(both),
+                                                  base_url="http://testserver") as client:
+        assert (await client.get("/page/")).text == "the site's own page"
+        assert (await client.get("/secret")).status_code == 503
+    assert "All apps are closed (status 503): Django's own application" in caplog.text
 
 
 # -- URLs
@@ -134,8 +152,8 @@ def test_a_route_of_the_server_leaves_the_sites_own_as_they_are() -> None:
     site = urls(path("a/", bokeh_view(fill)))
     patterns = site.__dict__["urlpatterns"] = tuple(site.__dict__["urlpatterns"])  # as Django allows
     with override_settings(ROOT_URLCONF=site):
-        add_route("/b")
-        assert resolve("/b").func is site_view
+        view = add_route("/b")
+        assert resolve("/b").func is view
         assert resolve("/a/").url_name is None
     assert site.__dict__["urlpatterns"] is patterns
 
@@ -205,6 +223,85 @@ async def test_sites_without_users_and_sessions() -> None:
 async def test_hosts_that_django_does_not_know() -> None:
     async with visiting(path("a/", bokeh_view(fill)), ALLOWED_HOSTS=["example.org"]) as me:
         assert (await me.get("/a/")).status_code == 400
+    assert not seen
+
+
+async def test_a_view_admits_to_its_own_app_only(caplog: pytest.LogCaptureFixture) -> None:
+    public = bokeh_view(fill)
+    patterns = [
+        re_path(r"^sales", public),
+        path("sales/secret/", login_required(bokeh_view(fill))),
+        path("sales/same/", login_required(public)),
+    ]
+    async with visiting(*patterns) as me:
+        assert (await me.get("/sales/")).status_code == 200
+        del seen[:]
+        for app in ("/sales/secret", "/sales/same"):
+            for resource in ("/", "/metadata", "/ws", "/autoload.js?bokeh-autoload-element=x"):
+                assert (await me.get(f"{app}{resource}")).status_code == 404, (app, resource)
+        assert "leads this address to the view of the URL pattern '^sales'" in caplog.text
+        assert [message.id for message in check_order()] == ["hotshoe.W003"] * 2
+    assert not seen
+    assert not check_order()
+
+
+def by_host(get_response: Any) -> Any:
+    """Chooses the URLs by the name of the host, as django-hosts does."""
+    def middleware(request: Any) -> Any:
+        if request.get_host().startswith("www."):
+            request.urlconf = www
+        return get_response(request)
+
+    return middleware
+
+
+www = urls(path("a/", bokeh_view(fill)), path("extra", bokeh_view(fill)))
+
+
+async def test_the_urls_of_another_host_do_not_open_an_app(tmp_path: Path) -> None:
+    (tmp_path / "extra.py").write_text("x = 1\n")
+    with override_settings(ROOT_URLCONF=urls(path("a/", login_required(bokeh_view(fill)))), ALLOWED_HOSTS=["*"],
+                           MIDDLEWARE=[*settings.MIDDLEWARE, f"{__name__}.by_host"]):
+        application = get_asgi_application()
+        both = hotshoe.wrap(application, {"/extra": tmp_path / "extra.py"})
+        transport = httpx.ASGITransport(both)
+        async with both.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://www.testserver") as me:
+            for app in ("/a/", "/extra"):
+                assert (await me.get(app)).status_code == 404
+                peer = Peer(both, socket_scope(f"{app.rstrip('/')}/ws", protocols=["bokeh", "x"],
+                                               headers={"host": "www.testserver"}))
+                assert (await peer.hear())["status"] == 404
+            assert (await me.get("/a/", headers={"Host": "testserver"})).status_code == 302
+            assert (await me.get("/extra", headers={"Host": "testserver"})).status_code == 200
+    assert not seen
+
+
+def replacing(get_response: Any) -> Any:
+    def middleware(request: Any) -> Any:
+        response = get_response(request)
+        return HttpResponse(status=int(request.path[1:4])) if request.path.endswith("/replaced/") else response
+
+    return middleware
+
+
+async def test_an_empty_answer_of_another_admits_nobody() -> None:
+    def pay(view: Any) -> Any:
+        @wraps(view)
+        def paid(request: Any) -> HttpResponse:
+            view(request)
+            return HttpResponse(status=int(request.path[1:4]))
+
+        return paid
+
+    patterns = [pattern for status in (200, 204) for pattern in (
+        path(f"{status}/decorated/", pay(bokeh_view(fill))), path(f"{status}/replaced/", bokeh_view(fill)))]
+    async with visiting(*patterns, MIDDLEWARE=[*settings.MIDDLEWARE, f"{__name__}.replacing"]) as me:
+        for status in (200, 204):
+            for way in ("decorated", "replaced"):
+                page = await me.get(f"/{status}/{way}/")
+                assert (page.status_code, page.text) == (status, "")
+                assert (await me.get(f"/{status}/{way}/metadata")).status_code == 403
+                assert (await me.get(f"/{status}/{way}/ws")).status_code == 403
     assert not seen
 
 

@@ -27,6 +27,7 @@ from flask import (
 from flask.sessions import SecureCookieSession, SessionInterface
 from flask_login import LoginManager, UserMixin, login_required, login_user  # type: ignore[import-untyped]
 from markupsafe import Markup
+from tests.support.asgi_websocket import Peer, pulled, socket_scope, token_of
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BuildError
 
@@ -153,6 +154,136 @@ async def test_what_comes_before_and_after_the_view_refuses(way: str, status: in
         answer = await client.get("/sliders")
         assert (answer.status_code, words in answer.text) == (status, True)
         assert (await client.get("/sliders/metadata")).status_code in (403, 502)
+    assert seen == []
+
+
+@pytest.mark.parametrize("status", [200, 204])
+async def test_an_empty_answer_of_another_admits_nobody(status: int) -> None:
+    site = new_site()
+
+    def pay(view: Any) -> Any:
+        def paid() -> Response:
+            view()
+            return Response(status=status)
+
+        paid.__name__ = view.__name__
+        return paid
+
+    bokeh = Hotshoe(site)
+    bokeh.app("/decorated", decorators=[pay])(fill)
+    bokeh.app("/replaced", endpoint="replaced")(fill)
+
+    @site.after_request
+    def after(response: Response) -> Response:
+        return Response(status=status) if request.path == "/replaced" else response
+
+    async with visiting(site) as client:
+        for path in ("/decorated", "/replaced"):
+            page = await client.get(path)
+            assert (page.status_code, page.text) == (status, "")
+            assert (await client.get(f"{path}/metadata")).status_code == 403
+            assert (await client.get(f"{path}/autoload.js?bokeh-autoload-element=1")).status_code == 403
+    assert seen == []
+
+
+async def test_a_view_admits_to_its_own_app_only() -> None:
+    site = new_site()
+    bokeh = Hotshoe(site)
+    bokeh.app("/public")(fill)
+    bokeh.app("/secret", endpoint="secret", decorators=[lambda view: lambda: abort(401)])(fill)
+    inner = site.wsgi_app
+
+    def rewriting(environ: Any, start_response: Any) -> Any:
+        return inner({**environ, "PATH_INFO": environ["PATH_INFO"].replace("secret", "public")}, start_response)
+
+    site.wsgi_app = rewriting  # type: ignore[method-assign]
+    async with visiting(site) as client:
+        assert (await client.get("/public")).status_code == 200
+        assert (await client.get("/secret")).status_code == 404
+        assert (await client.get("/secret/metadata")).status_code == 404
+    assert len(seen) == 1
+
+
+async def test_a_guard_reads_the_arguments_of_the_page() -> None:
+    site = new_site()
+    Hotshoe(site).app("/sliders")(fill)
+
+    @site.before_request
+    def by_key() -> None:
+        if request.args.get("key") != "k":
+            abort(403)
+
+    seen.clear()
+    both = hotshoe.wrap(site)
+    transport = httpx.ASGITransport(both)
+    async with both.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        assert (await client.get("/sliders")).status_code == 403
+        page = await client.get("/sliders?key=k")
+        peer, _ = await pulled(both, "/sliders/ws", token_of(page))
+        peer.leave()
+        await peer.ended()
+        stranger = Peer(both, socket_scope("/sliders/ws", protocols=["bokeh", "x"]))
+        assert (await stranger.hear())["status"] == 403
+        await stranger.ended()
+
+
+# -- hosts
+
+
+async def test_an_app_of_a_blueprint_with_a_subdomain_is_there_only() -> None:
+    site = Flask("a_site", static_folder=None, subdomain_matching=True)
+    site.config["SERVER_NAME"] = "testserver"
+    bokeh = Hotshoe(site)
+    admin = Blueprint("admin", __name__, subdomain="admin")
+    tenant = Blueprint("tenant", __name__)
+    bokeh.app("/secret", blueprint=admin)(fill)
+    bokeh.app("/own", endpoint="own", blueprint=tenant)(fill)
+    bokeh.app("/public", endpoint="public")(fill)
+
+    @admin.before_request
+    def only_root() -> None:
+        if request.cookies.get("who") != "root":
+            abort(401)
+
+    site.register_blueprint(admin)
+    site.register_blueprint(tenant, subdomain="<name>")
+    answers: dict[tuple[str, str], int] = {}
+    async with visiting(site) as client:
+        for host in ("testserver", "admin.testserver", "ann.testserver"):
+            for path in ("/public", "/secret", "/own"):
+                answers[host, path] = (await client.get(path, headers={"Host": host})).status_code
+        root = await client.get("/secret", headers={"Host": "admin.testserver", "Cookie": "who=root"})
+    assert root.status_code == 200
+    shown = {place: status for place, status in answers.items() if status != 404}
+    assert shown == {("testserver", "/public"): 200, ("admin.testserver", "/secret"): 401,
+                     ("admin.testserver", "/own"): 200, ("ann.testserver", "/own"): 200}
+
+
+async def test_a_subdomain_that_flask_does_not_match_has_no_app() -> None:
+    site = new_site()
+    admin = Blueprint("admin", __name__, subdomain="admin")
+    Hotshoe(site).app("/secret", blueprint=admin)(fill)
+    site.register_blueprint(admin)
+    async with visiting(site) as client:
+        for host in ("testserver", "admin.testserver", "admin"):
+            assert (await client.get("/secret", headers={"Host": host})).status_code == 404
+    assert seen == []
+
+
+def test_a_site_that_matches_hosts_is_refused() -> None:
+    site = Flask("a_site", host_matching=True, static_host="testserver")
+    for start in (lambda: Hotshoe(site), lambda: Hotshoe().init_app(site)):
+        with pytest.raises(ConfigError, match=r"a_site.*host_matching=True") as told:
+            start()
+        assert "\n" not in str(told.value)
+
+
+async def test_a_site_that_matches_hosts_later_has_no_apps() -> None:
+    site = new_site()
+    Hotshoe(site).app("/secret")(fill)
+    site.url_map.host_matching = True
+    async with visiting(site) as client:
+        assert (await client.get("/secret")).status_code == 404
     assert seen == []
 
 

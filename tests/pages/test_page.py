@@ -77,6 +77,11 @@ def test_a_hostile_title_is_text() -> None:
     assert "<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;</title>" in html
 
 
+def test_a_title_with_half_a_character_fails_nothing() -> None:
+    """Any viewer can set it; the page is then for all who join the session."""
+    assert "<title>a?&lt;b</title>" in html_of(document(title="a\ud800<b"))
+
+
 def test_a_hostile_root_name_stays_out_of_the_page() -> None:
     html = html_of(document(Div(text="x", name="</script><script>alert(1)</script>")))
     assert "alert(1)" not in html

@@ -229,7 +229,8 @@ def test_with_locked_document(make_server: MakeServer) -> None:
 
 def test_what_process_request_gave_reaches_a_session_that_is_made_again(make_server: MakeServer) -> None:
     """The page's token makes the session anew on a server that has never seen it, as the page's request asked."""
-    first, second = make_server(house=APPS / "house"), make_server(house=APPS / "house")
+    secret = "shared by the two servers of this test"
+    first, second = (make_server(house=APPS / "house", secret_key=secret) for _ in range(2))
     page = get(first.port, "/house?a=1&b=2&b=3", {"X-Of-Page": "by the page"})
     first.stop()
     seen = _seen(second, page.token, "/house/ws?other=1")

@@ -136,7 +136,7 @@ def test_the_size_of_a_head(make_server: MakeServer, caplog: pytest.LogCaptureFi
     for size, status in ((1000, 200), (200_000, 431)):
         assert get(server.port, "/sliders", {"Cookie": "a=" + "x" * size}).status == status
     assert [line.partition(":")[0] for line in lines(caplog)] == [
-        "The head of a request is larger than --max-header-size"]
+        "The head of a request is larger than --max-header-size, or has more than 100 headers"]
 
 
 def test_the_size_of_a_body(make_server: MakeServer, caplog: pytest.LogCaptureFixture) -> None:

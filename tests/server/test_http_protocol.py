@@ -10,9 +10,9 @@ import pytest
 from tests.support.served_app import Served, both_loops, sending
 from tests.support.waiting import until
 
+from hotshoe.config.limit_table import Limits
 from hotshoe.http.scopes import BATCH
 from hotshoe.server import http_protocol, limits
-from hotshoe.server.limits import Limits
 
 SHORT_S = 0.15
 
@@ -105,7 +105,7 @@ async def test_a_handshake_that_announces_a_body(caplog: pytest.LogCaptureFixtur
     async with Served(sending(), Limits(request_s=SHORT_S)) as served:
         upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 5\r\n\r\n"
-        assert await http(served.port, HEAD + upgrade + key) == b"", "there is no such thing"
+        assert (await http(served.port, HEAD + upgrade + key)).startswith(b"HTTP/1.1 400 "), "there is no such thing"
         await until(lambda: len(served.state.places) == 0)
         await asyncio.sleep(2 * SHORT_S)  # nobody waits for the body any more
     assert caplog.messages == []
@@ -277,10 +277,42 @@ async def test_nonsense_is_answered() -> None:
         negative = b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"
         hosts = b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: example.org\r\n\r\n"
         upgrade = hosts.replace(b"\r\n\r\n", b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-        for nonsense in (b"\x16\x03\x01\x02\0\x01\0", b"nonsense\r\n\r\n", negative, hosts, upgrade):
+        no_host = b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n"
+        versions = (b"GET /\r\n\r\n", b"GET /\r\nHost: x\r\n\r\n", b"GET / HTTP/2.0\r\nHost: x\r\n\r\n")
+        others = [b"GET %s HTTP/1.1\r\nHost: own.example\r\n\r\n" % url for url in (
+            b"http://other.example/", b"HTTP://own.example:81/", b"http://own.example@other.example/", b"http:///",
+            b"https://other.example")]
+        old = b"GET http://own.example/ HTTP/1.0\r\n\r\n"
+        first = (b"\x16\x03\x01\x02\0\x01\0", b"nonsense\r\n\r\n", negative)
+        for nonsense in (*first, hosts, upgrade, no_host, *versions, *others, old):
             answer = await http(served.port, nonsense)
             assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n"), nonsense
-        assert refusals(served) == {"malformed": 5}
+        assert refusals(served) == {"malformed": 15}
+        assert (await http(served.port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+@both_loops
+async def test_the_number_of_headers() -> None:
+    """The handshake of a websocket may have a few more headers than its page."""
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await (send({"type": "websocket.close"}) if scope["type"] == "websocket" else ok(scope, receive, send))
+
+    close = b"Connection: close\r\n"
+    upgrade = (b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n")
+    async with Served(app) as served:
+        for count, more, status in ((98, close, b"200"), (99, close, b"431"), (8000, close, b"431"),
+                                    (120, upgrade, b"403"), (124, upgrade, b"431"), (8000, upgrade, b"431")):
+            answer = await http(served.port, HEAD + more + b"a: b\r\n" * count + b"\r\n")
+            assert answer.split()[1] == status, (count, more)
+
+
+@both_loops
+async def test_a_url_may_repeat_the_host() -> None:
+    async with Served(ok) as served:
+        answer = await http(served.port, b"GET http://Own.example:80/ HTTP/1.1\r\nHost: own.Example:80\r\n"
+                                         b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 class Crowd:

@@ -20,6 +20,7 @@ from hotshoe.base.errors import ConfigError
 from hotshoe.base.extras import KNOWN
 from hotshoe.cli import main
 from hotshoe.server import http_protocol, libraries, websocket_protocol
+from hotshoe.server.frame_parsing import FrameProtocol, FrameReader
 from hotshoe.server.http_protocol import HttpProtocol
 from hotshoe.server.libraries import PARTS, LibraryPart, check
 from hotshoe.server.websocket_protocol import WebSocketProtocol
@@ -122,8 +123,7 @@ def test_only_versions_that_are_known_are_installed() -> None:
 # -- the list is whole
 
 
-@pytest.mark.parametrize("ours", [HttpProtocol, WebSocketProtocol, websocket_protocol._Connection,
-                                  websocket_protocol._Reader])
+@pytest.mark.parametrize("ours", [HttpProtocol, WebSocketProtocol, FrameProtocol, FrameReader])
 def test_what_takes_the_place_of_a_method_is_listed(ours: type) -> None:
     for name in vars(ours):
         for owner in ours.__mro__[1:]:
@@ -147,6 +147,7 @@ def test_what_is_read_or_called_is_listed(module: Any, ours: type) -> None:
             name = ATTRIBUTES[path[at]]
             known = set().union(*(listed(OWNERS[each.__name__]) for each in OWNERS[name].owner.__mro__
                                   if each.__name__ in OWNERS))
+            known |= set(vars(FrameProtocol)) | {"left"}  # our own
             assert path[at + 1] in known, f"{name}.{path[at + 1]}"
 
 

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from hotshoe.config import Settings
+from hotshoe.config.limit_table import Limits
 from hotshoe.server import limits
-from hotshoe.server.limits import Limits, max_connections
+from hotshoe.server.limits import max_connections
 
 
 def test_what_the_settings_say() -> None:
@@ -16,7 +17,7 @@ def test_what_the_settings_say() -> None:
 
 
 def test_the_defaults() -> None:
-    assert Limits.of(Settings()) == Limits(65536, 1 << 20, 30, max_connections(), 4000)
+    assert Limits.of(Settings()) == Limits(65536, 1 << 20, 30, 0, 4000)
 
 
 @pytest.mark.parametrize(("files", "connections"), [(1024, 768), (65536, 49152), (1, 1), (resource.RLIM_INFINITY, 0)])

@@ -282,10 +282,10 @@ print("stopped", flush=True)
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_process_in_order(number: signal.Signals, tmp_path: Path) -> None:
     script = tmp_path / "main.py"
-    script.write_text(SCRIPT)
+    script.write_text(f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n{SCRIPT}")
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -297,6 +297,19 @@ def test_a_signal_ends_the_process_in_order(number: signal.Signals, tmp_path: Pa
     assert out.split() == [number.name, "stopped"]
     assert err == ""
     assert process.returncode == 0
+
+
+@pytest.mark.real
+def test_under_nohup_it_goes_on_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n{SCRIPT}")
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = process.stdout.readline().split()[1]
+    process.send_signal(signal.SIGHUP)
+    assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[0].split() == ["SIGTERM", "stopped"]
 
 
 @pytest.mark.real

@@ -1,11 +1,15 @@
 import socket
 import stat
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from hotshoe.base.errors import BindError
-from hotshoe.server.listening import listen_unix
+from hotshoe.base.locks import locked
+from hotshoe.server.listening import Listeners, listen_unix
 
 
 def connects(path: Path) -> bool:
@@ -102,3 +106,68 @@ def test_paths_that_can_not_be(tmp_path: Path, name: str, problem: str) -> None:
         listen_unix(str(tmp_path / name), 0o600)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def at_once(*functions: Callable[[], object]) -> None:
+    """Call the functions on threads, at the same moment."""
+    ready = threading.Barrier(len(functions))
+
+    def run(function: Callable[[], object]) -> None:
+        ready.wait(60)
+        function()
+
+    threads = [threading.Thread(target=run, args=(function,)) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+
+class Start:
+    """A server's start; ``listeners`` is what it got."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.listeners: Listeners | None = None
+
+    def __call__(self) -> None:
+        with suppress(BindError):
+            self.listeners = listen_unix(str(self._path), 0o600)
+
+
+def test_of_servers_that_start_at_once_one_gets_what_a_dead_one_left(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(path))
+        starts = [Start(path) for _ in range(4)]
+        at_once(*starts)
+        [listeners] = [start.listeners for start in starts if start.listeners is not None]
+        assert connects(path)
+        listeners.close()
+        assert list(tmp_path.iterdir()) == [], "no lock file stays"
+
+
+def test_a_server_that_ends_leaves_the_socket_of_one_that_starts(tmp_path: Path) -> None:
+    path = tmp_path / "a.sock"
+    old = listen_unix(str(path), 0o600)
+    for _ in range(20):
+        start = Start(path)
+        at_once(old.close, start)
+        old = start.listeners or listen_unix(str(path), 0o600)
+        assert connects(path)
+    old.close()
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "a.sock.lock").symlink_to(tmp_path / "made by the server")
+    with pytest.raises(BindError):
+        listen_unix(str(tmp_path / "a.sock"), 0o600)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.sock.lock"]
+
+
+def test_a_lock_that_another_process_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.sock"
+    monkeypatch.setattr("hotshoe.server.listening.locked", lambda path, **more: locked(path, patience_s=0.05, **more))
+    with locked(Path(f"{path}.lock")), pytest.raises(BindError, match=r"another process has locked .*a\.sock\.lock$"):
+        listen_unix(str(path), 0o600)

@@ -2,6 +2,8 @@ import asyncio
 import logging
 import socket
 import struct
+import time
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
@@ -16,8 +18,11 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame
 
-from hotshoe.http.scopes import BATCH
+from hotshoe.base.backlog import READ_BYTES
+from hotshoe.config.limit_table import LIMITS, Limits
+from hotshoe.http.scopes import BACKLOG, BATCH
 from hotshoe.server import websocket_protocol
+from hotshoe.server.frame_parsing import FrameProtocol
 from hotshoe.server.framing import frame_header, framed
 from hotshoe.server.websocket_protocol import WebSocketProtocol
 
@@ -25,7 +30,7 @@ from hotshoe.server.websocket_protocol import WebSocketProtocol
 async def received(sock: socket.socket, enough: Callable[[bytes], bool]) -> bytes:
     """What comes over a socket until it is enough."""
     data = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not enough(data):
             piece = await asyncio.get_running_loop().sock_recv(sock, 4096)
             assert piece, data
@@ -268,6 +273,27 @@ async def test_too_big_in_pieces() -> None:
         await asyncio.gather(sender, return_exceptions=True)
 
 
+@pytest.mark.parametrize("behind", [b"\x88\x80\0\0\0\0", b"\xf1\x81\0\0\0\0b", b"\x81\x81\0\0\0\0\xff"],
+                         ids=["close", "bad frame", "more of it"])
+@both_loops
+async def test_text_that_is_not_utf8_and_what_comes_behind_it(behind: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    codes: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        codes.append((await receive())["code"])
+
+    async with Served(app) as served:
+        with await slow_reader(served.port) as sock:
+            await received(sock, lambda data: data.endswith(b"\r\n\r\n"))
+            await asyncio.get_running_loop().sock_sendall(sock, b"\x81\x81\0\0\0\0\xff" + behind)
+            await received(sock, lambda data: data.startswith(b"\x88"))
+            await until(lambda: len(codes) == 1)
+    assert codes[0] in (1002, 1005, 1007)
+    assert [record for record in caplog.records if record.name == "asyncio"] == [], "data_received has failed"
+
+
 @both_loops
 async def test_what_came_before_a_bad_frame_is_delivered() -> None:
     got: list[Any] = []
@@ -424,3 +450,185 @@ async def test_a_client_with_nagles_algorithm_does_not_wait() -> None:
             assert await client.recv() == "answer"
             took_s.append(asyncio.get_running_loop().time() - started)
         assert min(took_s[-7:]) < 0.03  # the first are acknowledged at once by any
+
+
+# -- what one client may cost others
+
+
+class Turns:
+    """Counts the frames that are parsed in each turn of the event loop."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.frames: list[int] = [0]
+        real = FrameProtocol.recv_frame
+
+        def recv_frame(connection: Any, frame: Frame) -> None:
+            self.frames[-1] += 1
+            real(connection, frame)
+
+        monkeypatch.setattr(FrameProtocol, "recv_frame", recv_frame)
+        self._tick()
+
+    def _tick(self) -> None:
+        if self.frames[-1]:
+            self.frames.append(0)
+        asyncio.get_running_loop().call_soon(self._tick)
+
+
+def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, rsv1: bool = False) -> bytes:
+    first = opcode | fin << 7 | rsv1 << 6
+    if len(payload) < 126:
+        return bytes((first, 0x80 | len(payload), 0, 0, 0, 0)) + payload
+    return bytes((first, 0xFF)) + len(payload).to_bytes(8, "big") + bytes(4) + payload
+
+
+IDLE = {
+    "pings": masked(9),
+    "pongs": masked(10, b"x"),
+    "fragments": masked(0, fin=False),
+}
+
+
+async def hand_shaken(port: int, *headers: str) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    sock = socket.socket()
+    sock.setblocking(False)
+    await loop.sock_connect(sock, ("127.0.0.1", port))
+    lines = ["GET / HTTP/1.1", "Host: h", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+             "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", *headers, "", ""]
+    await loop.sock_sendall(sock, "\r\n".join(lines).encode())
+    await received(sock, lambda data: b"\r\n\r\n" in data)
+    return sock
+
+
+def taking(seen: list[Any], wait: asyncio.Event | None = None) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        if wait is not None:
+            await wait.wait()
+        while (event := await receive())["type"] != "websocket.disconnect":
+            seen.append(event.get("text") or event.get("bytes"))
+
+    return app
+
+
+@pytest.mark.parametrize("kind", IDLE)
+@both_loops
+async def test_few_frames_are_parsed_in_one_turn(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    seen: list[Any] = []
+    async with Served(taking(seen), Limits(slice_frames=8)) as served:
+        turns = Turns(monkeypatch)
+        sock = await hand_shaken(served.port)
+        begin = masked(1, b"begin", fin=False) if kind == "fragments" else b""
+        end = masked(0, b" end") if kind == "fragments" else masked(1, b"begin end")
+        await asyncio.get_running_loop().sock_sendall(sock, begin + IDLE[kind] * 2000 + end)
+        await until(lambda: seen, 60)
+        assert seen == ["begin end"]
+        assert sum(turns.frames) == 2001 + bool(begin)
+        assert max(turns.frames) <= 8
+        sock.close()
+
+
+@pytest.mark.parametrize("kind", IDLE)
+@both_loops
+async def test_a_client_that_sends_nothing_at_an_absurd_rate_is_slowed_and_closed(kind: str) -> None:
+    limits = Limits(slice_frames=8, frames_burst=10, frames_per_s=1, slowed_s=0.1)
+    async with Served(taking([]), limits) as served:
+        sock = await hand_shaken(served.port)
+        begin = masked(1, b"begin", fin=False) if kind == "fragments" else b""
+        await asyncio.get_running_loop().sock_sendall(sock, begin + IDLE[kind] * 3000)
+        await received(sock, lambda data: b"too many frames" in data)
+        sock.close()
+
+
+@both_loops
+async def test_whole_messages_are_not_slowed() -> None:
+    seen: list[Any] = []
+    async with Served(taking(seen), Limits(slice_frames=8, frames_burst=10, frames_per_s=1, slowed_s=0)) as served:
+        sock = await hand_shaken(served.port)
+        await asyncio.get_running_loop().sock_sendall(sock, masked(1, b"message") * 3000)
+        await until(lambda: len(seen) == 3000, 60)
+        assert set(seen) == {"message"}
+        sock.close()
+
+
+@both_loops
+async def test_little_is_read_in_advance_for_an_app_that_is_busy() -> None:
+    seen: list[Any] = []
+    go_on = asyncio.Event()
+    large = bytes(range(256)) * 32768
+    async with Served(taking(seen, go_on)) as served, served.connect(ping_interval=None) as client:
+        sending = asyncio.create_task(client.send(large))
+        reader = served.socket.conn.reader
+        await until(lambda: reader.unparsed_bytes > LIMITS.unread_bytes, 60)
+        await asyncio.sleep(0.2)
+        assert reader.unparsed_bytes <= LIMITS.unread_bytes + (1 << 18), "one read more"
+        assert not sending.done()
+        go_on.set()
+        await until(lambda: seen, 60)
+        await sending
+        assert seen == [large]
+        assert served.state.backlogs.all.nbytes in (0, len(large)), "the app does not tell that it has handled it"
+    await until(lambda: served.state.backlogs.all.nbytes == 0, 60)
+
+
+@both_loops
+async def test_large_messages_of_many_take_turns() -> None:
+    seen: list[Any] = []
+    large = bytes(1 << 20)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (event := await receive())["type"] != "websocket.disconnect":
+            peak.append(served.state.backlogs.all.nbytes)
+            seen.append(event["bytes"])
+            scope[BACKLOG].set_in_hand(0, is_open=False)
+
+    peak: list[int] = []
+    async with Served(app, Limits(held_bytes=1 << 20)) as served:
+        socks = [await hand_shaken(served.port) for _ in range(10)]
+        loop = asyncio.get_running_loop()
+        await asyncio.wait_for(asyncio.gather(*[loop.sock_sendall(sock, masked(2, large)) for sock in socks]), 60)
+        await until(lambda: len(seen) == 10, 60)
+        assert set(seen) == {large}
+        assert max(peak) <= (2 << 20) + 10 * READ_BYTES, "the bound, the oldest, and what each may send at once"
+        for sock in socks:
+            sock.close()
+
+
+@both_loops
+async def test_what_comes_after_our_close_is_dropped() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 1000})
+        await asyncio.sleep(60)
+
+    async with Served(app) as served:
+        sock = await hand_shaken(served.port)
+        connection = served.socket
+        await asyncio.get_running_loop().sock_sendall(sock, masked(2, bytes(8 << 20)))
+        assert connection.conn.reader.unparsed_bytes <= LIMITS.unread_bytes + (1 << 18)
+        await until(lambda: connection._is_deaf, 60)
+        assert connection.conn.reader.unparsed_bytes == 0
+        sock.close()
+
+
+@both_loops
+async def test_what_is_inflated_is_paced() -> None:
+    seen: list[Any] = []
+    limits = Limits(inflated_burst_bytes=1 << 20, inflated_bytes_per_s=1 << 22)
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -12)
+    frames = []
+    for _ in range(6):
+        data = compressor.compress(bytes(1 << 20)) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        frames.append(masked(2, data[:-4], rsv1=True))
+    async with Served(taking(seen), limits, ws_per_message_deflate=True) as served:
+        begun_s = time.monotonic()
+        sock = await hand_shaken(served.port, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12")
+        await asyncio.get_running_loop().sock_sendall(sock, b"".join(frames))
+        await until(lambda: len(seen) == 6, 60)
+        assert time.monotonic() - begun_s > 0.7, "before the last one came 4 MB more than the burst"
+        sock.close()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from bokeh.document import Document
 from bokeh.models.widgets import Button, Div, Slider
 from tests.support.session_client import Attach, Client, Open
 
-from hotshoe.sessions.inbox import WAITING_MOST, Inbox, plain_changes
+from hotshoe.config.limit_table import LIMITS
+from hotshoe.sessions.inbox import Inbox, plain_changes
 from hotshoe.wire import Incoming
 
 
@@ -81,15 +83,40 @@ async def test_collapsing_can_be_switched_off() -> None:
 
 async def test_no_more_is_read_than_the_lane_can_take() -> None:
     inbox = Inbox(asyncio.get_running_loop())
-    for _ in range(WAITING_MOST):
+    added = []
+    for _ in range(LIMITS.waiting_messages):
         await inbox.ready()
-        inbox.add(Incoming("m", "PULL-DOC-REQ", b"{}"), collapse=True)
+        added.append(inbox.add(Incoming("m", "PULL-DOC-REQ", b"{}"), collapse=True))
     waiting = asyncio.create_task(inbox.ready())
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    await asyncio.to_thread(inbox.note_answer)
+    assert added[0] is not None
+    await asyncio.to_thread(inbox.note_answer, added[0])
     async with asyncio.timeout(5):
         await waiting
+
+
+async def test_no_more_is_read_than_memory_can_take() -> None:
+    inbox = Inbox(asyncio.get_running_loop())
+    buffers = (("0", bytes(LIMITS.waiting_bytes)),)
+    large = inbox.add(Incoming("m", "PATCH-DOC", b"{}", buffers), collapse=True)
+    assert large is not None
+    waiting = asyncio.create_task(inbox.ready())
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await asyncio.to_thread(inbox.note_answer, large)
+    async with asyncio.timeout(60):
+        await waiting
+
+
+async def test_a_large_message_is_not_kept_after_it_was_handled() -> None:
+    inbox = Inbox(asyncio.get_running_loop())
+    waiting = inbox.add(Incoming("m", "PATCH-DOC", bytes(100_000)), collapse=True)
+    assert waiting is not None
+    inbox.note_answer(waiting)
+    gone = weakref.ref(waiting)
+    del waiting
+    assert gone() is None
 
 
 class Controls:

@@ -16,11 +16,13 @@ from bokeh.document import Document
 from bokeh.models.widgets import Div
 from bokeh.plotting import figure
 from tests.support.session_client import Attach
+from tests.support.size import full_size
 
 from hotshoe.apps import App, Hooks, Request
 from hotshoe.base.errors import BuildError, RequestError, SessionGone
 from hotshoe.base.tasks import Deadline
 from hotshoe.base.threads import ThreadPool
+from hotshoe.base.turns import TurnQueue
 from hotshoe.sessions import Pulse, Registry, Surroundings
 
 MakeRegistry = Callable[..., Registry]
@@ -115,6 +117,28 @@ async def test_an_unused_session_expires_and_a_used_one_does_not(
     client.connection.detach()
     await registry.expire(lifetime_s=0)
     await eventually(lambda: not registry.sessions)
+
+
+async def test_the_loop_has_its_turns_while_many_sessions_end(make_registry: MakeRegistry) -> None:
+    registry, turns = make_registry(empty), 0
+    count = 5000 if full_size() else 300
+    for number in range(count):
+        await registry.open(f"s{number}", Request(), {})
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    taking = asyncio.create_task(take_turns())
+    await registry.expire(lifetime_s=3600)
+    assert (len(registry.sessions), registry.held_count) == (count, count)
+    before = turns
+    await registry.expire(lifetime_s=0)
+    assert turns - before >= count
+    await eventually(lambda: not registry.sessions and not registry.held_count)
+    taking.cancel()
 
 
 async def test_a_session_that_comes_back_to_life_is_not_ended(make_registry: MakeRegistry, attach: Attach) -> None:
@@ -343,3 +367,30 @@ async def test_an_ended_session_is_freed_without_a_collection(make_registry: Mak
         await eventually(lambda: all(reference() is None for reference in dead))
     finally:
         gc.enable()
+
+
+async def test_a_failed_build_whose_client_leaves_meanwhile_is_still_taken_apart() -> None:
+    loop, ended = asyncio.get_running_loop(), threading.Event()
+    pool = ThreadPool(1, loop)
+    first, second = threading.Event(), threading.Event()
+
+    def hold_thread(until: threading.Event) -> None:
+        until.wait(120)
+
+    def build(document: Document) -> None:
+        pool.start(partial(hold_thread, first), TurnQueue())
+        raise ValueError("no")
+
+    hooks = Hooks(session_destroyed=lambda context: ended.set())
+    registry = Registry(App(build=build, hooks=hooks), "/app", Surroundings(loop, pool, Pulse()))
+    opening = asyncio.create_task(registry.open("a", Request(), {}))
+    await eventually(lambda: pool.waiting_count == 1)  # the end of the session begins here
+    pool.start(partial(hold_thread, second), TurnQueue())
+    first.set()
+    await eventually(lambda: pool.waiting_count == 1)  # and goes on here
+    opening.cancel()
+    await asyncio.wait([opening])
+    second.set()
+    await eventually(ended.is_set)
+    await eventually(lambda: registry.held_count == 0)
+    pool.close()

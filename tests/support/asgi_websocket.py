@@ -31,16 +31,21 @@ class Peer:
     def say(self, **event: Any) -> None:
         self._to_app.put_nowait(event)
 
+    @property
+    def waiting(self) -> int:
+        """The events that the app has not asked for yet."""
+        return self._to_app.qsize()
+
     def leave(self) -> None:
         self.gone = True
         self.say(type="websocket.disconnect", code=1006)
 
     async def hear(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self._from_app.get(), 5)
+        return await asyncio.wait_for(self._from_app.get(), 60)
 
     async def ended(self) -> list[dict[str, Any]]:
         """Wait for the app's end; what it had still sent."""
-        await asyncio.wait_for(self.task, 5)
+        await asyncio.wait_for(self.task, 60)
         return [self._from_app.get_nowait() for _ in range(self._from_app.qsize())]
 
 

@@ -49,11 +49,12 @@ async def make_site() -> AsyncIterator[MakeSite]:
 
     def make(*apps: AppInfo | FileApp | str, only_local: bool = False,
              auth_options: AuthOptions = AuthOptions(), shared: Shared | None = None,  # noqa: B008
-             **settings: Any) -> Site:
+             address: str = "", **settings: Any) -> Site:
         infos = [AppInfo(app, app.strip("/").title()) if isinstance(app, str) else app for app in apps]
         host = ToldHost(*infos)
         chosen = Settings(**{"session_ids": "unsigned", **settings})
-        front = Front(host, settings=chosen, only_local=only_local, auth_options=auth_options, shared=shared)
+        front = Front(host, settings=chosen, only_local=only_local, auth_options=auth_options, shared=shared,
+                      address=address)
         made.append(Site(host, front))
         return made[-1]
 

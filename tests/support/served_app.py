@@ -12,9 +12,10 @@ import uvloop
 from uvicorn.config import Config
 from websockets.asyncio.client import connect
 
+from hotshoe.config.limit_table import Limits
 from hotshoe.http.scopes import BATCH
 from hotshoe.server.http_protocol import HttpProtocol
-from hotshoe.server.limits import Limits, ServingState
+from hotshoe.server.limits import ServingState
 from hotshoe.server.websocket_protocol import WebSocketProtocol
 
 App = Callable[[Any, Any, Any], Awaitable[None]]

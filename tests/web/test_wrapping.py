@@ -71,6 +71,25 @@ async def ask(site: Any, path: str, method: str = "GET", base_url: str = "http:/
         return await client.request(method, path, **more)
 
 
+async def test_the_site_answers_to_the_same_names_as_the_apps(wrap: Wrap) -> None:
+    heard: list[str] = []
+
+    async def socket_of_site(socket: WebSocket) -> None:
+        heard.append(socket.url.path)
+        await socket.close()
+
+    sites = (flask_site(), Starlette(routes=[WebSocketRoute("/socket", socket_of_site)]))
+    for site in sites:
+        both = wrap(site, {"/app": app}, allowed_hosts=[".own.example"])
+        for path in ("/", "/where", "/app", "/static/x.js", "/no"):
+            assert (await ask(both, path, base_url="http://evil.example")).status_code == 403, path
+        for path in ("/app/ws", "/socket"):
+            peer = Peer(both, socket_scope(path, headers={"host": "evil.example"}))
+            assert (await peer.hear())["type"] != "websocket.accept"
+        assert (await ask(both, "/app", base_url="http://a.own.example:81")).status_code == 200
+    assert heard == []
+
+
 async def test_who_answers_what(wrap: Wrap) -> None:
     both = wrap(flask_site(), {"/app": app})
     assert (await ask(both, "/")).text == "home"

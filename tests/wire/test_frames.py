@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotshoe.base.errors import ProtocolError
-from hotshoe.wire import MAX_BUFFERS, Assembler, Incoming, decode_content
+from hotshoe.config.limit_table import LIMITS
+from hotshoe.wire import Assembler, Incoming, decode_content
 from hotshoe.wire.messages import MAX_REASON_BYTES
 
 Fragment = str | bytes
@@ -180,14 +181,14 @@ def test_numbers_of_buffers_that_are_none(count: str) -> None:
     assert "num_buffers" in error.detail
 
 
-@pytest.mark.parametrize("count", [MAX_BUFFERS + 1, 2**63, 2**64, 10**30])
+@pytest.mark.parametrize("count", [LIMITS.message_buffers + 1, 2**63, 2**64, 10**30])
 def test_too_many_buffers_are_refused_before_one_arrives(count: int) -> None:
     assert refusal([header(num_buffers=count)]).close_code == 1009
 
 
 def test_the_largest_number_of_buffers() -> None:
     assembler = Assembler(LIMIT)
-    assert assembler.feed(header(num_buffers=MAX_BUFFERS)) is None
+    assert assembler.feed(header(num_buffers=LIMITS.message_buffers)) is None
 
 
 @pytest.mark.parametrize("text", ["{}", '{"id":1}', '{"id":null}', '{"id":"a","more":1}', '{"ID":"a"}', '{"id":["a"]}'])

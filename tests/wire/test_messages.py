@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotshoe.base.errors import ProtocolError
-from hotshoe.wire import KINDS, Incoming, Kind, close_reason, decode_content, kind_of
+from hotshoe.config.limit_table import LIMITS
+from hotshoe.wire import KINDS, Incoming, Kind, check_values, close_reason, decode_content, kind_of
 from hotshoe.wire.messages import MAX_REASON_BYTES
 
 
@@ -92,3 +93,35 @@ def test_random_content_raises_protocol_errors_and_nothing_else(content: bytes) 
     except ProtocolError:
         return
     assert repr(decoded) == repr(json.loads(content.decode()))
+
+
+def content(text: bytes) -> Incoming:
+    return Incoming("1", "PATCH-DOC", text)
+
+
+MANY = LIMITS.values
+
+
+@pytest.mark.parametrize("text", [
+    b"[" + b"1," * MANY + b"1]",
+    b"[" + b"[]," * (MANY // 4) + b"1]",
+    b"[" + b"{}," * (MANY // 10) + b"1]",
+    b"[" * (MANY // 4 + 1) + b"]" * (MANY // 4 + 1),
+    b'["' + rb"\\" * 10 + b'",' + b"[]," * (MANY // 4) + b'""]',
+    b"[" + b'"a",' * MANY + b"1]",
+], ids=["numbers", "lists", "objects", "nested", "after a text", "texts"])
+def test_what_would_take_too_much_memory_is_not_parsed(text: bytes) -> None:
+    with pytest.raises(ProtocolError, match="too many values") as caught:
+        check_values(content(text))
+    assert caught.value.close_code == 1009
+
+
+@pytest.mark.parametrize("text", [
+    json.dumps(["1,2,3\n" * MANY]).encode(),
+    json.dumps([json.dumps([{"a": "b\\"}] * (MANY // 10))]).encode(),
+    json.dumps(list(range(MANY - 10))).encode(),
+    json.dumps([[1.5, 2.5]] * (MANY // 10)).encode(),
+    b'["' + b"A" * (20 << 20) + b'"]',
+], ids=["a table in a text", "JSON in a text", "numbers", "points", "a file"])
+def test_large_messages_of_real_apps_are_taken(text: bytes) -> None:
+    check_values(content(text))

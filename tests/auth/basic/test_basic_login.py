@@ -7,6 +7,8 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from difflib import SequenceMatcher
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -26,6 +28,7 @@ from hotshoe.auth.basic.passwords import Passwords, hash_password
 from hotshoe.auth.basic.users_file import UsersFile
 from hotshoe.base.shared import MemoryShared
 from hotshoe.http.scopes import CLIENT_KNOWN
+from hotshoe.tokens.keys import from_base64
 
 KEYS = (b"k" * 32,)
 PASSWORD = "correct horse"
@@ -164,6 +167,80 @@ async def test_guessing_is_slowed_down_and_the_right_password_too(visitor: httpx
     assert (await log_in(visitor, "bob")).status_code == 303, "others are not held up"
 
 
+async def log_out(visitor: httpx.AsyncClient) -> None:
+    answer = await visitor.post("/logout", data={"form_token": token_of(await visitor.get("/logout"))})
+    assert answer.status_code == 303
+
+
+async def guess(provider: BasicLogin, client: tuple[str, int] = ("192.0.2.7", 5), name: str = "ada") -> int:
+    """A wrong guess by a stranger."""
+    async with browser(app_of(provider), client=client) as stranger:
+        return (await log_in(stranger, name, "wrong")).status_code
+
+
+async def test_nobody_keeps_a_user_out_of_a_browser_that_they_have_used(
+        provider: BasicLogin, visitor: httpx.AsyncClient) -> None:
+    assert (await log_in(visitor)).status_code == 303
+    await log_out(visitor)
+    assert [await guess(provider) for _ in range(7)] == [401] * 5 + [429] * 2
+    assert [await guess(provider, name=f"user{number}") for number in range(40)][-1] == 429, "all of this address"
+    for _ in range(2):
+        assert (await log_in(visitor)).status_code == 303
+        await log_out(visitor)
+        assert await guess(provider, client=("192.0.2.8", 5)) == 429, "her success gives others no new attempts"
+    # It is a counter of this browser and this user, and has a limit.
+    assert (await log_in(visitor, "bob")).status_code == 429
+    for _ in range(5):
+        assert (await log_in(visitor, "ada", "wrong")).status_code == 401
+    assert (await log_in(visitor)).status_code == 429
+
+
+async def test_a_stolen_mark_of_a_browser_gives_attempts_of_its_own_and_no_more(
+        provider: BasicLogin, visitor: httpx.AsyncClient) -> None:
+    assert (await log_in(visitor)).status_code == 303
+    [mark] = [cookie for cookie in visitor.cookies.jar if cookie.name.startswith("hotshoe_known_")]
+    assert "ada" not in str(from_base64(str(mark.value).partition(".")[0])), "others of this browser learn no name"
+    async with browser(app_of(provider)) as thief:
+        thief.cookies.set(mark.name, str(mark.value))
+        assert (await thief.get("/app")).status_code == 401
+        statuses = [(await log_in(thief, "ada", "wrong")).status_code for _ in range(8)]
+        assert statuses == [401] * 5 + [429] * 3
+        assert (await log_in(thief, "bob", "wrong")).status_code == 401
+    async with browser(app_of(provider)) as forger:
+        forger.cookies.set(mark.name, str(mark.value)[:-2] + "AA")
+        assert [(await log_in(forger, "ada", "wrong")).status_code for _ in range(6)] == [401] * 5 + [429]
+    assert await guess(provider) == 429
+
+
+async def test_a_browser_is_known_for_an_account_with_its_password(users: Accounts) -> None:
+    """On another server with the same key, somebody else may have the name."""
+    shared = MemoryShared()
+    other = basic_login(MemoryAccounts(replace(ADA, hash=hash_password("another password", QUICK))), shared=shared)
+    provider = basic_login(users, shared=shared)
+    async with browser(app_of(other)) as namesake, browser(app_of(provider)) as forgetful:
+        assert (await log_in(namesake, "ada", "another password")).status_code == 303
+        forgetful.cookies = namesake.cookies
+        assert [(await log_in(forgetful, "ada", "wrong")).status_code for _ in range(6)] == [401] * 5 + [429]
+        assert await guess(provider) == 429, "it was not counted apart"
+
+
+async def test_a_browser_knows_its_latest_users_only(users: Accounts) -> None:
+    for name in "abcdefgh":
+        await put(users, name, replace(ADA, name=name))
+    provider = basic_login(users)
+    async with browser(app_of(provider)) as visitor:
+        for name in "abcdefgh":
+            assert (await log_in(visitor, name)).status_code == 303
+            assert (await visitor.get("/app")).text.startswith(f"{name}|")
+            await log_out(visitor)
+        [mark] = [cookie for cookie in visitor.cookies.jar if cookie.name.startswith("hotshoe_known_")]
+        assert len(str(mark.value)) < 500
+        for name, known in (("a", False), ("h", True)):
+            for _ in range(6):
+                await guess(provider, name=name)
+            assert ((await log_in(visitor, name)).status_code == 303) is known
+
+
 async def test_a_flood_of_guesses_at_once(visitor: httpx.AsyncClient) -> None:
     token = token_of(await visitor.get("/login"))
     fields = {"form_token": token, "name": "ada", "password": "wrong"}
@@ -193,9 +270,18 @@ async def test_forms_of_other_sites_do_not_count(visitor: httpx.AsyncClient, pro
 
 async def test_one_tab_does_not_disturb_another(visitor: httpx.AsyncClient) -> None:
     first, second = [token_of(await visitor.get("/login")) for _ in range(2)]
-    assert first == second
-    answer = await visitor.post("/login", data={"form_token": first, "name": "ada", "password": PASSWORD})
-    assert answer.status_code == 303
+    for token, password, status in ((second, "wrong", 401), (first, PASSWORD, 303)):
+        fields = {"form_token": token, "name": "ada", "password": password}
+        assert (await visitor.post("/login", data=fields)).status_code == status
+
+
+async def test_a_form_s_token_is_never_twice_the_same(visitor: httpx.AsyncClient) -> None:
+    """A compressed page would otherwise tell by its size whether the address has a part of the token (BREACH)."""
+    pages = [await visitor.get("/login?next=/a") for _ in range(3)]
+    await log_in(visitor)
+    pages += [await visitor.get("/logout") for _ in range(3)]
+    for one, other in combinations(map(token_of, pages), 2):
+        assert SequenceMatcher(None, one, other).find_longest_match().size < 12
 
 
 @pytest.mark.parametrize(("body", "kind", "status"), [
@@ -434,6 +520,7 @@ async def test_an_empty_file_is_told_of(caplog: pytest.LogCaptureFixture) -> Non
 async def test_a_thousand_wrong_passwords_are_a_few_lines(provider: BasicLogin, caplog: pytest.LogCaptureFixture,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     caplog.set_level(logging.WARNING)
+    monkeypatch.setattr("hotshoe.base.logs.LOG_EVERY_S", 3600.0)  # a thousand logins may take more than a minute
     unknown: dict[str, Any] = {CLIENT_KNOWN: False}  # of such clients, no limit keeps off any
     async with browser(app_of(provider, "", **unknown)) as visitor:
         token = token_of(await visitor.get("/login"))

@@ -135,6 +135,16 @@ async def test_a_line_that_is_wrong_is_ignored_and_stays(users: UsersFile, path:
     assert [line.partition(":")[0] for line in lines[5:]] == ["zoe", "ada", ""]
 
 
+async def test_a_hash_in_a_wrong_place_is_not_shown(users: UsersFile, path: Path,
+                                                    caplog: pytest.LogCaptureFixture) -> None:
+    append(path, f"{HASH}:ada::\nada:ada@example.org:{HASH}:\nada:{HASH}:{HASH}:{HASH}\nada:{HASH}::{HASH},a\n")
+    assert not await users.all()
+    assert caplog.text.count("its hash is not in the second place") == 4
+    assert "$argon2" not in caplog.text
+    with pytest.raises(ConfigError, match="its hash is not in the second place"):
+        users.check()
+
+
 async def test_of_two_lines_of_a_user_the_last_counts(users: UsersFile, path: Path) -> None:
     append(path, f"ada:{HASH}:old@example.org:\nada:{HASH}::\nbob:{HASH}::\n")
     ada = await users.find("ada")

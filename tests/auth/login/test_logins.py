@@ -153,6 +153,21 @@ async def test_what_has_ended_is_bounded_and_never_revived() -> None:
     remembered = await shared.get(space, *(login.id for login in logins))
     assert [value is not None for value in remembered] == [300 <= number < 400 for number in range(500)]
     assert [await ended.has(login) for login in logins] == [number < 400 for number in range(500)]
-    clock.now = 200_000.0
+    clock.now = 300_000.0
     assert set(await shared.get(space, EVICTED, *(login.id for login in logins))) == {None}, \
         "what would have ended anyway is forgotten"
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, -3600, 3600, 86_400])
+async def test_a_clock_that_is_set_revives_no_login(jump_s: int) -> None:
+    wall, steady, lifetime_s = SetClock(), SetClock(), 43_200
+    logins = Logins([KEY], "basic", lifetime_s=lifetime_s, shared=MemoryShared(steady), clock=wall)
+    ended, open_ = await logged_in(logins), await logged_in(logins)
+    await logins.end(Response(), asking(ended))
+    wall.now += jump_s
+    for _ in range(4 * 24):
+        assert await logins.find(asking(ended)) is None
+        assert await logins.find(asking(await logged_in(logins))) is not None, "logging in again helps"
+        for clock in (wall, steady):
+            clock.now += 1800
+    assert await logins.find(asking(open_)) is None

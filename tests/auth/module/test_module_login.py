@@ -17,8 +17,9 @@ import pytest
 from bokeh.server.auth_provider import AuthModule, NullAuth
 from tests.support.auth_modules import STARLETTE, TORNADO
 from tests.support.front_site import MakeSite, Site
+from tests.support.waiting import until
 
-from hotshoe.auth.calls import Calls
+from hotshoe.auth.calls import THREADS, Calls
 from hotshoe.base.errors import ConfigError
 from hotshoe.web.gate.auth_options import AuthOptions
 
@@ -65,6 +66,39 @@ async def test_the_whole_way(guarded: MakeGuarded, source: str) -> None:
         left = await client.get("/logout")
         assert left.headers["location"] == "./"
         assert (await client.get("/a")).status_code == 302
+
+
+ASKED = """
+    from starlette.requests import Request
+    from starlette.responses import Response
+    login_url = "/login"
+    async def later():
+        return "alice"
+    class Account:
+        username = "alice"
+        def is_authenticated(self):
+            return False
+"""
+
+
+async def test_what_is_no_user_gets_nothing_of_an_app(guarded: MakeGuarded, caplog: pytest.LogCaptureFixture) -> None:
+    tornado, starlette = "get_user(handler)", "get_user(request: Request)"
+    for head, result in (
+            (f"async def {starlette}", "later()"), (f"def {starlette}", "Response('no', 401)"),
+            ("async def get_user_async(handler)", "later()"), (f"def {tornado}", "Response('no', 401)"),
+            (f"def {tornado}", "Account()"), (f"def {tornado}", "{'user': 'a', 'is_authenticated': False}"),
+            (f"def {tornado}", "object()"), (f"def {tornado}", "True"), (f"def {tornado}", "b'ali\\xffce'"),
+            (f"def {tornado}", "(name for name in ['alice'])")):
+        caplog.clear()
+        site = guarded(f"{ASKED}\n    {head}:\n        return {result}\n")
+        answers = [await site.get(path) for path in ("/a", "/a/metadata", "/a/autoload.js?bokeh-autoload-element=e")]
+        assert [answer.status_code for answer in answers] == [302, 401, 401], result
+        peer = site.connect("/a/ws", protocols=["bokeh", "token"])
+        assert (await peer.hear())["type"] != "websocket.accept", result
+        assert not site.host.open_requests
+        errors = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert "nobody is let in" in errors[0].getMessage()
+        assert "get_user" in errors[0].getMessage()
 
 
 @both
@@ -303,6 +337,59 @@ async def test_a_slow_get_user_holds_up_nobody_else(guarded: MakeGuarded) -> Non
     assert not slow.done()
     held.leave.set()
     assert (await slow).status_code == 200
+
+
+FLOODED = {
+    "tornado": """
+        import tornado.web
+        login_url, logout_url, held = "/login", "/logout", None
+        def get_user(handler): return handler.get_cookie("u")
+        class LoginHandler(tornado.web.RequestHandler):
+            def get(self): self.write("form")
+            def post(self):
+                held.entered.append(1)
+                held.leave.wait(60)
+        LogoutHandler = LoginHandler
+    """,
+    "starlette": """
+        from starlette.requests import Request
+        from starlette.responses import PlainTextResponse
+        held = None
+        def get_user(request: Request): return request.cookies.get("u")
+        def login(request: Request):
+            held.entered.append(1)
+            held.leave.wait(60)
+            return PlainTextResponse("wrong", 403)
+        logout = login
+    """,
+    "get_login_url": """
+        held = None
+        def get_user(handler): return handler.get_cookie("u")
+        def get_login_url(handler):
+            held.entered.append(1)
+            held.leave.wait(60)
+            return "/in"
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", FLOODED)
+async def test_a_flood_of_logins_does_not_delay_users_who_have_logged_in(guarded: MakeGuarded, kind: str) -> None:
+    held = SimpleNamespace(entered=[], leave=threading.Event())
+    site = guarded(FLOODED[kind])
+    provider: Any = site.front._gate._provider
+    provider._hooks.user_function.__globals__["held"] = held
+    method, path = ("GET", "/a") if kind == "get_login_url" else ("POST", "/login")
+    flood = [asyncio.create_task(site.request(method, path)) for _ in range(100)]
+    try:
+        await until(lambda: len(held.entered) == THREADS)  # all threads for strangers are busy
+        async with asyncio.timeout(60):
+            for _ in range(3):
+                assert (await site.get("/a", headers={"Cookie": "u=ada"})).status_code == 200
+        assert not any(task.done() for task in flood)
+    finally:
+        held.leave.set()
+        await asyncio.gather(*flood)
 
 
 async def test_while_get_user_stands_still_pages_say_so(guarded: MakeGuarded, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import pytest
+from starlette.responses import Response
 from tests.support.front_site import MakeSite
 
+from hotshoe.auth import User
 from hotshoe.auth.module.policy import is_policy
 from hotshoe.base.errors import ConfigError
 from hotshoe.web.gate.auth_options import AuthOptions
@@ -61,6 +64,48 @@ async def test_a_plain_policy_and_its_sockets(make_site: MakeSite) -> None:
     assert (await site.get("/a", headers={"X-User": "jo"})).status_code == 200
     peer = site.connect("/a/ws", protocols=("bokeh", "x"))
     assert (await peer.hear())["status"] == 401
+
+
+async def test_what_is_no_user_gets_nothing_of_an_app(make_site: MakeSite, caplog: pytest.LogCaptureFixture) -> None:
+    async def later() -> str:
+        return "jo"
+
+    class Answering:
+        def __init__(self, answer: Callable[[], Any]) -> None:
+            self.answer = answer
+
+        async def authenticate(self, request: Any) -> Any:
+            return self.answer()
+
+    class Providing(Answering):
+        """A provider of one's own, which should name a ``User``."""
+
+        endpoints: ClassVar[dict[str, Any]] = {}
+        logout_path = None
+
+        async def user_of(self, connection: Any) -> Any:
+            return self.answer()
+
+        async def login_path(self, connection: Any) -> None:
+            return None
+
+        async def start(self) -> None:
+            """There is nothing to start."""
+
+        async def stop(self) -> None:
+            """There is nothing to stop."""
+
+    for kind in (Answering, Providing):
+        for answer in (later, lambda: Response(status_code=401), lambda: {"login": "jo", "is_authenticated": False},
+                       object, lambda: True, lambda: User("jo\n")):
+            caplog.clear()
+            site = make_site("/a", auth_options=AuthOptions(auth=kind(answer)))
+            assert (await site.get("/a")).status_code == 401
+            peer = site.connect("/a/ws", protocols=("bokeh", "x"))
+            assert (await peer.hear())["status"] == 401
+            assert not site.host.open_requests
+            assert f"The result of {kind.__name__}." in caplog.text
+            assert "nobody is let in" in caplog.text
 
 
 @pytest.mark.parametrize("auth", [7, object(), Policy])

@@ -211,6 +211,11 @@ TABLE = HTTP + WEBSOCKETS
 
 ELSEWHERE: dict[str, str] = {
     "`autoload.js` without an element": "real/test_differential.py::test_a_refused_autoload_leaves_no_session",
+    "a page whose token would not fit into its websocket's request":
+        "web/visits/test_long_requests.py::test_a_page_is_built_only_if_its_websocket_can_be_opened",
+    "more than 100 headers": "server/test_http_protocol.py::test_the_number_of_headers",
+    "a URL with a host (`GET http://…`) that differs from `Host`":
+        "server/test_http_protocol.py::test_nonsense_is_answered",
     "an entry without a port in `BOKEH_ALLOW_WS_ORIGIN`":
         "web/gate/test_origins.py::test_an_entry_without_a_port_is_one_of_port_80",
     "BokehJS in a site that is around the apps (`--wsgi`, `hotshoe.wrap`)":
@@ -221,12 +226,15 @@ ELSEWHERE: dict[str, str] = {
     "a peer that answers no ping": "server/test_websocket_protocol.py::test_who_misses_two_pings_is_gone",
     "changes of one property that wait for a busy session":
         "real/test_isolation.py::test_only_the_last_of_the_changes_that_wait_is_applied",
+    "signatures of the server's own session ids and tokens":
+        "web/test_session_ids.py::test_a_token_is_good_for_its_own_app_only",
     "unsigned session ids and tokens":
         "web/test_session_ids.py::test_nobody_else_creates_a_session_under_an_id_of_their_own",
     "a callback that is added or removed while the document holds changes back":
         "sessions/test_session.py::test_a_hold_keeps_no_callback_back",
     "`with_locked_document` in `on_session_destroyed`":
         "sessions/test_registry.py::test_a_destroyed_hook_may_lock_the_document_a_last_time",
+    "files below `static/` whose names begin with a dot": "hosts/test_served_apps.py::test_names_with_a_leading_dot",
     "the server stops": "real/test_hooks.py::test_a_signal_closes_sockets_and_runs_the_hooks",
 }
 """Rows of the docs that no question can show, and the test that proves each."""

@@ -16,11 +16,12 @@ import pytest
 from tests.support.waiting import until
 
 from hotshoe.apps import App
+from hotshoe.base import disks
 from hotshoe.base.files import WHOLE_BYTES
 from hotshoe.hosts.app_files import AppFiles
 from hotshoe.hosts.host import FileInfo, FileName, Host
 from hotshoe.pages.assets import file_version
-from hotshoe.web.files import static
+from hotshoe.web.files import bodies, static
 from hotshoe.web.files.negotiation import Encoding, compress
 from hotshoe.web.files.requested_files import AppFile
 from hotshoe.web.files.static import StaticFiles
@@ -234,15 +235,15 @@ async def test_what_is_small_or_packed_is_not_encoded(files: StaticFiles, root: 
 @pytest.fixture
 def compressed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What has been compressed, each time that it was."""
-    bodies: list[bytes] = []
+    texts: list[bytes] = []
 
     def counting(data: bytes, encoding: Encoding) -> bytes:
-        bodies.append(data)
+        texts.append(data)
         time.sleep(0.05)  # long enough for others to ask meanwhile
         return compress(data, encoding)
 
-    monkeypatch.setattr(static, "compress", counting)
-    return bodies
+    monkeypatch.setattr(bodies, "compress", counting)
+    return texts
 
 
 async def test_a_body_is_compressed_once(files: StaticFiles, root: Path, compressed: list[bytes]) -> None:
@@ -386,6 +387,41 @@ async def test_large_files_are_streamed(files: StaticFiles, root: Path, query_ra
 
 
 @pytest.mark.usefixtures("both")
+async def test_ranges_of_five_gigabytes(files: StaticFiles, root: Path) -> None:
+    size = 5 * 2**30
+    with (root / "huge.bin").open("wb") as file:
+        for start, text in ((0, b"first"), (2**32 - 2, b"across"), (size - 4, b"last")):
+            file.seek(start)
+            file.write(text)
+    for asked, text in (("0-4", b"first"), (f"{2**32 - 2}-{2**32 + 3}", b"across"), ("-4", b"last"),
+                        (f"{size - 4}-{10**18}", b"last")):
+        reply = await ask(files, root, "huge.bin", range=f"bytes={asked}")
+        assert (reply.status, reply.body) == (206, text), asked
+        assert reply.headers["content-range"].endswith(f"/{size}")
+    assert (await ask(files, root, "huge.bin", range=f"bytes={size}-")).status == 416
+    assert (await ask(files, root, "huge.bin", "HEAD")).headers["content-length"] == str(size)
+
+
+@pytest.mark.usefixtures("both")
+async def test_a_large_file_that_is_replaced_while_it_is_sent(files: StaticFiles, root: Path) -> None:
+    old, new, sent = b"old" * 4_000_000, b"new" * 4_000_000, bytearray()
+    (root / "large.bin").write_bytes(old)
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+        if message.get("body") and not sent:
+            (root / "new.bin").write_bytes(new)
+            (root / "new.bin").replace(root / "large.bin")
+        sent.extend(message.get("body", b""))
+
+    scope = {"type": "http", "method": "GET", "headers": [], "query_string": b""}
+    await files.respond(scope, asyncio.Event().wait, send, file_below(root, "large.bin"))  # type: ignore[arg-type]
+    assert old.startswith(sent), "nothing of the new file"
+    assert len(sent) == len(old) or messages[-1]["more_body"], "the whole old file, or the client sees that it is not"
+
+
+@pytest.mark.usefixtures("both")
 async def test_streaming_stops_when_the_client_is_gone(files: StaticFiles, root: Path) -> None:
     (root / "large.bin").write_bytes(bytes(20_000_000))
     sent = 0
@@ -431,7 +467,7 @@ async def test_close_leaves_no_thread(root: Path, monkeypatch: pytest.MonkeyPatc
         go_on.wait()
         return data
 
-    monkeypatch.setattr(static, "compress", slow)
+    monkeypatch.setattr(bodies, "compress", slow)
     served = StaticFiles()
     asked = asyncio.create_task(ask(served, root, "js/app.js", accept_encoding="br"))
     await until(begun.is_set)
@@ -462,7 +498,7 @@ def always_written(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 async def test_a_file_that_is_always_written_holds_no_thread(files: StaticFiles, root: Path,
                                                              always_written: set[str]) -> None:
-    names = [f"{number}.log" for number in range(static._THREADS)]
+    names = [f"{number}.log" for number in range(disks.THREADS)]
     for name in names:
         (root / name).write_bytes(b"a line\n" * 200)
         always_written.add(name)

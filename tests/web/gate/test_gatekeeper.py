@@ -154,10 +154,15 @@ async def test_the_page_says_who_may_not_and_how_to_log_out(site: Site) -> None:
 
 async def test_a_name_is_escaped_and_breaks_no_line_of_the_log(site: Site, known: Known,
                                                                caplog: pytest.LogCaptureFixture) -> None:
-    known.users["x"] = User("<script>\nERROR: all is lost")
+    known.users["x"] = User("<script>")
     answer = await site.get("/a", headers=as_("x"))
-    assert "<script>\n" not in answer.text
-    assert "\n" not in caplog.records[-1].getMessage()
+    assert answer.status_code == 403
+    assert "<script>" not in answer.text
+    known.users["x"] = User("bob\nERROR: all is lost")
+    answer = await site.get("/b", headers=as_("x"))
+    assert (answer.status_code, answer.headers["location"]) == (302, "./in?next=/b")
+    assert "Known.user_of()" in caplog.records[-1].getMessage()
+    assert not [record for record in caplog.records if "\n" in record.getMessage()]
 
 
 async def test_the_embedding_page_is_told(site: Site) -> None:
@@ -291,7 +296,7 @@ async def test_a_logout_closes_the_user_s_sockets_and_nobody_else_s(site: Site) 
 
 @pytest.mark.parametrize("over_bytes", [False, True])
 async def test_a_logout_in_one_process_closes_the_sockets_in_others(make_site: MakeSite, over_bytes: bool) -> None:
-    name = "j\ud800o %/é"  # a login provider can send any name
+    name = "jo\u202e %/é"  # a login provider can send any name
     users = {"jo": User(name), "bob": USERS["bob"]}
     memory, sites = MemoryShared(), []
     for _ in range(2):

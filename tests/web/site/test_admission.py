@@ -63,8 +63,8 @@ class Guarded:
         elif who is None:
             response = RedirectResponse(f"/login?next={request.url.path}", 302)
         elif ADMISSION in scope:
-            scope[ADMISSION].admit(user=who, session={"cart": [1]})
-            response = Response(status_code=204, headers={"Set-Cookie": "who=again"})
+            proof = scope[ADMISSION].admit(scope[ADMISSION].app, user=who, session={"cart": [1]})
+            response = Response(status_code=204, headers={"Set-Cookie": "who=again", **proof})
         else:
             response = PlainTextResponse("a page of the site")
         await response(scope, receive, send)
@@ -256,8 +256,8 @@ async def test_a_site_may_admit_who_has_no_name(guarded: tuple[Guarded, Asgi]) -
 
     class Open(Response):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            scope[ADMISSION].admit()
-            await super().__call__(scope, receive, send)
+            proof = scope[ADMISSION].admit("/app")
+            await Response(status_code=204, headers=proof)(scope, receive, send)
 
     site.answers["/app"] = Open()
     assert (await ask(both, "/app")).status_code == 200
@@ -269,16 +269,79 @@ async def test_an_admission_that_is_taken_back(guarded: tuple[Guarded, Asgi]) ->
 
     class Failing(Response):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            scope[ADMISSION].admit()
+            self.headers.update(scope[ADMISSION].admit("/app"))
             await super().__call__(scope, receive, send)
 
     site.answers["/app"] = Failing("closed at night", 503)
-    assert (await ask(both, "/app")).text == "closed at night"
+    page = await ask(both, "/app")
+    assert page.text == "closed at night"
+    assert "x-hotshoe-admitted" not in page.headers
     assert (await ask(both, "/app/metadata")).status_code == 502
     site.answers["/app"] = Failing("accept the terms first")
     assert (await ask(both, "/app")).text == "accept the terms first"
     assert (await ask(both, "/app/metadata")).status_code == 403
+    site.answers["/app"] = Failing("", 200)
+    assert (await ask(both, "/app/metadata")).status_code == 403
     assert seen == []
+
+
+@pytest.mark.parametrize("answer", [Response(status_code=204), Response(status_code=200), Response(
+    status_code=204, headers={"X-Hotshoe-Admitted": "0" * 32})])
+async def test_only_the_answer_of_the_view_itself_admits(guarded: tuple[Guarded, Asgi], answer: Response) -> None:
+    site, both = guarded
+
+    class Replaced(Response):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope[ADMISSION].admit("/app")
+            await answer(scope, receive, send)  # as middleware after the view does
+
+    site.answers["/app"] = Replaced()
+    page = await ask(both, "/app", **ALICE)
+    assert (page.status_code, page.text) == (answer.status_code, "")
+    assert (await ask(both, "/app/metadata", **ALICE)).status_code == 403
+    assert seen == []
+
+
+async def test_a_view_admits_to_its_own_app_only(guarded: tuple[Guarded, Asgi],
+                                                 caplog: pytest.LogCaptureFixture) -> None:
+    site, both = guarded
+
+    class Own(Response):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await Response(status_code=204, headers=scope[ADMISSION].admit("/own"))(scope, receive, send)
+
+    site.answers |= {"/app": Own(), "/own": Own()}
+    assert (await ask(both, "/own")).status_code == 200
+    seen.clear()
+    for path in ("/app", "/app/metadata", "/app/autoload.js?bokeh-autoload-element=e"):
+        assert (await ask(both, path, **ALICE)).status_code == 404, path
+    assert seen == []
+    assert "Nobody may open /app here: the site leads this address to the view of /own" in caplog.text
+
+
+async def test_a_socket_is_asked_about_with_the_arguments_of_its_page(guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    tokens = [token_of(await ask(both, f"/app?{query}", **ALICE)) for query in ("key=k&key=l&name=%C3%A4+b", "")]
+    del site.asked[:]
+    for token in (*tokens, "forged"):
+        peer = Peer(both, socket_scope("/app/ws", protocols=["bokeh", token], headers=ALICE))
+        assert (await peer.hear())["type"] == "websocket.accept"
+        peer.leave()
+        await peer.ended()
+    assert [request.url.query for request in site.asked] == ["key=k&key=l&name=%C3%A4+b", "", ""]
+
+
+async def test_a_file_is_asked_about_with_the_arguments_of_the_page_that_shows_it(
+        guarded: tuple[Guarded, Asgi]) -> None:
+    site, both = guarded
+    queries = {"http://testserver/app?key=k": "key=k", "http://testserver/app": "",
+               "http://testserver/own?key=k": "v=1", "http://[": "v=1"}
+    for referer in queries:
+        assert (await ask(both, "/app/metadata?v=1", **ALICE, Referer=referer)).status_code == 200
+    assert [request.url.query for request in site.asked] == list(queries.values())
+    refusal = await ask(both, "/app/_hotshoe/refusal?origin=http://testserver", **ALICE,
+                        Referer="http://testserver/app?key=k")
+    assert (refusal.json(), site.asked[-1].url.query) == ({"refusal": None}, "key=k")
 
 
 async def test_a_login_leads_back_to_the_page(guarded: tuple[Guarded, Asgi]) -> None:

@@ -42,9 +42,8 @@ class Site:
         who = Request(scope).cookies.get("who")
         is_in = who in self.logged_in
         await self.go_on.wait()
-        if is_in:
-            scope[ADMISSION].admit(user=who)
-        await Response(status_code=204 if is_in else 401)(scope, receive, send)
+        proof = scope[ADMISSION].admit(scope[ADMISSION].app, user=who) if is_in else {}
+        await Response(status_code=204 if is_in else 401, headers=proof)(scope, receive, send)
 
 
 @pytest.fixture

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import logging
 import warnings
+import weakref
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
@@ -13,9 +18,14 @@ from a2wsgi import WSGIMiddleware
 from bokeh.models.widgets import Div
 from fastapi import FastAPI
 from flask import Flask, abort, request
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from tests.support.asgi_websocket import Peer, pulled, socket_scope, token_of
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import hotshoe
-from hotshoe.base.errors import ConfigError
+from hotshoe.base.errors import AppError, ConfigError
 from hotshoe.integrations.flask import Hotshoe
 from hotshoe.web.site.extensions import find
 
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _forget_sites() -> Any:
     yield
+    kept.clear()
     gc.collect()
 
 
@@ -74,11 +85,64 @@ def mounted(site: Any, middleware: Any = WSGIMiddleware) -> FastAPI:
     return around
 
 
+class Listed:
+    def __init__(self, app: Any) -> None:
+        self.apps = [app]
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return self.apps[0](environ, start_response)
+
+
+kept: dict[str, Any] = {}
+
+
+def around_global(site: Any) -> Any:
+    kept["site"] = site
+    return lambda environ, start_response: kept["site"](environ, start_response)
+
+
+def around_weak(site: Any) -> Any:
+    found = weakref.ref(site)
+
+    def middleware(environ: Any, start_response: Any) -> Any:
+        return found()(environ, start_response)  # type: ignore[misc]
+
+    return middleware
+
+
+def around_default(site: Any) -> Any:
+    def middleware(environ: Any, start_response: Any, apps: Any = (site,)) -> Any:
+        return apps[0](environ, start_response)
+
+    return middleware
+
+
+def around_partial(site: Any) -> Any:
+    return partial(lambda apps, environ, start_response: apps[0](environ, start_response), [site])
+
+
+def around_context(site: Any) -> Any:
+    variable: ContextVar[Any] = ContextVar("site", default=site)
+    return lambda environ, start_response: variable.get()(environ, start_response)
+
+
+def made_when_asked(site: Any) -> Any:
+    return lambda environ, start_response: (lambda: [site])()[0](environ, start_response)
+
+
 HIDING: dict[str, Callable[[Any], Any]] = {
     "slots": Slotted,
     "dict": ByHost,
+    "list": Listed,
+    "global": around_global,
+    "weak": around_weak,
+    "default": around_default,
+    "partial": around_partial,
+    "context": around_context,
+    "nested": lambda site: ProxyFix(Slotted(ProxyFix(site))),
     "mounted": mounted,
     "mounted, old": lambda site: mounted(site, OldWSGIMiddleware),
+    "starlette": lambda site: Starlette(routes=[Mount("/", app=cast("Any", WSGIMiddleware(site)))]),
 }
 
 
@@ -167,6 +231,20 @@ async def test_that_another_server_asks_it_opens_nothing(hide: Callable[[Any], A
     assert await status(unused) == 404
 
 
+@pytest.mark.parametrize("more", [{"/secret": "no such file"}, {}])
+async def test_a_server_that_was_never_used_asks_nothing(more: Any) -> None:
+    site, bokeh = site_with_extension()
+    gc.disable()
+    try:
+        with suppress(AppError):
+            hotshoe.wrap(site, more)
+        with pytest.raises(ConfigError, match="a_site"):
+            await status(hotshoe.asgi({"/secret": app}))
+    finally:
+        gc.enable()
+    assert bokeh is not None
+
+
 async def test_two_servers_may_ask_one_site() -> None:
     site, _bokeh = site_with_extension()
     both = [hotshoe.wrap(site, {"/secret": app}), hotshoe.wrap(site, {"/secret": app, "/more": app})]
@@ -202,6 +280,77 @@ async def running() -> AsyncIterator[Any]:
 async def test_one_that_is_made_after_the_start_is_not_made(running: Any) -> None:
     with pytest.raises(ConfigError, match=r"a_site.*is made too late"):
         site_with_extension()
+
+
+PLAIN = Flask("without", static_folder=None)
+SERVERS: dict[str, Callable[[], Any]] = {
+    "no site": lambda: hotshoe.asgi({"/secret": app, "/more": app}),
+    "site": lambda: hotshoe.wrap(Slotted(PLAIN), {"/secret": app, "/more": app}),
+}
+
+
+@pytest.mark.parametrize("kind", list(SERVERS))
+async def test_one_that_is_made_after_the_start_closes_the_apps(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    both = SERVERS[kind]()
+    transport = httpx.ASGITransport(both)
+    async with both.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        peer, _ = await pulled(both, "/secret/ws", token_of(await client.get("/secret")))
+        for _ in range(2):
+            with pytest.raises(ConfigError, match=r"a_site.*is made too late"):  # and the site's code may go on
+                site_with_extension()
+        (told,) = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+        assert told.startswith("All apps are closed (status 503): hotshoe's extension of the Flask app a_site")
+        assert (await peer.ended())[-1]["code"] == 1008
+        paths = ["/secret", "/more", "/secret/metadata", "/secret/autoload.js?bokeh-autoload-element=e", "/secret/ws"]
+        paths += [] if kind == "site" else ["/"]
+        assert [(await client.get(path)).status_code for path in paths] == [503] * len(paths)
+        late = Peer(both, socket_scope("/secret/ws", protocols=["bokeh", "x"]))
+        assert (await late.hear())["status"] == 503
+        assert "closed" in (await client.get("/secret/_hotshoe/refusal?origin=http://testserver")).json()["refusal"]
+    assert await status(both) == 200, "after another start, without the extension"
+
+
+def test_one_in_a_thread_closes_the_apps_of_a_server() -> None:
+    with hotshoe.Server({"/secret": app}, port=0, address="127.0.0.1") as server, \
+            httpx.Client(timeout=60) as client:
+        assert client.get(server.url("/secret")).status_code == 200
+        with pytest.raises(ConfigError, match="is made too late"):
+            site_with_extension()
+        assert client.get(server.url("/secret")).status_code == 503
+
+
+async def test_a_site_that_is_made_at_its_first_request_opens_nothing() -> None:
+    def lazy(environ: Any, start_response: Any) -> Any:
+        if "site" not in kept:
+            kept["site"], _ = site_with_extension()
+        return kept["site"](environ, start_response)
+
+    both = hotshoe.wrap(lazy, {"/secret": app})
+    transport = httpx.ASGITransport(both, raise_app_exceptions=False)
+    async with both.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        assert (await client.get("/")).status_code == 500
+        assert (await client.get("/secret")).status_code == 503
+
+
+async def test_the_site_of_a_dispatcher_is_asked_about_its_own_urls_only() -> None:
+    site, bokeh = site_with_extension()
+    public = Hotshoe(other := Flask("other", static_folder=None))
+    public.app("/")(app)
+    around = DispatcherMiddleware(Slotted(site), {"/secret": other})
+    with pytest.raises(ConfigError, match="guard=bokeh"):
+        hotshoe.wrap(around, {"/secret": app})
+    servers = [hotshoe.wrap(around, {"/secret": app}, guard=guard) for guard in (bokeh, public)]
+    # The other site's view answers at /secret, for its own app at /.
+    assert [await status(each) for each in servers] == [404, 404]
+
+
+async def test_two_sites_of_which_one_is_wrapped() -> None:
+    first, _ = site_with_extension()
+    second, _ = site_with_extension()
+    with pytest.raises(ConfigError, match="a_site"):
+        await status(hotshoe.wrap(first, {"/secret": app}))
+    with pytest.raises(ConfigError, match="a_site"):
+        await status(hotshoe.wrap(DispatcherMiddleware(first, {"/second": second}), {"/second/secret": app}))
 
 
 async def test_after_the_end_it_is(running: Any) -> None:

@@ -8,15 +8,20 @@ import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from starlette.requests import HTTPConnection
 from tests.support.encoded_shared import EncodedShared
 from tests.support.fake_host import FileApp
 from tests.support.front_site import MakeSite, Site
 
+from hotshoe.auth import User
+from hotshoe.auth.provider import Endpoint
 from hotshoe.base.errors import BuildError, Failure, Frame, Report
 from hotshoe.base.shared import MemoryShared
 from hotshoe.hosts.host import AppInfo
+from hotshoe.web.gate.auth_options import AuthOptions
 from hotshoe.web.own_pages import failure_page
 
 APP = AppInfo("/a", "A", version="v-1")
@@ -42,6 +47,14 @@ async def test_a_page_is_told_once_its_app_is_another(site: Site) -> None:
     change(site)
     assert await peer.hear() == {"type": "websocket.send", "text": "changed"}
     assert (await peer.ended())[-1] == {"type": "websocket.close", "code": 1000}
+
+
+async def test_many_pages_are_told_at_once(site: Site) -> None:
+    peers = [site.connect("/_hotshoe/dev", query=QUERY, headers=ORIGIN) for _ in range(500)]
+    for peer in peers:
+        assert (await peer.hear())["type"] == "websocket.accept"
+    change(site)
+    assert [(await peer.hear()).get("text") for peer in peers] == ["changed"] * 500
 
 
 async def test_a_page_of_an_earlier_version_is_told_at_once(site: Site) -> None:
@@ -100,6 +113,57 @@ async def test_what_is_refused(site: Site, make_site: MakeSite) -> None:
     ):
         peer = refusing.connect("/_hotshoe/dev", query=query, headers=headers)
         assert (await peer.ended())[0]["status"] == status
+
+
+class Nobody:
+    """A provider that knows no user, or fails to."""
+
+    endpoints: ClassVar[dict[str, Endpoint]] = {}
+    logout_path = None
+    failure: Exception | None = None
+
+    async def user_of(self, connection: HTTPConnection) -> User | None:
+        if self.failure is not None:
+            raise self.failure
+        return User("ada") if connection.headers.get("x-user") == "ada" else None
+
+    async def login_path(self, connection: HTTPConnection) -> str | None:
+        return None
+
+    async def start(self) -> None:
+        """There is nothing to start."""
+
+    async def stop(self) -> None:
+        """There is nothing to stop."""
+
+
+async def test_nobody_without_access_is_told_that_an_app_has_changed(make_site: MakeSite) -> None:
+    site = make_site(APP, AppInfo("/b", "B", version="v-1"), dev=True, public=["b"],
+                     auth_options=AuthOptions(auth=Nobody(), authorize=lambda user, app: user.name == "ada"))
+    for path in ("/_hotshoe/dev", "/a/_hotshoe/dev", "/b/_hotshoe/dev"):
+        for query in (QUERY, b"app=%2Fa&version=old"):
+            peer = site.connect(path, query=query, headers=ORIGIN)
+            assert (await peer.ended())[0]["status"] == 401
+    admitted = [site.connect("/_hotshoe/dev", query=query, headers=headers) for query, headers in (
+        (b"app=%2Fa&version=old", {**ORIGIN, "x-user": "ada"}), (b"app=%2Fb&version=old", ORIGIN))]
+    for peer in admitted:
+        assert (await peer.hear())["type"] == "websocket.accept"
+        assert await peer.hear() == {"type": "websocket.send", "text": "changed"}
+        await peer.ended()
+
+
+async def test_nobody_without_access_sees_why_the_login_fails(make_site: MakeSite) -> None:
+    provider = Nobody()
+    provider.failure = ValueError("the password of the directory is sesame")
+    site = make_site(APP, dev=True, auth_options=AuthOptions(auth=provider))
+    for path in ("/a", "/a/metadata", "/a/autoload.js?bokeh-autoload-element=x", "/_hotshoe/source/a", "/"):
+        answer = await site.get(path)
+        assert answer.status_code == 500
+        assert "sesame" not in answer.text, path
+    peer = site.connect("/_hotshoe/dev", query=QUERY, headers=ORIGIN)
+    refusal = await peer.ended()
+    assert refusal[0]["status"] == 500
+    assert "sesame" not in str(refusal)
 
 
 SECRET = "</script><script>alert(1)</script>"

@@ -12,8 +12,8 @@ from tests.support.front_site import MakeSite, Site
 
 from hotshoe.base.shared import MemoryShared, Shared
 from hotshoe.http.requests import Request
-from hotshoe.tokens import new_session_id, read
-from hotshoe.web.visits.tickets import LONG_CHARS, PARKED, Mode, Tickets
+from hotshoe.tokens import new_session_id
+from hotshoe.web.visits.tickets import LONG_CHARS, PARKED, Mode, Parking, Tickets
 
 LARGE = {"user": {"name": "ann", "roles": [f"role {number}" for number in range(3000)]}}
 
@@ -49,7 +49,7 @@ async def test_elsewhere_process_request_is_asked_again(make_site: MakeSite) -> 
 
 
 def tickets_of(shared: Shared | None = None) -> Tickets:
-    return Tickets([b"k" * 40], Mode.AUTO, shared=shared or MemoryShared())
+    return Tickets([b"k" * 40], Mode.AUTO, parking=Parking(shared or MemoryShared(), 300))
 
 
 async def test_in_another_process_that_shares_it_the_payload_is_found() -> None:
@@ -82,7 +82,7 @@ async def test_what_cannot_be_a_token_is_an_error() -> None:
 
 async def test_a_payload_waits_as_long_as_its_token_can_create_the_session() -> None:
     clock = SetClock()
-    tickets = Tickets([b"k" * 40], Mode.AUTO, lifetime_s=10, clock=clock, shared=MemoryShared(clock))
+    tickets = Tickets([b"k" * 40], Mode.AUTO, lifetime_s=10, clock=clock, parking=Parking(MemoryShared(clock), 10))
     ticket = tickets.of_token(await tickets.mint(new_session_id(key=b"k" * 40), Request(), LARGE))
     clock.now += 9
     assert not (await tickets.with_parked(ticket)).payload_lost
@@ -91,12 +91,13 @@ async def test_a_payload_waits_as_long_as_its_token_can_create_the_session() -> 
 
 
 async def test_apps_with_sessions_of_the_same_id(make_site: MakeSite) -> None:
-    site = make_site("/a", "/b", session_ids="auto")
+    site = make_site("/a", "/b", session_ids="auto", secret_key="k" * 40)
+    session_id = new_session_id(key=b"k" * 40)
     site.host.payload = {**LARGE, "of": "a"}
-    token = (await site.get("/a")).text.removeprefix("<html>").removesuffix("</html>")
-    session_id = read(token).session_id
+    page = await site.get(f"/a?bokeh-session-id={session_id}")
+    token = page.text.removeprefix("<html>").removesuffix("</html>")
     site.host.payload = {**LARGE, "of": "b"}
-    await site.get(f"/b?bokeh-session-id={session_id}")
+    assert (await site.get(f"/b?bokeh-session-id={session_id}")).status_code == 200
     site.host.live.clear()
     await knock(site, token)
     payload = site.host.open_requests[-1].payload

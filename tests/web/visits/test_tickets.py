@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.cookie_client import SetClock
 
 from hotshoe.auth.accounts import Account
 from hotshoe.auth.oidc.openid import Attempt, Client
@@ -73,3 +74,17 @@ async def test_a_token_stays_short_whatever_the_browser_sends() -> None:
     token = await Tickets([KEY], Mode.AUTO).mint(new_session_id(key=KEY), request, {})
     assert len(token) < 512
     assert read(token, key=KEY).payload == {"arguments": {"a": [b"1"]}}
+
+
+async def test_a_clock_that_is_set_leaves_live_sessions() -> None:
+    """Forward, a page without a websocket must be loaded again; back, it has more time. Neither forges anything."""
+    clock = SetClock()
+    tickets = Tickets([KEY], Mode.AUTO, clock=clock)
+    token = await tickets.mint(tickets.of_page({}, None).session_id, Request(), {})
+    for jump_s, may_create in ((0, True), (86_400, False), (-86_400, True)):
+        clock.now += jump_s
+        assert tickets.of_token(token).may_create is may_create
+        clock.now -= jump_s
+    clock.now += 86_400
+    later = tickets.of_token(await tickets.mint(tickets.of_page({}, None).session_id, Request(), {}))
+    assert later.may_create

@@ -6,14 +6,18 @@ import asyncio
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.support.asgi_websocket import BATCH, Peer
 from tests.support.front_site import MakeSite, Site
+from tests.support.waiting import until
 
 from hotshoe.base.errors import BuildError
+from hotshoe.config.limit_table import LIMITS
 from hotshoe.tokens import mint
+from hotshoe.web.visits import sockets, websockets
 from hotshoe.wire import Close
 
 HEADER = json.dumps({"msgid": "1", "msgtype": "PULL-DOC-REQ"})
@@ -52,6 +56,39 @@ async def test_messages_both_ways(site: Site) -> None:
     peer.leave()
     assert await peer.ended() == []
     assert site.host.pipes[0].detached == 1
+
+
+@pytest.fixture
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    low = replace(LIMITS, progress_s=0.02, least_bytes_per_s=2**40, held_bytes=1, small_bytes=10)
+    monkeypatch.setattr(sockets, "LIMITS", low)
+    monkeypatch.setattr(websockets, "LIMITS", low)
+
+
+@pytest.mark.usefixtures("low_limits")
+@pytest.mark.parametrize("parts", [(HEADER,), (HEADER, "{}")])
+async def test_half_a_message_is_not_waited_for(make_site: MakeSite, parts: tuple[str, ...]) -> None:
+    peer = await opened(make_site("/a"))
+    await asyncio.sleep(0.1)  # no message has begun
+    for fragment in parts:
+        peer.say(type="websocket.receive", text=fragment)
+    assert await peer.hear() == {"type": "websocket.close", "code": 1008, "reason": "message too slow"}
+    await peer.ended()
+
+
+@pytest.mark.usefixtures("low_limits")
+async def test_under_another_server_no_more_is_asked_for_than_may_wait(make_site: MakeSite) -> None:
+    site = make_site("/a")
+    first, second = await opened(site), await opened(site, protocols=protocols("t"))
+    first.say(type="websocket.receive", text=json.dumps({"msgid": "long" * 10, "msgtype": "PULL-DOC-REQ"}))
+    await until(lambda: first.waiting == 0)
+    second.say(type="websocket.receive", text=HEADER)
+    say_message(second)
+    assert await first.hear() == {"type": "websocket.close", "code": 1008, "reason": "message too slow"}
+    await first.ended()
+    await until(lambda: second.waiting == 0)
+    second.leave()
+    await second.ended()
 
 
 async def test_batches_where_the_server_can(site: Site) -> None:
