@@ -1,4 +1,4 @@
-.PHONY: demo test test-all check lint bench peers docs clean
+.PHONY: demo test test-all check lint bench fuzz peers docs clean
 
 # Serve the examples on port 5006 (PORT=…).
 demo:
@@ -22,6 +22,11 @@ lint:
 # Compare the speed of hotshoe and bokeh serve (ARGS= goes to the benchmark).
 bench:
 	scripts/bench $(ARGS)
+
+# Fuzz the parsers for so many seconds (ARGS= names some parsers).
+SECONDS = 60
+fuzz:
+	scripts/fuzz --seconds $(SECONDS) $(ARGS)
 
 # Other projects' tests and example apps on hotshoe (PEERS= is the folder with their checkouts, ARGS= names some).
 peers:
