@@ -22,6 +22,7 @@ from bokeh.models import ImportedStyleSheet
 from bokeh.resources import Resources
 from jinja2 import Template
 
+from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
 
 
@@ -101,6 +102,7 @@ def _install(state: Any) -> None:
         type.__setattr__(cls, "_on_loop_thread", _on_loop_thread(cls._on_loop_thread))
     type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
     type.__setattr__(cls, "user_info", _of_user(cls.user_info, _user_info))
+    share_edits()
     module: Any = sys.modules["panel.io.document"]
     logging.getLogger(module.__name__).addFilter(_no_false_alarm)
     module.write_events = _writer(module.write_events)

@@ -20,7 +20,7 @@ COMPRESSORS = 2
 WAITING_MOST = 8
 """How many texts may wait to be compressed, with their contents in memory; others are sent plain."""
 PATIENCE_S = 1.0
-"""How long a text waits for a thread that compresses it, before it is sent plain."""
+"""How long a response waits until its text is compressed, before it is sent plain: proxies have time limits."""
 
 _T = TypeVar("_T")
 Look = Callable[[], Coroutine[Any, Any, _T]]
@@ -51,19 +51,15 @@ class Bodies:
     """Reads and compresses the files of one origin.
 
     Each origin has bodies of its own, so that files of apps do not drive BokehJS out of memory, nor keep it waiting.
-    ``is_patient``: there are few files, and all wait until they are compressed.
     """
 
-    def __init__(self, looking: Disks, reading: Disks, memory_bytes: int = MEMORY_BYTES, *, is_patient: bool,
-                 patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, looking: Disks, reading: Disks, memory_bytes: int = MEMORY_BYTES) -> None:
         self._looking = looking
         self._reading = reading
         self._memory = Memory(memory_bytes)
         self._compressors = ThreadPool(COMPRESSORS, name="hotshoe-compress")
         self._compressions = 0
         """Texts that are compressed, or wait for it."""
-        self._is_patient = is_patient
-        self._patience_s = patience_s
         self._sharing = Sharing()
 
     def close(self) -> None:
@@ -97,13 +93,21 @@ class Bodies:
         return await self._sharing.once(key, read)
 
     async def compressed(self, digest: str, encoding: Encoding, read: Look[bytes]) -> bytes | None:
-        """The result of ``read``, compressed; ``None`` if it would have to wait. ``digest`` is that of the result."""
+        """The result of ``read``, compressed; ``None`` if that would take long. ``digest`` is that of the result.
+
+        What has begun goes on, for the next request.
+        """
         key = (digest, encoding)
-        kept = self._memory.get(key)
-        return await self._sharing.once(key, partial(self._compress, key, encoding, read)) if kept is None else kept
+        if (kept := self._memory.get(key)) is not None:
+            return kept
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._sharing.once(key, partial(self._compress, key, encoding, read))
+        except TimeoutError:
+            return None
 
     async def _compress(self, key: Key, encoding: Encoding, read: Look[bytes]) -> bytes | None:
-        if not self._is_patient and self._compressions >= COMPRESSORS + WAITING_MOST:
+        if self._compressions >= COMPRESSORS + WAITING_MOST:
             return None
         self._compressions += 1
         try:
@@ -121,7 +125,7 @@ class Bodies:
         except RuntimeError:  # closed
             raise refusal(503) from None
         result = asyncio.wrap_future(call)
-        done, _ = await asyncio.wait([result], timeout=None if self._is_patient else self._patience_s)
+        done, _ = await asyncio.wait([result], timeout=PATIENCE_S)
         return None if not done and call.cancel() else await result
 
     async def _load(self, requested: RequestedFile, info: FileInfo) -> tuple[Entry, bytes]:

@@ -56,8 +56,7 @@ class StaticFiles:
         self._looking = Disks("hotshoe-look")
         self._reading = Disks("hotshoe-read")
         self._bodies: Mapping[Origin, Bodies] = {
-            origin: Bodies(self._looking, self._reading, memory_bytes, is_patient=origin == "bokehjs")
-            for origin in ORIGINS}
+            origin: Bodies(self._looking, self._reading, memory_bytes) for origin in ORIGINS}
         self._sharing = Sharing()
         self._findings: OrderedDict[tuple[str, ...], tuple[float, Any]] = OrderedDict()
         self._sending_bytes = 0
