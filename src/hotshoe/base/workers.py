@@ -43,7 +43,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.ident = threading.get_ident()
-        self._clock = _processor_clock(self.ident)
+        self._clock = processor_clock(self.ident)
         self.job: Job | None = None
         self.wake = threading.Lock()
         self.wake.acquire()
@@ -128,7 +128,7 @@ class RunningJob:
     is_lost: bool
 
 
-def _processor_clock(ident: int) -> int | None:
+def processor_clock(ident: int) -> int | None:
     get = getattr(time, "pthread_getcpuclockid", None)  # neither macOS nor Windows has it
     return None if get is None else get(ident)
 

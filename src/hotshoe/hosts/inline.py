@@ -16,6 +16,7 @@ from .. import pages
 from ..apps import App, Request
 from ..base.counters import Counters
 from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, SessionGone
+from ..base.first_imports import order_first_imports
 from ..base.tasks import STOP_GRACE_S, Deadline
 from ..base.tasks import start as start_task
 from ..base.threads import ThreadPool, in_thread
@@ -93,6 +94,7 @@ class InlineHost:
     async def start(self) -> None:
         """Make the threads, run the load hooks, begin to expire sessions."""
         loop = asyncio.get_running_loop()
+        order_first_imports()
         threads = self._settings.threads
         spare = SPARE * threads if threads > 1 else 0  # one thread runs one callback at a time, also if it waits
         self._pool = ThreadPool(threads, loop, spare=spare) if threads else None

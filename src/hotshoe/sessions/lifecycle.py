@@ -12,6 +12,7 @@ from bokeh.settings import settings
 
 from ..apps import App
 from ..base.errors import BuildError, RequestError
+from ..base.first_imports import is_half_made, passed_count
 from ..base.tasks import Deadline
 from ..base.tracebacks import describe
 from ..seams.panel import ask_panel, begin_panel, end_panel, forget_panel
@@ -28,14 +29,20 @@ HOOK_LEAST_S = 0.05
 """The least that each hook gets, also the last of many slow ones."""
 
 
-async def build(session: Session, app: App, *, validate: bool = True) -> None:
+class HalfMadeModule(Exception):
+    """The app got a module that another thread was importing: in another try it gets a whole one."""
+
+
+async def build(session: Session, app: App, *, validate: bool = True, is_last_try: bool = True) -> None:
     """Run the creation hook, then let ``app`` fill the document.
 
-    Raises ``BuildError``, its cause logged, and ``RequestError`` if the app refuses its visitor.
+    Raises ``BuildError``, its cause logged, ``RequestError`` if the app refuses its visitor, and, unless it is the last
+    try, ``HalfMadeModule``.
 
     ``validate`` logs flaws of the document, unless bokeh's settings turn that off.
     """
     session.set_building(True)
+    passed_before = passed_count()
     try:
         if (created := app.hooks.session_created) is not None:
             _, error = await session.lane.outcome(partial(created, session.context))
@@ -46,6 +53,8 @@ async def build(session: Session, app: App, *, validate: bool = True) -> None:
         session.set_building(False)
     if isinstance(error, RequestError):
         raise error
+    if not is_last_try and passed_count() != passed_before and is_half_made(error):
+        raise HalfMadeModule from error
     if error is not None and not is_plain_exit(error):
         error_id = session.reporter.report(error, "building a document", always=True)
         report, _ = await session.lane.outcome(partial(describe, error)) if session.dev else (None, None)

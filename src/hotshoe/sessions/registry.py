@@ -14,7 +14,7 @@ from ..apps import App, Request
 from ..base.errors import BuildError, RequestError
 from ..base.tasks import Deadline
 from .context import ServerContext, SessionVisit
-from .lifecycle import build, discard, end, give_up_lane
+from .lifecycle import HalfMadeModule, build, discard, end, give_up_lane
 from .session import Session, Surroundings
 
 log = logging.getLogger("hotshoe.session")
@@ -134,8 +134,13 @@ class Registry:
         app, opening = self.app, self._openings[visit.session_id]
         session: Session | None = None
         try:
-            session = opening.session = self._make(visit)
-            await self._fill(session, app)
+            try:
+                session = opening.session = self._make(visit)
+                await self._fill(session, app, is_last_try=False)
+            except HalfMadeModule as error:
+                log.info("app %s is run again, as it got a half-made module: %s", self.url, error.__cause__)
+                session = opening.session = self._make(visit)
+                await self._fill(session, app, is_last_try=True)
             if app is self.app:
                 self._sessions[visit.session_id] = session
             else:  # the app was replaced during the build
@@ -153,12 +158,12 @@ class Registry:
             del self._openings[session_id]
             self._let_go_if_gone(session_id)
 
-    async def _fill(self, session: Session, app: App) -> None:
+    async def _fill(self, session: Session, app: App, *, is_last_try: bool) -> None:
         try:
             # An app's documents have the same flaws in each session. To check only the first takes a fifth off a page.
-            await build(session, app, validate=not self._validated)
+            await build(session, app, validate=not self._validated, is_last_try=is_last_try)
             self._validated = True
-        except (BuildError, RequestError) as error:
+        except (BuildError, RequestError, HalfMadeModule) as error:
             if isinstance(error, BuildError):
                 self._counters.sessions_failed.add()
             await end(session, app)
