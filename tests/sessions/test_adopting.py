@@ -39,7 +39,8 @@ READS: dict[str, Callable[[Any], Any]] = {
 async def session(pool: ThreadPool | None, pulse: Pulse) -> Session:
     """A session without a visitor."""
     loop = asyncio.get_running_loop()
-    return Session("/app", ServerContext("/app", loop, list), Surroundings(loop, pool, pulse))
+    server_context = ServerContext("/app", loop, list, lambda: App(add_div))
+    return Session("/app", server_context, Surroundings(loop, pool, pulse))
 
 
 def add_div(document: Document) -> None:

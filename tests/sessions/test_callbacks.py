@@ -11,6 +11,7 @@ from bokeh.document import Document, without_document_lock
 from tests.support.session_client import Attach, Open
 
 import hotshoe
+from hotshoe.base.errors import UnlockedChangeError
 from hotshoe.sessions import Session
 
 PERIOD_MS = 10
@@ -125,6 +126,29 @@ async def test_an_unlocked_coroutine_may_schedule_locked_work(session: Session) 
     cast(Any, session.document).add_next_tick_callback(unlocked)
     await until(lambda: len(seen) == 2)
     assert seen == ["UnlockedDocumentProxy", "locked"]
+
+
+async def test_an_unlocked_callback_cannot_set_what_the_document_is_made_of(session: Session) -> None:
+    from bokeh.io import curdoc
+
+    errors: list[str] = []
+
+    @without_document_lock
+    def unlocked() -> None:
+        document: Any = curdoc()
+        for name in ("title", "theme"):
+            try:
+                setattr(document, name, "new")
+            except UnlockedChangeError as error:
+                errors.append(str(error))
+            else:
+                errors.append(f"{name} was set")
+
+    title = session.document.title
+    cast(Any, session.document).add_next_tick_callback(unlocked)
+    await until(lambda: len(errors) == 2)
+    assert all("add_next_tick_callback" in error for error in errors), errors
+    assert session.document.title == title
 
 
 async def test_callbacks_added_while_the_app_builds_run_after_it(open_session: Open) -> None:

@@ -71,6 +71,8 @@ class App:
     """The package in which the relative imports of its main program start."""
     origin: str = ""
     """What the app is made from: a file, or the file and name of a function. A newer version has the same origin."""
+    application: Any = None
+    """The Application object that the app is made from, if it is made from one."""
     begins_panel: bool = False
     """Whether the app prepares Panel itself, as Panel's Application does; for others that is done before ``build``."""
 

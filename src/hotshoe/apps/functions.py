@@ -63,6 +63,7 @@ def load_application(application: Any) -> App:
         hooks=Hooks(**{name.removeprefix("on_"): getattr(application, name, None) for name in HOOKS}),
         static_dir=None if static is None else Path(static),
         metadata=lambda: _metadata(application),
+        application=application,
         begins_panel=is_panel_application(application),
     )
 

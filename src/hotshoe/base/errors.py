@@ -220,7 +220,11 @@ class UnseenCallback(BaseException):
 
 
 class UnlockedChangeError(HotshoeError, RuntimeError):
-    """A document was changed without its lock; the change is sent with the next locked section."""
+    """A document was changed without its lock; the change of a model is sent with the next locked section."""
+
+    def __init__(self, text: str = "the document was changed without its lock: use doc.add_next_tick_callback(f) or "
+                 "hotshoe.locked_callback(doc) to change it from a thread or an unlocked callback") -> None:
+        super().__init__(text)
 
 
 class ClientError(HotshoeError, OSError):

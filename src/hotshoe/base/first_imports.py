@@ -124,7 +124,8 @@ class _Order:
         try:
             while others := self._others(ident, new):
                 now_s = time.monotonic()
-                if now_s >= end_s or all([load.look(other, now_s) for other, load in others]):
+                idle = [load.look(other, now_s) for other, load in others]
+                if now_s >= end_s or all(idle):
                     self.passed_count += 1
                     return
                 self._changed.wait(LOOK_EVERY_S)
@@ -223,9 +224,9 @@ class _ModuleLock(_bootstrap._ModuleLockManager):  # type: ignore[misc]  # noqa:
 
 
 def order_first_imports() -> None:
-    """Keep the order in this process from now on. Call it in the thread of an event loop: that waits as little as can be.
+    """Keep the order in this process from now on. May be called more than once.
 
-    May be called more than once.
+    Call it in the thread of an event loop, which then waits as little as can be.
     """
     _order.here.is_loop = True
     names = vars(_bootstrap)

@@ -24,6 +24,7 @@ from ..base.tracebacks import describe
 from ..base.turns import Shares
 from ..base.users import discard, user_name
 from ..config import Settings
+from ..http.hook_requests import hook_request
 from ..pages.assets import STATIC
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
 from ..sessions.failures import report
@@ -286,7 +287,7 @@ class InlineHost:
         if (process := registry.app.hooks.process_request) is None:
             return {}
         try:
-            payload = await self._served.hooks.call(partial(process, request))
+            payload = await self._served.hooks.call(partial(process, hook_request(request)))
             if payload is not None and not isinstance(payload, Mapping):
                 discard(payload)
                 raise TypeError(f"process_request must return a dictionary, not a {type(payload).__qualname__}")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.requests import HTTPConnection, cookie_parser
 
 from ..base.addresses import is_loopback
 from ..base.errors import ConfigError
+from ..base.left_out import missing
 from ..config import Settings
 from .scopes import CLIENT_KNOWN, LOGOUT_URL, OWN_COOKIES, PREFIX_TOLD, TRUSTED_PROXY, Receive
 
@@ -50,6 +52,7 @@ def request_of(scope: Mapping[str, Any]) -> Request:
         user=scope.get("user"),
         session=_session_of(scope),
         logout_url=scope.get(LOGOUT_URL),
+        version=f"HTTP/{scope.get('http_version', '1.1')}",
     )
 
 
@@ -249,11 +252,58 @@ class Request:
     """A copy of the outer framework's session (``scope["session"]``); changes are not kept."""
     logout_url: str | None = None
     """The URL for logging out, if there is one."""
+    version: str = "HTTP/1.1"
+    received_s: float = field(default_factory=time.time, compare=False, repr=False)
 
     @property
     def uri(self) -> str:
-        """Path and query."""
-        return f"{self.path}?{self.query}" if self.query else self.path
+        """Path and query, quoted as in a URL."""
+        path = quote(self.path, safe="/:@!$&'()*+,;=~")
+        return f"{path}?{self.query}" if self.query else path
+
+    def full_url(self) -> str:
+        """The URL that was requested."""
+        return f"{self.protocol}://{self.host}{self.uri}"
+
+    @property
+    def host_name(self) -> str:
+        """The host without its port."""
+        name, _, port = self.host.rpartition(":")
+        return (name if name and port.isdigit() else self.host).lower()
+
+    @property
+    def query_arguments(self) -> Mapping[str, list[bytes]]:
+        """The same as ``arguments``: a page is requested by its URL alone, so there is no body."""
+        return self.arguments
+
+    @property
+    def body(self) -> bytes:
+        """Empty, as the ones after it."""
+        return b""
+
+    @property
+    def body_arguments(self) -> dict[str, list[bytes]]:
+        return {}
+
+    @property
+    def files(self) -> dict[str, list[Any]]:
+        return {}
+
+    def request_time(self) -> float:
+        """The seconds since the request came."""
+        return time.time() - self.received_s
+
+    def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        """``None``: the server asks no client for a certificate."""
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing(self, name, LEFT_OUT)
+
+
+LEFT_OUT = dict.fromkeys(("connection", "server_connection"), "apps do not get the connection; remote_ip, protocol and "
+                         "version tell what is known of it")
+"""Names of Tornado's request."""
 
 
 class Disclosure:

@@ -16,8 +16,10 @@ from bokeh.document.events import (
     SessionCallbackAdded,
     SessionCallbackRemoved,
 )
+from bokeh.document.locking import UnlockedDocumentProxy
 from bokeh.model import Model
 
+from ..base.errors import UnlockedChangeError
 from .current import document_context
 
 
@@ -75,8 +77,16 @@ def _run_invoker(event: Any) -> None:
             event.callback_invoker()
 
 
+def _set_on_proxy(proxy: UnlockedDocumentProxy, name: str, value: Any) -> None:
+    """``curdoc().title = …`` in an unlocked callback: bokeh sets it on the proxy, and nothing happens."""
+    if name != "_doc" and isinstance(proxy._doc.callbacks, HoldingCallbackManager):
+        raise UnlockedChangeError
+    object.__setattr__(proxy, name, value)
+
+
 def new_document() -> Document:
     """An empty document, ready for an app."""
+    UnlockedDocumentProxy.__setattr__ = _set_on_proxy  # type: ignore[method-assign,assignment]
     document = Document()
     document.callbacks.__class__ = HoldingCallbackManager
     return document

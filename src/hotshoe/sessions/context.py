@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bokeh.document import Document
 
+from ..apps import App
 from ..base.errors import EarlyReadError, SessionGone
+from ..base.left_out import missing
 from ..base.logs import session_hash
 from ..base.threads import ThreadPool
 from ..http.requests import Request
@@ -61,13 +63,67 @@ class SessionRequest:
         return getattr(self._request, name)
 
 
+BY_SERVER = dict.fromkeys((
+    *("add", "create_document", "initialize_document", "process_request", "process_request_async", "safe_to_fork"),
+    *("on_server_loaded", "on_server_unloaded", "on_session_created", "on_session_destroyed"),
+    *("create_session_if_needed", "run_load_hook", "run_unload_hook"),
+), "the server makes the app's sessions and calls its hooks")
+"""Names of stock's application and its context that are left out."""
+
+
+class Application:
+    """An app by the names of stock's Application, if it is not made from such an object."""
+
+    handlers = ()
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    @property
+    def metadata(self) -> Any:
+        """The app's metadata."""
+        return self._app.metadata()
+
+    @property
+    def static_path(self) -> str | None:
+        """The folder of its static files."""
+        return None if self._app.static_dir is None else str(self._app.static_dir)
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing(self, name, BY_SERVER)
+
+
 class ApplicationContext:
     """An app as its own code sees it."""
 
-    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop, server_context: ServerContext,
+                 app: Callable[[], App]) -> None:
         self.url = url
         self._url = url  # the name that Panel's Application reads
         self._loop = loop
+        self.server_context = server_context
+        self._app = app
+
+    @property
+    def application(self) -> Any:
+        """The Application object from which the app is made, or one with its names."""
+        app = self._app()
+        return Application(app) if app.application is None else app.application
+
+    @property
+    def sessions(self) -> list[StockSession]:
+        """The live sessions of the app."""
+        return self.server_context.sessions
+
+    def get_session(self, session_id: str) -> StockSession:
+        """The live session with this id. Raises ``SessionGone``."""
+        for session in self.sessions:
+            if session.id == session_id:
+                return session
+        raise SessionGone("there is no session with this id")
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing(self, name, BY_SERVER)
 
     @cached_property
     def io_loop(self) -> IOLoop:
@@ -89,9 +145,10 @@ class ServerContext:
     Apps may set attributes on it, which all their sessions then share.
     """
 
-    def __init__(self, url: str, loop: asyncio.AbstractEventLoop, sessions: Callable[[], list[StockSession]]) -> None:
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop, sessions: Callable[[], list[StockSession]],
+                 app: Callable[[], App]) -> None:
         self._sessions = sessions
-        self.application_context = ApplicationContext(url, loop)
+        self.application_context = ApplicationContext(url, loop, self, app)
 
     @property
     def sessions(self) -> list[StockSession]:

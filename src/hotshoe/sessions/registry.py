@@ -48,7 +48,8 @@ class Registry:
         self.loop = surroundings.loop
         self.ended_count = 0
         """Sessions that have ended so far."""
-        self.context = ServerContext(url, self.loop, lambda: [session.stock for session in self.sessions])
+        self.context = ServerContext(url, self.loop, lambda: [session.stock for session in self.sessions],
+                                     lambda: self.app)
         self._make = partial(Session, url, self.context, surroundings)
         self._counters = surroundings.counters
         self._on_gone = on_gone

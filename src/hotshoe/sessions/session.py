@@ -214,10 +214,7 @@ class Session:
             return
         self._late.add(event)
         self.lane.run(lambda: None)
-        raise UnlockedChangeError(
-            "the document was changed without its lock: use doc.add_next_tick_callback(f) or "
-            "hotshoe.locked_callback(doc) to change it from a thread or an unlocked callback"
-        )
+        raise UnlockedChangeError
 
     def _report_all(self, errors: Sequence[Exception]) -> None:
         for error in errors:

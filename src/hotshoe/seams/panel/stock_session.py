@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from bokeh.document import Document
+
+from ...base.left_out import missing
 
 
 class StockOwner(Protocol):
@@ -16,6 +19,7 @@ class StockOwner(Protocol):
     document: Document
     expiration_blocks: int
     expiration_requested: bool
+    unused_since_s: float
 
     @property
     def id(self) -> str: ...
@@ -51,6 +55,15 @@ class StockLock:
     def locked(self) -> bool:
         """Whether this thread or task runs with the document locked."""
         return self._owner.is_locked_here
+
+
+_BY_SERVER = "the server does that; change the document, and all its pages follow"
+LEFT_OUT = {
+    "destroy": "use request_expiration(), and the session ends when no page shows it",
+    "token": "each page has a token of its own",
+    **dict.fromkeys(("notify_connection_lost", "patch", "pull", "push", "subscribe", "unsubscribe"), _BY_SERVER),
+}
+"""Names of stock's session."""
 
 
 class StockSession:
@@ -91,6 +104,16 @@ class StockSession:
         return self._owner.expiration_blocks > 0
 
     @property
+    def expiration_blocked_count(self) -> int:
+        """How often ``block_expiration`` was called without ``unblock_expiration``."""
+        return self._owner.expiration_blocks
+
+    @property
+    def milliseconds_since_last_unsubscribe(self) -> float:
+        """The time since the session was used last; it means nothing while it has a connection."""
+        return (time.monotonic() - self._owner.unused_since_s) * 1000
+
+    @property
     def expiration_requested(self) -> bool:
         """Whether the session ends as soon as it has no connection and is not blocked."""
         return self._owner.expiration_requested
@@ -116,6 +139,9 @@ class StockSession:
     async def with_document_locked(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run ``function`` with the document locked, and await its result."""
         return await self._owner.with_document_locked(function, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing(self, name, LEFT_OUT)
 
 
 def session_of(document: Any) -> StockSession | None:
