@@ -5,6 +5,8 @@ The names below are imported when they are first used, so that ``import hotshoe`
 
 from typing import TYPE_CHECKING, Any
 
+from hotshoe.base.home import give_home
+
 if TYPE_CHECKING:
     from hotshoe.config import Settings as Settings
     from hotshoe.server.server import Server as Server
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from hotshoe.sessions import pause_when_unwatched as pause_when_unwatched
     from hotshoe.web.mount import asgi as asgi
     from hotshoe.web.mount import wrap as wrap
+
+give_home()
 
 __version__ = "0.1.0"
 

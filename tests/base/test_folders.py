@@ -49,6 +49,17 @@ def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert cache_folder("models") == tmp_path / "cache" / "hotshoe" / "models"
 
 
+def test_there_may_be_no_folder_at_all(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.touch()  # no folder can be made there
+    assert cache_folder("models") is not None
+
+    def none_found() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_found)
+    assert cache_folder("models") is None
+
+
 def test_only_their_owner_may_read_or_write_them(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(cache.parent / "state"))
     before = os.umask(0)

@@ -39,7 +39,8 @@ def cache_folder(name: str) -> Path | None:
 def _candidates() -> Iterator[tuple[Path, str]]:
     with suppress(OSError):
         yield _home("XDG_CACHE_HOME", "~/.cache"), "hotshoe"
-    yield Path(tempfile.gettempdir()), f"hotshoe-{_uid()}"
+    with suppress(OSError):  # there may be no temporary folder that can be written
+        yield Path(tempfile.gettempdir()), f"hotshoe-{_uid()}"
 
 
 def _home(variable: str, default: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from functools import cache
 from pathlib import Path
 
 from ..base.errors import CompileError
@@ -59,6 +60,11 @@ def _compile(digest: str) -> str:
     return script
 
 
+@cache
+def _say_once(text: str) -> None:
+    _log.warning(text)
+
+
 def _file(digest: str) -> Path | None:
     """The file of a script; ``None`` without a private folder: another user could put code into any other."""
     folder = cache_folder("models")
@@ -76,6 +82,8 @@ def _read(digest: str) -> str | None:
 
 def _write(digest: str, script: str) -> None:
     if (file := _file(digest)) is None:
+        _say_once("Compiled custom models are kept in memory only: neither in the user's cache nor in the temporary "
+                  "folder is a private folder that can be written; set HOME or TMPDIR to one that can")
         return
     try:
         write_private(file, script.encode("utf-8"))
