@@ -19,6 +19,7 @@ from tests.support.session_client import Attach
 from tests.support.size import full_size
 
 from hotshoe.apps import App, Hooks, Request
+from hotshoe.base import first_imports
 from hotshoe.base.errors import BuildError, RequestError, SessionGone
 from hotshoe.base.tasks import Deadline
 from hotshoe.base.threads import ThreadPool
@@ -72,6 +73,31 @@ async def test_an_app_that_raises_anything_leaves_nothing_and_keeps_nobody_waiti
         assert result.error_id in caplog.text
     assert registry.sessions == []
     assert destroyed == ["a"]
+
+
+@pytest.mark.parametrize(("failures", "passed", "built"), [(1, 1, 2), (2, 1, 2), (1, 0, 1)])
+async def test_a_build_that_met_a_half_made_module_is_tried_once_more(
+    failures: int, passed: int, built: int, make_registry: MakeRegistry, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture
+) -> None:
+    documents: list[Document] = []
+
+    def build(document: Document) -> None:
+        documents.append(document)
+        if len(documents) <= failures:
+            monkeypatch.setattr(first_imports._order, "passed_count", first_imports._order.passed_count + passed)
+            raise ImportError("cannot import name 'a' from partially initialized module 'b'")
+        document.add_root(Div())
+
+    opened = make_registry(build).open("a", Request(), {})
+    if failures < built:
+        session = await opened
+        assert session.document is documents[-1]
+        assert "ImportError" not in "".join(record.message for record in caplog.records if record.levelname == "ERROR")
+    else:
+        with pytest.raises(BuildError):
+            await opened
+    assert len(documents) == built
 
 
 async def test_a_script_may_end_with_a_plain_exit(make_registry: MakeRegistry) -> None:
