@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotshoe.apps.app import App
-from hotshoe.apps.loading import load, load_all, source_text
+from hotshoe.apps.loading import load, load_all, place, source_text
 from hotshoe.base.errors import AppError
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ def test_two_apps_at_one_url(write: Write) -> None:
 def test_urls_that_no_app_can_have(url: str) -> None:
     with pytest.raises(AppError, match="can't have the URL"):
         load_all({url: board})
+
+
+def test_no_app_takes_the_place_of_the_icon() -> None:
+    with pytest.raises(AppError, match=r"favicon\.ico\.py: at /favicon\.ico is the icon of all pages.*: rename it"):
+        place(["x/favicon.ico.py"])
 
 
 @pytest.mark.parametrize("url", [None, 42, b"/x"])

@@ -61,12 +61,45 @@ def test_format_3(write: Write, build: Build) -> None:
         ("x = (1\n%y\n)", "x = (1\n%y\n)"),
         ("%cd /\nx = '''\n%s\n!no\n'''\ny = a \\\n%b", "pass\nx = '''\n%s\n!no\n'''\ny = a \\\n%b"),
         ("x = (1\n!= 2)", "x = (1\n!= 2)"),
+        ("if x:\n  %run -i other.py 'a b'", "if x:\n  get_ipython().run_line_magic(\"run\", \"-i other.py 'a b'\")"),
         ("x = = 1", "x = = 1"),
         ("", ""),
     ],
 )
 def test_only_what_is_ipythons_goes(cell: str, expected: str) -> None:
     assert without_magics(cell) == expected
+
+
+def test_run_runs_a_file_as_in_ipython(write: Write, build: Build) -> None:
+    folder = write({
+        "a.ipynb": notebook(START, "%run part.py one 'two three'\nkeep['values'] = made",
+                            "base = 3\n%run -i in_place.py", "%run other\nkeep['other'] = (of_other, base)"),
+        "part.py": "import sys\nmade = [sys.argv[1:], __name__, 'keep' in globals(), __file__]",
+        "in_place.py": "base += 1",
+        "other.ipynb": notebook("of_other = 'notebook'\n%matplotlib inline"),
+    })
+    values = build(load(folder / "a.ipynb")).template_variables
+    assert values == {"values": [["one", "two three"], "__main__", False, str(folder / "part.py")],
+                      "other": ("notebook", 4)}
+
+
+@pytest.mark.parametrize(("line", "error"), [
+    ("missing.py", "there is no missing.py in"), ("-m some.module", "name a file; for a module, use import"),
+    ("-i", "name a file")])
+def test_run_says_what_it_cannot_run(line: str, error: str, write: Write, build: Build) -> None:
+    folder = write({"a.ipynb": notebook(f"%run {line}")})
+    with pytest.raises(AppError, match=error):
+        build(load(folder / "a.ipynb"))
+
+
+def test_await_outside_of_functions_is_explained(write: Write) -> None:
+    folder = write({"a.ipynb": notebook("x = 1", "await f()"), "a.py": "x = [y async for y in z]",
+                    "b.py": "async with x: pass"})
+    for name, place in (("a.ipynb", "a.ipynb, cell 2:1"), ("a.py", "a.py:1"), ("b.py", "b.py:1")):
+        with pytest.raises(AppError, match="write it into an async function f") as caught:
+            load(folder / name)
+        assert place in str(caught.value)
+        assert "add_next_tick_callback(f)" in str(caught.value)
 
 
 def test_tracebacks_show_the_cell(write: Write, build: Build) -> None:

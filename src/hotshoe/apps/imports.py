@@ -101,11 +101,15 @@ def _step(name: str, folders: Sequence[Path], *, top: bool = False) -> tuple[Pat
     if top and name in sys.stdlib_module_names:
         return None, ()
     for folder in folders:
-        if (package := folder / name / "__init__.py").is_file():
-            return package, [package.parent]
-        if (module := folder / f"{name}.py").is_file():
-            return module, ()
+        if (file := module_file_in(folder, name)) is not None:
+            return file, [file.parent] if file.name == "__init__.py" else ()
     return None, [folder / name for folder in folders if (folder / name).is_dir()]
+
+
+def module_file_in(folder: Path, name: str) -> Path | None:
+    """The file of the module or package ``name`` in ``folder``."""
+    files = (folder / name / "__init__.py", folder / f"{name}.py")
+    return next((file for file in files if file.is_file()), None)
 
 
 def importers(changed: Iterable[Path], edges: Edges) -> set[Path]:

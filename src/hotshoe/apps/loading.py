@@ -63,6 +63,8 @@ def place(targets: Target | Iterable[Target] | Mapping[str, Target] | None = Non
             raise AppError(f"{_label(target)}: an app can't have the URL {url}")
         if not _is_utf8(url):  # the name of a file may be any bytes
             raise AppError(f"{_label(target)!r}: an app can't have the URL {url!r}, which is not UTF-8: rename it")
+        if url == "/favicon.ico":  # as in stock, the icon comes before apps
+            raise AppError(f"{_label(target)}: at {url} is the icon of all pages, so no app can be there: rename it")
         if url in placed:
             raise AppError(_conflict(_label(placed[url]), _label(target), url))
         placed[url] = target

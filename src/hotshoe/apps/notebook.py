@@ -11,11 +11,13 @@ import json
 import linecache
 import logging
 import re
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import AppError
 from .app import Description, from_docstring, from_markdown
-from .script import Program, compile_python, read
+from .run_magic import as_call, run_file
+from .script import Program, compile_python, load_script, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +45,13 @@ class Cell(NamedTuple):
 
 
 class NoShell:
-    """The result of ``get_ipython()`` in an app: it accepts every call and does nothing."""
+    """The result of ``get_ipython()`` in an app: it accepts every call, and does nothing but ``%run``."""
+
+    def run_line_magic(self, name: str, line: str, *_arguments: Any) -> None:
+        """Do what the magic does, if it is ``%run``."""
+        if name == "run":
+            caller = sys._getframe(1)  # noqa: SLF001 - documented, in spite of its name
+            run_file(line, caller.f_globals, {".py": load_script, ".ipynb": load_notebook})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -118,7 +126,9 @@ def without_magics(source: str) -> str:
 def _without_magic_line(source: str, lineno: int) -> str | None:
     lines = source.split("\n")
     line = lines[lineno - 1] if 1 <= lineno <= len(lines) else ""
-    if (assigned := _ASSIGNED_MAGIC.match(line)) is not None:
+    if (call := as_call(line)) is not None:
+        lines[lineno - 1] = call
+    elif (assigned := _ASSIGNED_MAGIC.match(line)) is not None:
         lines[lineno - 1] = assigned[1] + ("[]" if assigned[2] == "!" else "None")
     elif _MAGIC.match(line) is not None:
         lines[lineno - 1] = line[: len(line) - len(line.lstrip())] + "pass"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 import uuid
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ..base.files import read_regular
 from ..base.tracebacks import error_line, in_one_line
 from ..seams.panel import finish_panel
 from .app import Description, from_docstring
+from .gone_modules import explain
 from .process import running
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Program:
 
     def new_module(self) -> ModuleType:
         """A module for one run, not yet in ``sys.modules``."""
+        explain(MODULE_PREFIX)
         module = ModuleType(unique_module_name())
         module.__file__ = str(self.path)
         if self.package is not None:
@@ -80,10 +83,19 @@ def compile_python(source: bytes | str, filename: str, *, flags: int = 0) -> tup
         tree = ast.parse(source, filename)
         return compile(tree, filename, "exec", flags=flags, dont_inherit=True), ast.get_docstring(tree)
     except SyntaxError as error:
-        raise AppError(f"{filename}:{_syntax_line(error, source)}: {' '.join(str(error.msg).split())}") from error
+        text = " ".join(str(error.msg).split())
+        raise AppError(f"{filename}:{_syntax_line(error, source)}: {text}{_advice(text)}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         # NUL bytes (before Python 3.12), code nested too deeply
         raise AppError(f"{filename}:1: {in_one_line(error)}") from error
+
+
+def _advice(text: str) -> str:
+    """What to write instead of ``await`` outside of functions."""
+    if "outside" not in text or not re.search(r"\b(await|async|asynchronous)\b", text):
+        return ""
+    return ("; write it into an async function f, and let the server call that: curdoc().add_next_tick_callback(f), or "
+            "pn.state.onload(f) with Panel")
 
 
 def run_once(program: Program) -> ModuleType:

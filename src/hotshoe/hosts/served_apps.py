@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ..apps import App
+from ..apps.clashes import warn_of_clashes
 from ..apps.loading import load_at, place
 from ..base.errors import AppError, RequestError
 from ..base.tasks import Deadline
@@ -53,6 +54,7 @@ class ServedApps:
         self._version_count = 0
         apps, self._sources = load_apps(targets, settings, reloads=reloads)
         self._apps = dict(apps)
+        warn_of_clashes(self._apps)
         self.infos: Mapping[str, AppInfo] = {url: self._describe(url, app) for url, app in self._apps.items()}
         self.registries = Registries()
         """One for each app, by URL; always the same mapping."""
