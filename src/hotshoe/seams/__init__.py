@@ -22,12 +22,14 @@ from .changes import (
 )
 from .current import document_context, isolate_output, set_current_document
 from .documents import bind_session_context, dismantle, held_changes, new_document
+from .ipywidgets import mend_ipywidgets
 from .models import bundle_custom_model, custom_models_of, forget_models, python_callbacks
 from .needs import needs_of
 from .warnings import leave_out_warnings, pace_log
 
 leave_out_warnings()
 pace_log()
+mend_ipywidgets()
 
 BOKEH_VERSION: str = bokeh.__version__
 
