@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from hotshoe.apps.loading import load
 from hotshoe.apps.notebook import without_magics
 from hotshoe.base.errors import AppError
+from hotshoe.base.first_imports import order_first_imports
+from hotshoe.base.threads import ThreadPool
 from hotshoe.base.tracebacks import user_traceback
 
 if TYPE_CHECKING:
@@ -92,8 +96,36 @@ def test_run_says_what_it_cannot_run(line: str, error: str, write: Write, build:
         build(load(folder / "a.ipynb"))
 
 
+AWAITS = (
+    START, "import asyncio\nasync def double(x):\n    await asyncio.sleep(0)\n    return curdoc() and 2 * x",
+    "keep['one'] = await double(4)\nkeep['many'] = [await double(x) for x in range(3)]",
+    "async def later():\n    return await double(5)\nif True:\n    keep['nested'] = await double(await later())",
+    "try:\n    await double({})\nexcept TypeError as error:\n    keep['error'] = type(error).__name__")
+
+
+def test_a_cell_awaits_as_in_jupyter(write: Write, build: Build) -> None:
+    values = build(load(write({"a.ipynb": notebook(*AWAITS)}) / "a.ipynb")).template_variables
+    assert values == {"one": 8, "many": [0, 2, 4], "nested": 20, "error": "TypeError"}
+
+
+async def test_a_thread_waits_while_the_servers_loop_awaits(write: Write, build: Build) -> None:
+    source = notebook(*AWAITS, "async def find_loop():\n    return id(asyncio.get_running_loop())\n"
+                               "keep['loop'] = await find_loop()")
+    app = load(write({"a.ipynb": source}) / "a.ipynb")
+    order_first_imports()
+    pool = ThreadPool(1, asyncio.get_running_loop())
+    try:
+        document = await asyncio.wrap_future(pool.submit(partial(build, app)))
+        assert document.template_variables["loop"] == id(asyncio.get_running_loop())
+        assert document.template_variables["nested"] == 20
+        with pytest.raises(AppError, match="put the await into an async function"):
+            build(app)
+    finally:
+        pool.close()
+
+
 def test_await_outside_of_functions_is_explained(write: Write) -> None:
-    folder = write({"a.ipynb": notebook("x = 1", "await f()"), "a.py": "x = [y async for y in z]",
+    folder = write({"a.ipynb": notebook("x = 1", "async for x in y: pass"), "a.py": "x = [y async for y in z]",
                     "b.py": "async with x: pass"})
     for name, place in (("a.ipynb", "a.ipynb, cell 2:1"), ("a.py", "a.py:1"), ("b.py", "b.py:1")):
         with pytest.raises(AppError, match="write it into an async function f") as caught:

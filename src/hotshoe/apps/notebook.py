@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import AppError
 from .app import Description, from_docstring, from_markdown
+from .awaits import wait_for, without_awaits
 from .run_magic import as_call, run_file
 from .script import Program, compile_python, load_script, read
 
@@ -46,6 +47,8 @@ class Cell(NamedTuple):
 
 class NoShell:
     """The result of ``get_ipython()`` in an app: it accepts every call, and does nothing but ``%run``."""
+
+    wait_for = staticmethod(wait_for)
 
     def run_line_magic(self, name: str, line: str, *_arguments: Any) -> None:
         """Do what the magic does, if it is ``%run``."""
@@ -144,7 +147,7 @@ def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[CodeType, str | N
     filename = f"{path}, cell {cell.number}"
     # checkcache() keeps an entry without a time stamp, so that tracebacks show the cell's lines.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    return compile_python(source, filename, flags=flags)
+    return compile_python(source, filename, flags=flags, change=without_awaits)
 
 
 def _cells(path: Path) -> Iterator[Cell]:

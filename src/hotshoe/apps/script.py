@@ -77,11 +77,13 @@ def read(path: Path) -> bytes:
         raise AppError(f"{path}: can't be read: {error.strerror or error}") from error
 
 
-def compile_python(source: bytes | str, filename: str, *, flags: int = 0) -> tuple[CodeType, str | None]:
+def compile_python(source: bytes | str, filename: str, *, flags: int = 0,
+                   change: Callable[[ast.Module], ast.Module] = lambda tree: tree) -> tuple[CodeType, str | None]:
     """The code and its docstring; bytes may start with a byte order mark or a coding cookie. Raises AppError."""
     try:
         tree = ast.parse(source, filename)
-        return compile(tree, filename, "exec", flags=flags, dont_inherit=True), ast.get_docstring(tree)
+        docstring = ast.get_docstring(tree)
+        return compile(change(tree), filename, "exec", flags=flags, dont_inherit=True), docstring
     except SyntaxError as error:
         text = " ".join(str(error.msg).split())
         raise AppError(f"{filename}:{_syntax_line(error, source)}: {text}{_advice(text)}") from error

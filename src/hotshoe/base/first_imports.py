@@ -245,6 +245,11 @@ def order_first_imports() -> None:
     names.update(_ModuleLockManager=_ModuleLock, module_from_spec=make_module)
 
 
+def is_loop_thread() -> bool:
+    """Whether this is the thread of a server's event loop."""
+    return getattr(_order.here, "is_loop", False)
+
+
 def passed_count() -> int:
     """How often a thread has not waited for another one that loads modules, and may have got a half-made one."""
     return _order.passed_count

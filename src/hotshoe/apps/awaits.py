@@ -1,0 +1,64 @@
+"""``await`` outside of functions, which Jupyter allows in cells: the thread waits while the event loop awaits."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable
+from typing import Any
+
+from ..base.errors import AppError
+from ..base.first_imports import is_loop_thread
+
+
+class _Awaits(ast.NodeTransformer):
+    """``await x`` becomes ``get_ipython().wait_for(x)``, but not in functions."""
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        self.generic_visit(node)
+        shell = ast.Call(ast.Name("get_ipython", ast.Load()), [], [])
+        call = ast.Call(ast.Attribute(shell, "wait_for", ast.Load()), [node.value], [])
+        return ast.fix_missing_locations(ast.copy_location(call, node))
+
+    def leave_alone(self, node: ast.AST) -> ast.AST:
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = leave_alone  # noqa: N815
+
+
+def without_awaits(tree: ast.Module) -> ast.Module:
+    """The code of a cell with a call in the place of each ``await`` outside of functions."""
+    _Awaits().visit(tree)
+    return tree
+
+
+def wait_for(awaitable: Awaitable[Any]) -> Any:
+    """Await ``awaitable`` on the event loop in this context, and return its result, or raise its exception."""
+
+    async def awaited() -> Any:
+        return await awaitable
+
+    loop = _loop_of_thread()
+    if loop is None:
+        return asyncio.run(awaited())  # no server: the notebook is exported
+    if is_loop_thread():
+        if asyncio.iscoroutine(awaitable):
+            awaitable.close()
+        raise AppError("await outside of functions: the event loop runs this code itself, so it can't wait; let the "
+                       "app's code run on threads (--threads), or put the await into an async function")
+    return asyncio.run_coroutine_threadsafe(awaited(), loop).result()
+
+
+def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
+    """The server's loop; ``None`` if there is no server."""
+    with contextlib.suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        return None
+    try:
+        loop = asyncio.get_event_loop()  # that which the pool has set
+    except RuntimeError:
+        return None
+    return loop if loop.is_running() else None
