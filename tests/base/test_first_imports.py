@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 import threading
@@ -126,6 +127,28 @@ def test_the_module_itself_gets_pythons_own_errors(meeting: Any) -> None:
     error = Running(load("first_attribute")).result()
     assert isinstance(error, AttributeError)
     assert "has no attribute 'late'" in str(error)
+
+
+def test_a_lazy_module_stays_lazy(meeting: Any) -> None:
+    (meeting.folder / "first_lazy.py").write_text(BEGUN + "value = 1\n")
+    finder: Any
+    [finder] = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") == "PathFinder"]
+
+    class Lazily:
+        def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+            spec = finder.find_spec(name, path, target) if name == "first_lazy" else None
+            if spec is not None:
+                spec.loader = importlib.util.LazyLoader(spec.loader)
+            return spec
+
+    sys.meta_path.insert(0, Lazily())
+    try:
+        module = Running(load("first_lazy")).result()
+    finally:
+        del sys.meta_path[0]
+    assert not meeting.begun.is_set()
+    assert module.value == 1
+    assert "__getattr__" not in vars(module)
 
 
 def test_a_module_may_wait_for_a_thread_that_imports(meeting: Any) -> None:

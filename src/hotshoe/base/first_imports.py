@@ -172,10 +172,11 @@ class _Placeholder:
     Libraries look for other libraries in ``sys.modules``, without an import: ``sys.modules["pandas"].DataFrame``.
     """
 
-    __slots__ = ("_module", "ident", "is_removed")
+    __slots__ = ("_module", "_names", "ident", "is_removed")
 
     def __init__(self, module: ModuleType, ident: int) -> None:
         self._module = module
+        self._names = vars(module)  # to ask a lazy module for it later would load it
         self.ident = ident
         """The thread that runs the module's code."""
         self.is_removed = False
@@ -183,23 +184,18 @@ class _Placeholder:
     def remove(self) -> None:
         """The code has run, or has failed."""
         self.is_removed = True
-        if vars(self._module).get("__getattr__") is self:
-            del vars(self._module)["__getattr__"]
+        if self._names.get("__getattr__") is self:
+            del self._names["__getattr__"]
 
     def __call__(self, name: str) -> Any:
         if threading.get_ident() != self.ident and not name.startswith("__"):
             _order.wait_for_code(self)
-        names = vars(self._module)
-        if name in names:
-            return names[name]
-        if names.get("__getattr__") is not self:
+        if name in self._names:
+            return self._names[name]
+        if self._names.get("__getattr__") is not self:
             return getattr(self._module, name)
-        del names["__getattr__"]
-        try:
-            return getattr(self._module, name)  # for Python's own error
-        finally:
-            if not self.is_removed:
-                names["__getattr__"] = self
+        raise AttributeError(f"partially initialized module {self._names['__name__']!r} has no attribute {name!r} "
+                             "(most likely due to a circular import)", name=name, obj=self._module)
 
 
 _order = _Order()
