@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotshoe.http.hook_requests import hook_request
+from hotshoe.http.hook_requests import hook_request, plain
 from hotshoe.http.requests import Request
 
 
@@ -20,6 +20,9 @@ def test_headers_are_found_in_any_case_and_cookies_are_objects() -> None:
     cookie = request.cookies["sid"]
     assert cookie == "s"
     assert (cookie.key, cookie.value) == ("sid", "s")  # type: ignore[attr-defined]
+    returned = plain({"headers": headers, "cookies": [cookie, ("x", 1)], "none": None})
+    assert returned == {"headers": {**headers}, "cookies": ["s", ["x", 1]], "none": None}
+    assert type(returned["cookies"][0]) is str
 
 
 @pytest.mark.parametrize(("host", "name"), [("h.org:80", "h.org"), ("H.org", "h.org"), ("[::1]:80", "[::1]"),

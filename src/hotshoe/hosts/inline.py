@@ -24,7 +24,7 @@ from ..base.tracebacks import describe
 from ..base.turns import Shares
 from ..base.users import discard, user_name
 from ..config import Settings
-from ..http.hook_requests import hook_request
+from ..http.hook_requests import hook_request, plain
 from ..pages.assets import STATIC
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
 from ..sessions.failures import report
@@ -291,6 +291,7 @@ class InlineHost:
             if payload is not None and not isinstance(payload, Mapping):
                 discard(payload)
                 raise TypeError(f"process_request must return a dictionary, not a {type(payload).__qualname__}")
+            payload = plain(payload)
         except RemoteError:
             raise
         except Exception as error:

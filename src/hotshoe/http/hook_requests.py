@@ -50,6 +50,15 @@ def hook_request(request: Request) -> Request:
     return replace(request, headers=AnyCaseHeaders(request.headers), cookies=_cookies(request.cookies))
 
 
+def plain(value: Any) -> Any:
+    """What the hook returns, with plain texts in the place of cookies: JSON's encoders take no other ones."""
+    if isinstance(value, Cookie):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def _cookies(cookies: Mapping[str, str]) -> dict[str, str]:
     made: dict[str, str] = {}
     for name, value in cookies.items():
