@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import contextvars
 import threading
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
-from ..base.errors import AppError
 from ..base.first_imports import is_loop_thread
+from ..base.threads import ThreadPool
 
 
 class _Awaits(ast.NodeTransformer):
@@ -35,7 +37,10 @@ def without_awaits(tree: ast.Module) -> ast.Module:
 
 
 def wait_for(awaitable: Awaitable[Any]) -> Any:
-    """Await ``awaitable`` on the event loop in this context, and return its result, or raise its exception."""
+    """Await ``awaitable`` on the event loop in this context, and return its result, or raise its exception.
+
+    If the event loop itself runs this code (``--threads 0``, an export), it can't: another loop awaits meanwhile.
+    """
 
     async def awaited() -> Any:
         return await awaitable
@@ -44,10 +49,8 @@ def wait_for(awaitable: Awaitable[Any]) -> Any:
     if loop is None:
         return asyncio.run(awaited())  # no server: the notebook is exported
     if is_loop_thread():
-        if asyncio.iscoroutine(awaitable):
-            awaitable.close()
-        raise AppError("await outside of functions: the event loop runs this code itself, so it can't wait; let the "
-                       "app's code run on threads (--threads), or put the await into an async function")
+        with contextlib.closing(ThreadPool(1, name="hotshoe-await")) as thread:
+            return thread.submit(partial(contextvars.copy_context().run, asyncio.run, awaited())).result()
     return asyncio.run_coroutine_threadsafe(awaited(), loop).result()
 
 

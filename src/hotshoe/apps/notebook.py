@@ -142,7 +142,7 @@ def _without_magic_line(source: str, lineno: int) -> str | None:
 
 def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[CodeType, str | None]:
     source = without_magics(cell.source)
-    if source != cell.source:
+    if source not in (cell.source, "\n".join(as_call(line) or line for line in cell.source.split("\n"))):
         log.info("%s: left out the IPython magics and commands in code cell %d", path, cell.number)
     filename = f"{path}, cell {cell.number}"
     # checkcache() keeps an entry without a time stamp, so that tracebacks show the cell's lines.
