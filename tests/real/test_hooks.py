@@ -66,7 +66,7 @@ def on_server_unloaded(server_context):
 
 def process_request(request):
     write(f"request {request.path} {sorted(request.arguments)} {request.headers.get('X-Of-Page')}")
-    return {"brought": request.headers.get("X-Of-Page", "nothing")}
+    return {"brought": request.headers.get("x-of-page", "nothing")}
 '''
 
 
@@ -170,7 +170,7 @@ seen = {
     "url": context.server_context.application_context.url,
     "sessions": len(context.server_context.sessions),
     "path": request.path, "uri": request.uri, "remote_ip": request.remote_ip, "protocol": request.protocol,
-    "host": request.host.split(":")[0],
+    "host": request.host.split(":")[0], "full_url": request.full_url(), "version": request.version,
     "own session": context.session is not None and context.session.document is document,
     "own id": context.session.id == context.id,
 }
@@ -203,10 +203,11 @@ def test_the_context_of_a_session(make_server: MakeServer) -> None:
     arguments = {"a": ["1", "2"], "b": ["é"], "c": [""]}
     assert seen.pop("arguments") == seen.pop("payload arguments") == arguments
     assert {"headers", "cookies", "arguments"} <= set(seen.pop("payload"))
+    assert seen.pop("full_url") == f"http://localhost:{server.port}{seen['uri']}"
     assert seen == {
         "id": "mine", "destroyed": False, "cookies": {"k": "v", "l": "w"}, "headers": {"X-One": "1"},
         "logout_url": None, "url": "/context", "sessions": 0, "path": "/context", "remote_ip": "127.0.0.1",
-        "protocol": "http",
+        "protocol": "http", "version": "HTTP/1.1",
         "uri": "/context?a=1&a=2&b=%C3%A9&c=&bokeh-session-id=mine", "host": "localhost",
         "own session": True, "own id": True,
     }

@@ -15,10 +15,10 @@ import os
 import sys
 import threading
 import time
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
-from .workers import processor_clock
+from .workers import frame_of, processor_clock
 
 LOOK_EVERY_S = 0.05
 """How often a thread that waits looks at those that load."""
@@ -48,18 +48,23 @@ class _Load:
         self._since_s = self._used_s = 0.0
 
     def look(self, ident: int, now_s: float) -> bool:
-        """Whether the thread only waits. It must be alive."""
+        """Whether the thread only waits, or has ended."""
+        if (frame := frame_of(ident)) is None:
+            return True
         if not self._since_s:
             self._clock, self._since_s = processor_clock(ident), now_s
-            self._used_s = self._used()
+            self._used_s = self._used(frame)
         elif (length_s := now_s - self._since_s) >= IDLE_S:
-            used_s = self._used()
-            self.is_idle = used_s - self._used_s < IDLE_PART * length_s
+            used_s = self._used(frame)
+            self.is_idle = abs(used_s - self._used_s) < IDLE_PART * length_s
             self._since_s, self._used_s = now_s, used_s
         return self.is_idle
 
-    def _used(self) -> float:
-        return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+    def _used(self, frame: FrameType) -> float:
+        """The processor time of the thread; where the system does not tell it, a number for the place in its code."""
+        if self._clock is None:
+            return float(hash((id(frame), frame.f_lasti)))
+        return time.clock_gettime(self._clock)
 
 
 class _Order:
@@ -88,10 +93,13 @@ class _Order:
             load.names.append(name)
             return
         new = _Load(name, is_loop=getattr(self.here, "is_loop", False))
-        # Not asked with the lock held: finders may import, too.
-        must_wait = bool(self._others(ident, new)) and not _is_missing(name)
         with self._changed:
-            if must_wait:
+            if not self._others(ident, new):
+                self._loads[ident] = new
+                return
+        is_missing = _is_missing(name)  # not asked with the lock held: finders may import, too
+        with self._changed:
+            if not is_missing:
                 self._wait(ident, new)
             self._loads[ident] = new
 
@@ -105,7 +113,7 @@ class _Order:
             return
         with self._changed:
             if not load.names:
-                del self._loads[ident]
+                self._loads.pop(ident, None)
             self._changed.notify_all()
 
     def _others(self, ident: int, new: _Load) -> list[tuple[int, _Load]]:
@@ -116,7 +124,7 @@ class _Order:
             # While an event loop waits, it stands still for everybody: it does so for its own package only.
             return not (new.is_loop or load.is_loop) or any(_package(name) == package for name in load.names)
 
-        return [(other, load) for other, load in list(self._loads.items()) if other != ident and is_in_the_way(load)]
+        return [(other, load) for other, load in self._loads.items() if other != ident and is_in_the_way(load)]
 
     def _wait(self, ident: int, new: _Load) -> None:
         end_s = time.monotonic() + MOST_S
