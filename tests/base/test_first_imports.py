@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from hotshoe.base import first_imports
-from hotshoe.base.first_imports import IDLE_S, is_half_made, order_first_imports, passed_count
+from hotshoe.base.first_imports import IDLE_S, is_half_made, order, order_first_imports
 
 PATIENCE_S = 20
 BEGUN = "import meeting\nmeeting.begun.set()\n"
@@ -87,7 +87,7 @@ def write_package(folder: Path) -> None:
 
 def test_a_package_is_imported_from_two_ends(meeting: Any) -> None:
     write_package(meeting.folder)
-    before = passed_count()
+    before = order.passed_count
     first = Running(load("first_package"))
     assert meeting.begun.wait(PATIENCE_S)
 
@@ -99,7 +99,7 @@ def test_a_package_is_imported_from_two_ends(meeting: Any) -> None:
 
     second = Running(from_the_other_end)
     assert first.result().last is second.result()
-    assert passed_count() == before
+    assert order.passed_count == before
 
 
 def test_a_library_that_looks_into_sys_modules_waits_too(meeting: Any) -> None:
@@ -156,10 +156,10 @@ def test_a_module_may_wait_for_a_thread_that_imports(meeting: Any) -> None:
         "import threading\nthread = threading.Thread(target=lambda: __import__('first_of_thread'))\n"
         "thread.start()\nthread.join()\n")
     (meeting.folder / "first_of_thread.py").write_text("")
-    before, began_s = passed_count(), time.monotonic()
+    before, began_s = order.passed_count, time.monotonic()
     assert Running(load("first_starter")).result().thread is not None
     assert "first_of_thread" in sys.modules
-    assert passed_count() == before + 1
+    assert order.passed_count == before + 1
     assert time.monotonic() - began_s < IDLE_S + 5
 
 

@@ -85,7 +85,7 @@ async def test_a_build_that_met_a_half_made_module_is_tried_once_more(
     def build(document: Document) -> None:
         documents.append(document)
         if len(documents) <= failures:
-            monkeypatch.setattr(first_imports._order, "passed_count", first_imports._order.passed_count + passed)
+            monkeypatch.setattr(first_imports.order, "passed_count", first_imports.order.passed_count + passed)
             raise ImportError("cannot import name 'a' from partially initialized module 'b'")
         document.add_root(Div())
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Apps, bokeh and Panel test `__name__.startswith("bokeh_app_")`.
 MODULE_PREFIX = "bokeh_app_"
+explain(MODULE_PREFIX)
 MOST_BYTES = 1 << 28
 """Of a file of an app that is read as a whole; notebooks have results in them."""
 
@@ -47,7 +48,6 @@ class Program:
 
     def new_module(self) -> ModuleType:
         """A module for one run, not yet in ``sys.modules``."""
-        explain(MODULE_PREFIX)
         module = ModuleType(unique_module_name())
         module.__file__ = str(self.path)
         if self.package is not None:

@@ -5,7 +5,7 @@ one of them a module whose code still runs: "cannot import name 'X' from partial
 waits before it takes its first lock, so there is no deadlock. Imports of modules that are complete pay nothing.
 
 No wait is for ever. A thread that loads modules may itself wait for another thread that imports something, so nobody
-waits for a thread that uses no processor. It then is as in Python, and ``passed_count`` counts it.
+waits for a thread that uses no processor. It then is as in Python, and ``order.passed_count`` counts it.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ class _Order:
         self.here = threading.local()
         """Its ``is_loop`` is set in the threads of event loops."""
         self.passed_count = 0
+        """How often a thread has not waited for another one that loads modules, and may have got a half-made one."""
         self._placeholders: dict[str, _Placeholder] = {}
         self.reset()
 
@@ -197,7 +198,7 @@ class _Placeholder:
 
     def __call__(self, name: str) -> Any:
         if threading.get_ident() != self.ident and not name.startswith("__"):
-            _order.wait_for_code(self)
+            order.wait_for_code(self)
         if name in self._names:
             return self._names[name]
         if self._names.get("__getattr__") is not self:
@@ -206,25 +207,25 @@ class _Placeholder:
                              "(most likely due to a circular import)", name=name, obj=self._module)
 
 
-_order = _Order()
+order = _Order()
 
 
 class _ModuleLock(_bootstrap._ModuleLockManager):  # type: ignore[misc]  # noqa: SLF001
     """Python's ``with`` for the lock of one module, in the order of ours."""
 
     def __enter__(self) -> None:
-        _order.begin(self._name)
+        order.begin(self._name)
         try:
             super().__enter__()
         except BaseException:
-            _order.end()
+            order.end()
             raise
 
     def __exit__(self, *error: object, **options: object) -> None:
         try:
             super().__exit__(*error, **options)
         finally:
-            _order.end()
+            order.end()
 
 
 def order_first_imports() -> None:
@@ -232,7 +233,7 @@ def order_first_imports() -> None:
 
     Call it in the thread of an event loop, which then waits as little as can be.
     """
-    _order.here.is_loop = True
+    order.here.is_loop = True
     names = vars(_bootstrap)
     if names.get("_ModuleLockManager") is _ModuleLock:
         return
@@ -241,22 +242,17 @@ def order_first_imports() -> None:
     def make_module(spec: Any) -> Any:
         module = make(spec)
         if type(module) is ModuleType:
-            _order.place(module)
+            order.place(module)
         return module
 
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_order.reset)
+        os.register_at_fork(after_in_child=order.reset)
     names.update(_ModuleLockManager=_ModuleLock, module_from_spec=make_module)
 
 
 def is_loop_thread() -> bool:
     """Whether this is the thread of a server's event loop."""
-    return getattr(_order.here, "is_loop", False)
-
-
-def passed_count() -> int:
-    """How often a thread has not waited for another one that loads modules, and may have got a half-made one."""
-    return _order.passed_count
+    return getattr(order.here, "is_loop", False)
 
 
 def is_half_made(error: BaseException | None) -> bool:

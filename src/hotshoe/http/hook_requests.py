@@ -32,7 +32,7 @@ class AnyCaseHeaders(dict[str, str]):
         return iter(self.items())
 
 
-class Cookie(str):
+class HookCookie(str):
     """A cookie's value, also with the attributes of ``http.cookies.Morsel``."""
 
     __slots__ = ("key",)
@@ -52,7 +52,7 @@ def hook_request(request: Request) -> Request:
 
 def plain(value: Any) -> Any:
     """What the hook returns, with plain texts in the place of cookies: JSON's encoders take no other ones."""
-    if isinstance(value, Cookie):
+    if isinstance(value, HookCookie):
         return str(value)
     if isinstance(value, Mapping):
         return {name: plain(each) for name, each in value.items()}
@@ -62,7 +62,7 @@ def plain(value: Any) -> Any:
 def _cookies(cookies: Mapping[str, str]) -> dict[str, str]:
     made: dict[str, str] = {}
     for name, value in cookies.items():
-        cookie = made[name] = Cookie(value)
+        cookie = made[name] = HookCookie(value)
         cookie.key = name
     return made
 

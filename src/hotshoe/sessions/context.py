@@ -71,7 +71,7 @@ BY_SERVER = dict.fromkeys((
 """Names of stock's application and its context that are left out."""
 
 
-class Application:
+class StockApplication:
     """An app by the names of stock's Application, if it is not made from such an object."""
 
     handlers = ()
@@ -108,7 +108,7 @@ class ApplicationContext:
     def application(self) -> Any:
         """The Application object from which the app is made, or one with its names."""
         app = self._app()
-        return Application(app) if app.application is None else app.application
+        return StockApplication(app) if app.application is None else app.application
 
     @property
     def sessions(self) -> list[StockSession]:

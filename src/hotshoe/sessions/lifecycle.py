@@ -12,7 +12,7 @@ from bokeh.settings import settings
 
 from ..apps import App
 from ..base.errors import BuildError, RequestError
-from ..base.first_imports import is_half_made, passed_count
+from ..base.first_imports import is_half_made, order
 from ..base.tasks import Deadline
 from ..base.tracebacks import describe
 from ..seams.panel import ask_panel, begin_panel, end_panel, forget_panel
@@ -42,7 +42,7 @@ async def build(session: Session, app: App, *, validate: bool = True, is_last_tr
     ``validate`` logs flaws of the document, unless bokeh's settings turn that off.
     """
     session.set_building(True)
-    passed_before = passed_count()
+    passed_before = order.passed_count
     try:
         if (created := app.hooks.session_created) is not None:
             _, error = await session.lane.outcome(partial(created, session.context))
@@ -53,7 +53,7 @@ async def build(session: Session, app: App, *, validate: bool = True, is_last_tr
         session.set_building(False)
     if isinstance(error, RequestError):
         raise error
-    if not is_last_try and passed_count() != passed_before and is_half_made(error):
+    if not is_last_try and order.passed_count != passed_before and is_half_made(error):
         raise HalfMadeModule from error
     if error is not None and not is_plain_exit(error):
         error_id = session.reporter.report(error, "building a document", always=True)
