@@ -115,6 +115,19 @@ def report_refusal(error: BaseException, *, what: str, app: str, session_id: str
     return error_id
 
 
+def report_too_big(app: str, session_id: str, data: object) -> None:
+    """Log what a page says that it could not send: the bytes of a message, and the most that the server takes."""
+    values = data if isinstance(data, Mapping) else {}
+    size, limit = (value if isinstance(value := values.get(name), int | float) else 0 for name in ("bytes", "limit"))
+    session = session_hash(session_id)
+    most = f"a message may have {limit:.0f} bytes" if limit else (
+        "the server in front takes no such message (see its own limit, as uvicorn's --ws-max-size)")
+    _refusals.warning(
+        "app %s, session %s: its page could not send a message of %.0f bytes, such as a large file: %s. "
+        "--websocket-max-message-size sets that", app, session, size, most,
+        extra={"session": session, "app": app})
+
+
 def _call_listeners(error: BaseException, failure: FailureInfo) -> None:
     for listener in _listeners:
         try:
@@ -243,6 +256,10 @@ class Reporter:
         if self._dev:
             text, traceback = in_one_line(error), user_traceback(error)
         return [wire.error(msgid, text, traceback, notice) for msgid in answers]
+
+    def note_too_big(self, data: object) -> None:
+        """Log that a page could not send a message, since it is too large."""
+        report_too_big(self._app_url, self.session_id or "", data)
 
     def _report(self, error: BaseException, what: str) -> tuple[str, Mapping[str, Any]]:
         info, unreported = self._repeats.count(error)

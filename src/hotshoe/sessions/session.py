@@ -103,6 +103,7 @@ class Session:
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
         self.document.callbacks.on_change_dispatch_to(self)
+        self.document.on_message("hotshoe:too-big", self.reporter.note_too_big)
         if visit is not None:
             self._variables.run(self._adopt, visit, logs.known())
 

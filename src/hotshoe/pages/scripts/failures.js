@@ -74,13 +74,13 @@ class FailureSign extends Sign {
 
   notice(failure) {
     return element("div", { class: "card" }, element("span", { class: "dot" }),
-      this.text("Something failed in this app.", failure), this.button("✕", "Dismiss", () => this.dismiss()));
+      this.text("Something failed in this app.", failure), sign_button("✕", "Dismiss", () => this.dismiss()));
   }
 
   overlay(failure) {
     const head = element("div", { class: "head" }, this.text(failure.text, failure));
-    if (navigator.clipboard) head.append(this.button("Copy", "Copy the traceback", () => this.copy(failure)));
-    head.append(this.button("✕", "Dismiss", () => this.dismiss()));
+    if (navigator.clipboard) head.append(sign_button("Copy", "Copy the traceback", () => this.copy(failure)));
+    head.append(sign_button("✕", "Dismiss", () => this.dismiss()));
     return element("div", { class: "card dev" }, head, element("pre", { tabindex: "0" }, ...this.lines(failure)));
   }
 
@@ -90,12 +90,6 @@ class FailureSign extends Sign {
       const kind = /^(\s+File "|Traceback )/.test(line) ? "place" : /^[A-Za-z_][\w.]*(:|$)/.test(line) ? "raised" : "code";
       return [element("span", { class: kind }, line), "\n"];
     });
-  }
-
-  button(label, title, act) {
-    const made = element("button", { type: "button", title, "aria-label": title }, label);
-    made.addEventListener("click", () => act());
-    return made;
   }
 
   copy({ traceback }) {
@@ -108,4 +102,26 @@ let failure_sign = null;
 function show_failure(failure) {
   if (failure_sign === null) failure_sign = new FailureSign();
   failure_sign.show(failure);
+}
+
+class TooBigSign extends Sign {
+  constructor() {
+    super("too-big", FAILURE_STYLE + ".card { max-width: 480px; }");
+    this.live = element("div", { role: "alert" });
+    this.root.append(this.live);
+  }
+
+  show({ title, detail }) {
+    this.place();
+    const text = element("div", { class: "text" }, element("h2", {}, title), element("p", { class: "about" }, detail));
+    this.live.replaceChildren(element("div", { class: "card" }, element("span", { class: "dot" }), text,
+      sign_button("✕", "Dismiss", () => this.live.replaceChildren())));
+  }
+}
+
+let too_big_sign = null;
+
+function show_too_big(bytes, limit) {
+  if (too_big_sign === null) too_big_sign = new TooBigSign();
+  too_big_sign.show(too_big_words(bytes, limit));
 }

@@ -3,7 +3,7 @@
 // It works between the socket and BokehJS: if a message's metadata names bundles that the page has not loaded, the
 // message, and all messages after it, wait until they are loaded. Other metadata is for the signs. Pages set
 // `window._hotshoe`: base and own (URLs of the server and of the app, with a slash at the end), nonce, loaded (names),
-// components (name -> URL below base), busy_sign (whether there is one).
+// components (name -> URL below base), busy_sign (whether there is one), max_message_bytes (of a message to the server).
 (function () {
   "use strict";
 
@@ -137,25 +137,15 @@
       this.socket = socket;
       this.counting = new Waiting();
       this.fragments = new Fragments(this.counting);
-      this.follow_sent();
+      new Sending(socket, config().max_message_bytes || 0, {
+        sent: (header) => this.counting.sent(header),
+        refused: show_too_big,
+      });
       this.held = [];
       this.waiting = false;
       this.passing = false;
       // These are the first listeners, since the socket is new.
       for (const type of ["message", "error", "close"]) socket.addEventListener(type, (event) => this.on_event(event));
-    }
-
-    follow_sent() {
-      const send = this.socket.send;
-      const value = (data) => {
-        try {
-          this.counting.sent(data);
-        } catch (error) {
-          this.counting.sent = () => undefined; // it is not a message of Bokeh, so ignore all
-        }
-        return send.call(this.socket, data);
-      };
-      Object.defineProperty(this.socket, "send", { value, writable: true, configurable: true });
     }
 
     on_event(event) {

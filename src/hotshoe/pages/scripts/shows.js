@@ -33,6 +33,9 @@ async function show_session(plan, place, only = null) {
   } catch (error) {
     throw trouble_of_socket(error);
   }
+  new Sending(session._connection.socket, plan.max_message_bytes || 0, {
+    refused: (bytes, limit) => show_too_big(place, bytes, limit),
+  });
   const roots = session.document.all_roots || session.document.roots();
   const places = only === null ? [] : roots.map((root) => (root.id === only ? place : document.createElement("div")));
   if (only !== null && !places.includes(place)) {
@@ -50,4 +53,14 @@ function trouble_of_socket(error) {
   return new Trouble("The app's connection could not be opened.",
     reason || "Its websocket was refused, or a proxy does not pass websockets.",
     { passes: PASSING.includes(code) });
+}
+
+function show_too_big(place, bytes, limit) {
+  const { title, detail } = too_big_words(bytes, limit);
+  const host = made("div", place.slot ? { slot: place.slot } : {});
+  const shadow = host.attachShadow({ mode: "open" });
+  shadow.adoptedStyleSheets = [notice_sheet()];
+  shadow.append(trouble_notice(host, new Trouble(title, detail), () => host.remove(), "", "Dismiss"));
+  place.before(host);
+  console.error(`Bokeh: ${title} ${detail}`);
 }
