@@ -25,12 +25,15 @@ from ..base.tracebacks import comes_from_app, in_one_line, user_traceback
 from ..wire.messages import Outgoing
 from .audience import Audience
 from .outbox import Subscriber
+from .unsendable import UnsendableError
 
 log = logging.getLogger("hotshoe.app")
 _failures, _refusals = PacedLog(log, most=20), PacedLog(log)
 
 NOTICE_EVERY_S = 1.0
 """Within this time, the pages of a session are told of one failure, and of how many more there were."""
+
+_DOING = {"PATCH-DOC": "handling a change from the page", "PULL-DOC-REQ": "sending the document"}
 
 REPEATS_IN_S = 10.0
 REPEATS_MOST = 5
@@ -245,8 +248,8 @@ class Reporter:
                 error: BaseException) -> Sequence[Outgoing]:
         """The ERROR replies to messages whose handling raised; they have the traceback in dev mode only."""
         notice: Mapping[str, Any] = {}
-        if comes_from_app(error):
-            what = "handling a change from the page" if msgtype == "PATCH-DOC" else f"handling a {msgtype}"
+        if isinstance(error, UnsendableError) or comes_from_app(error):
+            what = _DOING.get(msgtype, f"handling a {msgtype}")
             error_id, notice = self._report(error, what)
         else:
             error_id = report_refusal(error, what=f"a {msgtype}", app=self._app_url, session_id=self.session_id or "")

@@ -228,10 +228,12 @@ class Session:
         """A page of the document as it is now. Runs with the document locked.
 
         The page loads what the document needs; if it changes before a viewer pulls it, the reply names the rest.
+        Raises ``UnsendableError``.
         """
-        self._snapshots.rendered()
         self.touch()
-        return page()
+        rendered = page()
+        self._snapshots.rendered()
+        return rendered
 
     def pull(self, subscriber: Subscriber) -> Snapshot:
         """The whole document for a subscriber, which then has missed nothing. Runs with the document locked."""
