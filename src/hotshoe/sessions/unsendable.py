@@ -17,7 +17,7 @@ from bokeh.model.util import collect_models
 
 from .. import seams, wire
 
-SEARCH_S = 1.0
+SEARCH_S = 2.0
 """The most time that the search for one value may take."""
 _NESTING_MOST = 8
 _FIELDS = ("new", "data", "patches", "model", "msg_data", "title")
