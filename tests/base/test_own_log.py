@@ -1,4 +1,4 @@
-"""What an app does to logging takes no line from the server's log. In processes of their own, as it changes all of it."""
+"""What an app does to logging takes no line from the server's log. Run in processes of their own."""
 
 from __future__ import annotations
 

@@ -73,6 +73,8 @@ class App:
     """What the app is made from: a file, or the file and name of a function. A newer version has the same origin."""
     begins_panel: bool = False
     """Whether the app prepares Panel itself, as Panel's Application does; for others that is done before ``build``."""
+    fills: bool = True
+    """Whether ``build`` adds something to the document. If not, clients do."""
 
 
 _TITLE_LENGTH = 40

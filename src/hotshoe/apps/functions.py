@@ -64,6 +64,7 @@ def load_application(application: Any) -> App:
         static_dir=None if static is None else Path(static),
         metadata=lambda: _metadata(application),
         begins_panel=is_panel_application(application),
+        fills=bool(handlers),
     )
 
 

@@ -11,14 +11,16 @@ import json
 import linecache
 import logging
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import AppError
 from .app import Description, from_docstring, from_markdown
+from .outputs import NAMES, Part, record
 from .script import Program, compile_python, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import CodeType, ModuleType
 
@@ -40,6 +42,8 @@ class Cell(NamedTuple):
     kind: str
     source: str
     number: int
+    layout: Mapping[str, Any]
+    """Its place and size, if Panel has noted them."""
 
 
 class NoShell:
@@ -70,7 +74,13 @@ def load_notebook(
     text = next((cell.source for cell in cells if cell.kind == "markdown" and cell.source.strip()), None)
     about = from_docstring(docstring) if text is None else from_markdown(text)
     shell = NoShell()
-    return Program(path, tuple(chunks), tuple(argv), package, {"get_ipython": lambda: shell}), about
+    parts = tuple(_part(cell) for cell in cells if cell.kind in ("code", "markdown"))
+    return Program(path, tuple(chunks), tuple(argv), package, {"get_ipython": lambda: shell, **NAMES}, parts), about
+
+
+def _part(cell: Cell) -> Part:
+    is_code = cell.kind == "code"
+    return Part("" if is_code else cell.source, cell.number - 1 if is_code else None, cell.layout)
 
 
 def to_script(path: Path) -> str:
@@ -134,7 +144,7 @@ def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[CodeType, str | N
     filename = f"{path}, cell {cell.number}"
     # checkcache() keeps an entry without a time stamp, so that tracebacks show the cell's lines.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    return compile_python(source, filename, flags=flags)
+    return compile_python(source, filename, flags=flags, change=partial(record, source=source))
 
 
 def _cells(path: Path) -> Iterator[Cell]:
@@ -160,4 +170,5 @@ def _parse(notebook: Any) -> Iterator[Cell]:
         kind = cell["cell_type"]
         number += kind == "code"
         source = cell["source"] if "source" in cell else cell["input"]
-        yield Cell(kind, source if isinstance(source, str) else "".join(source), number)
+        layout = cell.get("metadata", {}).get("panel-layout", {})
+        yield Cell(kind, source if isinstance(source, str) else "".join(source), number, layout)

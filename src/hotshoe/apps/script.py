@@ -16,6 +16,7 @@ from ..base.files import read_regular
 from ..base.tracebacks import error_line, in_one_line
 from ..seams.panel import finish_panel
 from .app import Description, from_docstring
+from .outputs import Outputs, Part, show_outputs
 from .process import running
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Program:
     argv: tuple[str, ...] = ()
     package: ModuleType | None = None
     names: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] | None = None
+    """The cells of a notebook, which shows their outputs if it adds nothing to its document."""
     _warned: set[str] = field(default_factory=set)
 
     def new_module(self) -> ModuleType:
@@ -53,11 +56,13 @@ class Program:
         module.__dict__.update(self.names)
         return module
 
-    def run(self, module: ModuleType) -> None:
+    def run(self, module: ModuleType, outputs: Outputs | None = None) -> None:
         """Run the code in ``module``, which must be in ``sys.modules``. Raises the code's exceptions."""
         argv = (self.path.name, *self.argv)
-        with running(str(self.path), argv=argv, folder=str(self.path.parent), warned=self._warned):
-            for chunk in self.chunks:
+        with running(str(self.path), argv=argv, folder=str(self.path.parent), warned=self._warned, outputs=outputs):
+            for number, chunk in enumerate(self.chunks):
+                if outputs is not None:
+                    outputs.cell = number
                 exec(chunk, module.__dict__)  # noqa: S102  (its purpose is to run code)
 
 
@@ -74,11 +79,13 @@ def read(path: Path) -> bytes:
         raise AppError(f"{path}: can't be read: {error.strerror or error}") from error
 
 
-def compile_python(source: bytes | str, filename: str, *, flags: int = 0) -> tuple[CodeType, str | None]:
+def compile_python(source: bytes | str, filename: str, *, flags: int = 0,
+                   change: Callable[[ast.Module], ast.Module] = lambda tree: tree) -> tuple[CodeType, str | None]:
     """The code and its docstring; bytes may start with a byte order mark or a coding cookie. Raises AppError."""
     try:
         tree = ast.parse(source, filename)
-        return compile(tree, filename, "exec", flags=flags, dont_inherit=True), ast.get_docstring(tree)
+        docstring = ast.get_docstring(tree)
+        return compile(change(tree), filename, "exec", flags=flags, dont_inherit=True), docstring
     except SyntaxError as error:
         raise AppError(f"{filename}:{_syntax_line(error, source)}: {' '.join(str(error.msg).split())}") from error
     except (ValueError, RecursionError, MemoryError) as error:
@@ -132,7 +139,10 @@ def builder(program: Program) -> Callable[[Document], None]:
     def build(document: Document) -> None:
         module = program.new_module()
         document.modules.add(module)
-        program.run(module)
+        outputs = None if program.parts is None else Outputs()
+        program.run(module, outputs)
+        if program.parts is not None and outputs is not None:
+            show_outputs(document, program.path.stem, program.parts, outputs)
         finish_panel(document)
 
     return build

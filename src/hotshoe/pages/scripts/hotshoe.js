@@ -120,10 +120,11 @@
       return needs;
     }
 
-    tell({ busy, failure }) {
+    tell({ busy, failure, blank }) {
       try {
         if (busy !== undefined) this.waiting.told(busy);
         if (failure !== undefined) show_failure(failure);
+        if (blank !== undefined) show_blank(blank);
       } catch (error) {
         console.error(`hotshoe: ${error.message} showing a sign`); // must not stop the app
       }

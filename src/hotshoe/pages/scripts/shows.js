@@ -42,6 +42,7 @@ async function show_session(plan, place, only = null) {
     session.close();
     throw new Trouble("This session has no root with this id.", only, { again: false });
   }
+  tell_if_blank(session.document, place);
   return new Shown(session, await Bokeh.embed.add_document_standalone(session.document, place, places, false));
 }
 
@@ -63,4 +64,21 @@ function show_too_big(place, bytes, limit) {
   shadow.append(trouble_notice(host, new Trouble(title, detail), () => host.remove(), "", "Dismiss"));
   place.before(host);
   console.error(`Bokeh: ${title} ${detail}`);
+}
+
+const BLANK_MS = 2500; // an app may fill its document later
+
+function tell_if_blank(document, place) {
+  if (document.roots().length > 0) return;
+  const host = made("div", place.slot ? { slot: place.slot } : {});
+  const shadow = host.attachShadow({ mode: "open" });
+  shadow.adoptedStyleSheets = [notice_sheet()];
+  const look = () => {
+    if (document.roots().length > 0) host.remove();
+    else if (place.isConnected) shadow.replaceChildren(trouble_notice(place, new Trouble(
+      "This app shows nothing.", "It has added nothing to its document so far. The server's log says more.")));
+  };
+  document.on_change(() => { if (document.roots().length > 0) host.remove(); });
+  setTimeout(look, BLANK_MS);
+  place.before(host);
 }
