@@ -13,6 +13,7 @@ from typing import Any
 
 import bokeh.core.properties as props
 import numpy as np
+from bokeh.core.property.singletons import Undefined
 from bokeh.document import Document
 from bokeh.model import Model
 from bokeh.models import LayoutDOM
@@ -31,16 +32,29 @@ def is_doubtful(document: Document) -> bool:
     for model in document.models:
         layouts += isinstance(model, LayoutDOM)
         values = model._property_values
-        for name in _open_properties(type(model)):
+        open_ones, needed = _suspects(type(model))
+        for name in open_ones:
             if name in values and not _is_plain(values[name], _NESTING_MOST):
+                return True
+        for name in needed:
+            if name not in values:
                 return True
     return layouts > _LAYOUTS_MOST
 
 
 @lru_cache(maxsize=4096)
-def _open_properties(cls: type[Model]) -> tuple[str, ...]:
-    """The properties of a class that take any value."""
-    return tuple(name for name in cls.properties() if _is_open(cls.lookup(name).property))
+def _suspects(cls: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The properties of a class that take any value, and those that must be set."""
+    found = [(name, cls.lookup(name)) for name in cls.properties()]
+    return (tuple(name for name, descriptor in found if _is_open(descriptor.property)),
+            tuple(name for name, descriptor in found if descriptor.serialized and _has_no_default(cls, descriptor)))
+
+
+def _has_no_default(cls: type[Model], descriptor: Any) -> bool:
+    try:
+        return descriptor.class_default(cls, no_eval=True) is Undefined
+    except Exception:  # a default that depends on something; then encoding tells
+        return False
 
 
 def _is_open(kind: Any) -> bool:
@@ -56,8 +70,10 @@ def _is_plain(value: Any, nesting: int) -> bool:
     kind = type(value)
     if kind in _PLAIN or isinstance(value, Model):
         return True
+    if getattr(getattr(value, "dtype", None), "kind", "O") in _DTYPE_KINDS:  # an array, or a series of pandas
+        return True
     if kind is np.ndarray:
-        return value.dtype.kind in _DTYPE_KINDS or _are_plain(value.ravel().tolist(), nesting)
+        return _are_plain(value.ravel().tolist(), nesting)
     if isinstance(value, dict):
         return _are_plain(value.keys(), nesting) and _are_plain(value.values(), nesting)
     return isinstance(value, list | tuple) and _are_plain(value, nesting)
