@@ -99,7 +99,7 @@ async def open_notebook(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable
 async def test_values_texts_and_figures_in_panel(open_notebook: Callable[..., Awaitable[Document]]) -> None:
     document = await open_notebook("my_board", *PANEL)
     assert document.title == "My Board"
-    main = [root for root in document.roots if "main" in root.tags]
+    main: list[Any] = [root for root in document.roots if "main" in root.tags]
     found = [text.replace("<img", "figure<") for root in main for text in texts(root)]
     shown = [re.sub(r"<[^>]*>", "", text).strip(" ¶\n") for text in found]
     assert shown == ["My title", "one", "two", "three", "four", "five", "figure", "six"]
