@@ -27,6 +27,8 @@ _FIELDS = ("new", "data", "patches", "model", "msg_data", "title")
 class UnsendableError(SerializationError):
     """A value of the document can't be sent to a browser. The text names its place and type."""
 
+    names_place = True
+
 
 def of_document(error: Exception, document: Document) -> Exception:
     """What to raise when encoding the document has failed: the error with the place, or itself without one."""
