@@ -22,8 +22,7 @@ from .changes import (
     was_known,
 )
 from .current import document_context, isolate_output, set_current_document
-from .documents import bind_session_context, dismantle, held_changes, new_document
-from .doubts import is_doubtful
+from .documents import bind_session_context, dismantle, held_changes, is_doubtful, new_document
 from .models import bundle_custom_model, custom_models_of, forget_models, python_callbacks
 from .needs import needs_of
 from .warnings import leave_out_warnings, pace_log

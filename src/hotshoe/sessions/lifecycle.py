@@ -62,7 +62,7 @@ def _fill(session: Session, app: App, validate: bool) -> None:
     finally:
         session.callbacks.building = False
         ask_panel(session.document, asked)  # also if the code ended early: a visitor who may see nothing sees no error
-    if app.fills and is_blank(session.document):
+    if app.fills and not session.document.roots and is_blank(session.document):
         session.blank = Blank(session)
     if validate and settings.perform_document_validation():
         session.document.validate()

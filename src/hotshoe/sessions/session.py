@@ -244,8 +244,9 @@ class Session:
         self.touch()
         if self.blank is not None:
             self.blank.look()
-        rendered = page()
         self._snapshots.rendered()
+        rendered = page()
+        self._snapshots.check()
         return rendered
 
     def pull(self, subscriber: Subscriber) -> Snapshot:

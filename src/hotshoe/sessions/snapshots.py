@@ -74,12 +74,14 @@ class Snapshots:
         self._is_ahead = True
 
     def rendered(self) -> None:
-        """Note that a page has been made which loads all that the document needs now.
-
-        If the document may have values that can't be sent, it is encoded for the pull that follows: such a value must
-        be an error of the page. Raises ``UnsendableError``.
-        """
+        """Note that a page is made which loads all that the document needs now."""
         self._is_ahead = False
+
+    def check(self) -> None:
+        """Encode the document for the pull that follows its page, if it may have values that can't be sent.
+
+        Such a value must be an error of the page. Raises ``UnsendableError``.
+        """
         if not self._is_held and self._kept is None and seams.is_doubtful(self._document):
             self._keep(self._encode())
 
