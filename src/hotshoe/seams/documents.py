@@ -26,7 +26,6 @@ from bokeh.models import LayoutDOM
 
 from .current import document_context
 
-
 _PLAIN = frozenset({str, int, float, bool, type(None), datetime.date, datetime.datetime, datetime.time,
                     datetime.timedelta, np.float64, np.float32, np.int64, np.int32, np.bool_, np.datetime64})
 _DTYPE_KINDS = frozenset("biufUMm")
