@@ -27,7 +27,8 @@ class Sending {
     this.refused = refused;
     this.send = socket.send.bind(socket);
     Object.defineProperty(socket, "send", { value: (data) => this.take(data), writable: true, configurable: true });
-    socket.addEventListener("open", () => { if (untold !== null) this.tell(untold); });
+    const tell = () => { if (untold !== null) this.tell(untold); };
+    if (socket.readyState === WebSocket.OPEN) tell(); else socket.addEventListener("open", tell);
     socket.addEventListener("close", (event) => { if (event.code === TOO_BIG) this.closed(event.reason); });
   }
 

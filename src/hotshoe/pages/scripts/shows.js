@@ -33,9 +33,7 @@ async function show_session(plan, place, only = null) {
   } catch (error) {
     throw trouble_of_socket(error);
   }
-  new Sending(session._connection.socket, plan.max_message_bytes || 0, {
-    refused: (bytes, limit) => show_too_big(place, bytes, limit),
-  });
+  guard_sending(session._connection, plan.max_message_bytes || 0, (bytes, limit) => show_too_big(place, bytes, limit));
   const roots = session.document.all_roots || session.document.roots();
   const places = only === null ? [] : roots.map((root) => (root.id === only ? place : document.createElement("div")));
   if (only !== null && !places.includes(place)) {
@@ -54,6 +52,19 @@ function trouble_of_socket(error) {
   return new Trouble("The app's connection could not be opened.",
     reason || "Its websocket was refused, or a proxy does not pass websockets.",
     { passes: PASSING.includes(code) });
+}
+
+// A connection has a new socket whenever it connects again.
+function guard_sending(connection, limit, refused) {
+  let guarded = null;
+  const send = connection.send.bind(connection);
+  connection.send = (message) => {
+    if (connection.socket !== guarded) {
+      guarded = connection.socket;
+      new Sending(guarded, limit, { refused });
+    }
+    send(message);
+  };
 }
 
 function show_too_big(place, bytes, limit) {
