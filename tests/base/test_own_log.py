@@ -48,18 +48,19 @@ SETUPS = {
     "handler's level": lambda: [handler.setLevel(60) for handler in logging.getLogger().handlers],
     "handler's format": lambda: [h.setFormatter(logging.Formatter("odd")) for h in logging.getLogger().handlers],
     "everything": everything,
+    "factory": lambda: logging.setLogRecordFactory(lambda *args, **options: 1 / 0),
 }
 
 text = io.StringIO()
 writer = LogWriter(text)
-writer.setFormatter(logging.Formatter("%(name)s %(message)s"))
+writer.setFormatter(logging.Formatter("%(name)s %(message)s %(app)s", defaults={"app": "-"}))
 paced = PacedLog(logging.getLogger("hotshoe.paced"))
 plain = logging.getLogger("hotshoe.app")
 own_log.keep_log(writer, logging.INFO)
 logging.basicConfig(handlers=[own_log.SharedHandler(writer)])
 for name, setup in {"none": lambda: None, **SETUPS}.items():
     setup()
-    paced.error(name)
+    paced.error(name, extra={"app": "/a"})
     plain.info(name)
     plain.debug("never")
 writer.flush()
@@ -76,7 +77,8 @@ def run(program: str, *arguments: str, cwd: Path | None = None) -> subprocess.Co
 
 def test_each_line_is_in_the_log_once_and_in_its_format() -> None:
     setups, lines = json.loads(run(PROGRAM).stdout)
-    assert lines == [f"hotshoe.{log} {name}" for name in ("none", *setups) for log in ("paced", "app")]
+    assert lines == [f"hotshoe.{log} {name} {app}" for name in ("none", *setups)
+                     for log, app in (("paced", "/a"), ("app", "-"))]
 
 
 CONSOLE = """

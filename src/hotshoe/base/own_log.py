@@ -49,6 +49,16 @@ class OwnLogger(logging.Logger):
         """What ``Logger.isEnabledFor`` would say if the logger was not disabled."""
         return self.manager.disable < level and level >= self.getEffectiveLevel()
 
+    def makeRecord(self, name: str, level: int, fn: str, lno: int, msg: object, args: Any, exc_info: Any,  # noqa: N802
+                   func: str | None = None, extra: Any = None, sinfo: str | None = None) -> logging.LogRecord:
+        """Make a record, also if an app's factory of records fails here."""
+        try:
+            return super().makeRecord(name, level, fn, lno, msg, args, exc_info, func, extra, sinfo)
+        except Exception:
+            record = logging.LogRecord(name, level, fn, lno, msg, args, exc_info, func, sinfo)
+            record.__dict__.update(extra or {})
+            return record
+
     def handle(self, record: logging.LogRecord) -> None:
         """Pass a record to the handlers, unless a filter drops it."""
         kept: Any = self.filter(record)  # since Python 3.12 it may return another record
