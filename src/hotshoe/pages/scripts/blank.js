@@ -1,7 +1,7 @@
 // Shows that the app has added nothing to its page, until it does; authors (dev mode) see the usual reasons.
 
 const BLANK_STYLE = `
-  :host { inset: 16vh 0 auto 0; display: flex; justify-content: center; }
+  :host { inset: 16vh 0 auto 0; max-width: none; display: flex; justify-content: center; }
   .card { animation: none; max-width: min(640px, calc(100vw - 40px)); box-sizing: border-box; }
   ul { margin: 8px 0 0; padding: 0 0 0 18px; color: var(--soft); }
   li { margin-top: 4px; overflow-wrap: anywhere; }
