@@ -63,7 +63,7 @@ class Blank:
             post(self._loop, self._look_later, self._loop.time() + PATIENCE_S)
 
     def end(self) -> None:
-        """The document has a root, or its session has ended."""
+        """The document has a root."""
         if (session := self._session()) is not None and self._is_told:
             session.notify({"blank": False})
 
@@ -84,6 +84,8 @@ class Blank:
         if session.document.title == DEFAULT_TITLE:  # it may be a page on purpose
             self._is_told = True
             session.notify({"blank": {"reasons": REASONS if session.dev else ()}})
+            if not is_blank(session.document):  # it has got a root just now, on its thread
+                session.notify({"blank": False})
 
 
 def is_blank(document: Document) -> bool:
