@@ -228,6 +228,43 @@ def test_an_empty_page_says_so_until_there_is_something(tmp_path: Path, tab: Tab
         expect(card).to_have_count(0)
 
 
+UNSENDABLE = """
+from decimal import Decimal
+
+from bokeh.io import curdoc
+from bokeh.models import ColumnDataSource, DataTable
+
+source = ColumnDataSource({"price": [1.5]})
+doc = curdoc()
+doc.add_root(DataTable(source=source))
+doc.session_context.tell = lambda: source.data.update(price=[Decimal(1)])
+"""
+
+
+def test_a_document_that_becomes_unsendable_after_its_page_was_made_is_the_whole_page(tmp_path: Path, tab: Tab) -> None:
+    (tmp_path / "app.py").write_text(UNSENDABLE)
+    with serve(tmp_path / "app.py") as server:
+        server.errors_expected = True
+        assert isinstance(server, ServerThread)
+        pulls = server.server.update_sessions
+
+        def spoil(route: Route) -> None:
+            pulls("/app", lambda document: document.session_context.tell()).result()  # type: ignore[union-attr]
+            route.continue_()
+
+        tab.page.route("**/page.js*", spoil)
+        tab.page.goto(server.urls["app"])
+        card = tab.page.locator(CARD)
+        expect(card).to_contain_text("Something failed in this app.")
+        box = card.bounding_box()
+        assert box is not None
+        assert abs(box["x"] + box["width"] / 2 - 550) < 2, "it stands in the middle"
+        error_id = card.locator("code").inner_text()
+        assert f"error {error_id} in sending the document of app /app" in server.log
+        assert "UnsendableError: ColumnDataSource.data['price'][0] (id p" in server.log
+        tab.problems.clear()
+
+
 UPLOAD = """
 from bokeh.io import curdoc
 from bokeh.models import Button, Div, FileInput
@@ -250,7 +287,7 @@ def test_a_file_that_is_too_large_is_refused_by_the_page_which_stays_connected(t
     (tmp_path / "app.py").write_text(UPLOAD)
     with serve(tmp_path / "app.py", flags=LIMIT) as server:
         sockets: list[object] = []
-        tab.page.on("websocket", sockets.append)
+        tab.page.on("websocket", lambda socket: sockets.append(socket))
         tab.open(server.urls["app"])
         upload(tab, 3 << 20)
         card = tab.page.locator(".hotshoe-too-big .card")

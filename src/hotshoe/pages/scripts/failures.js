@@ -25,6 +25,7 @@ const FAILURE_STYLE = `
     color: var(--ink); tab-size: 4; white-space: pre; }
   pre .place { color: var(--soft); }
   pre .raised { color: var(--accent); font-weight: 600; }
+  :host([data-whole]) { inset: 16vh 0 auto 0; max-width: none; display: flex; justify-content: center; }
   @keyframes rise { from { opacity: 0; transform: translateY(8px); } }
   @media (max-width: 560px) { :host { right: 12px; bottom: 12px; max-width: calc(100vw - 24px); } }
   @media (prefers-reduced-motion: reduce) { .card { animation: none; } }
@@ -48,6 +49,8 @@ class FailureSign extends Sign {
     this.total = (again ? this.total : 0) + failure.count;
     this.shown = failure;
     this.place();
+    // If the document could not be sent at all, this is all that the page shows.
+    this.host.toggleAttribute("data-whole", !(window.Bokeh?.documents?.length > 0));
     if (again) {
       this.about.replaceChildren(...this.describe(failure));
     } else {

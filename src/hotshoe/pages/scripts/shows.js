@@ -48,6 +48,8 @@ async function show_session(plan, place, only = null) {
 const PASSING = ["1001", "1012", "1013"];
 
 function trouble_of_socket(error) {
+  const [, error_id] = /Something failed in this app\. Error ([0-9a-f]+)/.exec(error.message || "") || [];
+  if (error_id) return new Trouble("Something failed in this app.", "", { error_id });
   const [, code, reason] = /^Lost websocket connection, (\d+) \((.*)\)$/.exec(error.message || "") || [];
   return new Trouble("The app's connection could not be opened.",
     reason || "Its websocket was refused, or a proxy does not pass websockets.",
