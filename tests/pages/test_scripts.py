@@ -289,13 +289,15 @@ def test_a_message_that_is_too_large_is_not_sent_but_the_server_is_told() -> Non
 def test_a_server_with_a_limit_of_its_own_is_told_by_the_next_socket() -> None:
     assert run(SENDING.replace("max_message_bytes: 200", "max_message_bytes: 0") + """
     send(header(), "{}", JSON.stringify("x".repeat(100)));
+    send(header(), "{}", "{}");
     show(socket.sent.length, words);
     socket.shut(1009, "frame exceeds limit of 50 bytes");
     show(words.length);
     const next = new WebSocket("ws://h/p/app/ws", ["bokeh", "token"]);
     next.dispatchEvent(new Event("open"));
-    show(JSON.parse(next.sent[2]).events[0].msg_data.limit);
+    const { bytes, limit } = JSON.parse(next.sent[2]).events[0].msg_data;
+    show(bytes > 100, limit);
     const last = new WebSocket("ws://h/p/app/ws", ["bokeh", "token"]);
     last.dispatchEvent(new Event("open"));
     show(last.sent || null);
-    """) == [3, [], 1, 50, None]
+    """) == [6, [], 1, True, 50, None]

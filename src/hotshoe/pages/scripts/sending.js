@@ -17,7 +17,8 @@ function too_big_words(bytes, limit) {
 
 class Sending {
   parts = [];
-  bytes = 0; // of the message that is being sent, or of the last one
+  bytes = 0; // of the message that is being sent
+  largest = 0; // of all messages; the server's close may come after another one
   header = null;
 
   // Calls `sent(header)` for each message, and `refused(bytes, limit)` if one is too large. A limit of 0 is unknown.
@@ -58,6 +59,7 @@ class Sending {
       this.refused(this.bytes, this.limit);
       return;
     }
+    this.largest = Math.max(this.largest, this.bytes);
     this.sent(this.header);
     for (const part of parts) this.send(part);
   }
@@ -65,8 +67,8 @@ class Sending {
   // The server had a smaller limit than we knew.
   closed(reason) {
     const limit = Number((/limit of (\d+) bytes/.exec(reason) || [])[1]) || 0;
-    untold = { bytes: this.bytes, limit };
-    this.refused(this.bytes, limit);
+    untold = { bytes: this.largest, limit };
+    this.refused(this.largest, limit);
   }
 
   tell(data) {
