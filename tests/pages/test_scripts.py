@@ -301,3 +301,15 @@ def test_a_server_with_a_limit_of_its_own_is_told_by_the_next_socket() -> None:
     last.dispatchEvent(new Event("open"));
     show(last.sent || null);
     """) == [6, [], 1, True, 50, None]
+
+
+def test_a_connection_that_breaks_during_a_large_message_is_told_with_care() -> None:
+    large = 'send(header(), "{}", JSON.stringify("x".repeat(2 ** 20)));'
+    sending = SENDING.replace("max_message_bytes: 200", "max_message_bytes: 0")
+    assert run(sending + large + 'socket.shut(1006, ""); show(words.length);') == [1]
+    assert run(sending + large + """
+    socket.deliver('{"msgid":"2","msgtype":"OK","reqid":"1"}', "{}", "{}");
+    socket.shut(1006, "");
+    show(words.length);
+    """) == [0]
+    assert run(sending + 'send(header(), "{}", "{}"); socket.shut(1006, ""); show(words.length);') == [0]

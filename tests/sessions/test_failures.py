@@ -245,7 +245,7 @@ async def test_code_of_the_app_logs_with_the_fields(
 @pytest.mark.parametrize(("data", "words"), [
     ({"bytes": 31457280, "limit": 20971520},
      "a message of 31457280 bytes, such as a large file: a message may have 20971520 bytes."),
-    ({"bytes": 5e7, "limit": 0}, "a message of 50000000 bytes, such as a large file: the server in front takes"),
+    ({"bytes": 5e7, "limit": 0}, "a message of 50000000 bytes, such as a large file: a server in front takes"),
     (["anything"], "a message of 0 bytes"),
 ])
 async def test_what_a_page_could_not_send_stands_in_the_log(

@@ -100,8 +100,9 @@
     index = 0;
     count = 3;
 
-    constructor(waiting) {
+    constructor(waiting, sending) {
       this.waiting = waiting;
+      this.sending = sending;
     }
 
     // The missing bundles for the message of this frame.
@@ -110,7 +111,10 @@
       if (this.index === 0) {
         const { num_buffers, reqid } = JSON.parse(data);
         this.count = 3 + 2 * (num_buffers || 0);
-        if (reqid !== undefined) this.waiting.answered(reqid);
+        if (reqid !== undefined) {
+          this.waiting.answered(reqid);
+          this.sending.answered(reqid);
+        }
       } else if (this.index === 1 && data.length > 2) {
         const metadata = JSON.parse(data);
         this.tell(metadata);
@@ -137,11 +141,12 @@
     constructor(socket) {
       this.socket = socket;
       this.counting = new Waiting();
-      this.fragments = new Fragments(this.counting);
-      new Sending(socket, config().max_message_bytes || 0, {
+      this.sending = new Sending(socket, config().max_message_bytes || 0, {
         sent: (header) => this.counting.sent(header),
         refused: show_too_big,
+        hears_replies: true,
       });
+      this.fragments = new Fragments(this.counting, this.sending);
       this.held = [];
       this.waiting = false;
       this.passing = false;

@@ -2,12 +2,21 @@
 // would close the connection. Instead the page says so, and a small message tells the server, for its log.
 
 const TOO_BIG = 1009; // RFC 6455
+const BROKEN = 1006; // what the browser says if there was no close frame
+const LARGE = 2 ** 20; // if the connection breaks while so much is sent, perhaps it was too much
 let untold = null; // what was too large for the server of a socket that is closed now
 
 const size_of = (data) => typeof data === "string" ? new Blob([data]).size : data.byteLength ?? data.size;
 const in_mb = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
 
+// A limit of 0 is unknown; with null, nobody has said that there is one.
 function too_big_words(bytes, limit) {
+  if (limit === null) {
+    return {
+      title: "This upload did not arrive.",
+      detail: `The connection broke while ${in_mb(bytes)} were sent. Perhaps a server or proxy takes less at once.`,
+    };
+  }
   const most = limit ? `at most ${in_mb(limit)} (a file of about ${in_mb(limit * 0.74)})` : "no message of this size";
   return {
     title: "This upload is too large.",
@@ -20,9 +29,12 @@ class Sending {
   bytes = 0; // of the message that is being sent
   largest = 0; // of all messages; the server's close may come after another one
   header = null;
+  unanswered = null; // a large message
 
   // Calls `sent(header)` for each message, and `refused(bytes, limit)` if one is too large. A limit of 0 is unknown.
-  constructor(socket, limit, { sent = () => undefined, refused }) {
+  // With `hears_replies`, `answered` is called for each reply.
+  constructor(socket, limit, { sent = () => undefined, refused, hears_replies = false }) {
+    this.hears_replies = hears_replies;
     this.limit = limit;
     this.sent = sent;
     this.refused = refused;
@@ -30,7 +42,7 @@ class Sending {
     Object.defineProperty(socket, "send", { value: (data) => this.take(data), writable: true, configurable: true });
     const tell = () => { if (untold !== null) this.tell(untold); };
     if (socket.readyState === WebSocket.OPEN) tell(); else socket.addEventListener("open", tell);
-    socket.addEventListener("close", (event) => { if (event.code === TOO_BIG) this.closed(event.reason); });
+    socket.addEventListener("close", ({ code, reason }) => this.closed(code, reason));
   }
 
   take(data) {
@@ -60,15 +72,22 @@ class Sending {
       return;
     }
     this.largest = Math.max(this.largest, this.bytes);
+    if (this.bytes > LARGE) this.unanswered = this.header.msgid;
     this.sent(this.header);
     for (const part of parts) this.send(part);
   }
 
-  // The server had a smaller limit than we knew.
-  closed(reason) {
+  // The reply to a message has come.
+  answered(msgid) {
+    if (msgid === this.unanswered) this.unanswered = null;
+  }
+
+  // The server, or one in front of it, may have a smaller limit than we know.
+  closed(code, reason) {
+    if (code !== TOO_BIG && !(code === BROKEN && this.unanswered !== null && this.hears_replies)) return;
     const limit = Number((/limit of (\d+) bytes/.exec(reason) || [])[1]) || 0;
     untold = { bytes: this.largest, limit };
-    this.refused(this.largest, limit);
+    this.refused(this.largest, code === TOO_BIG ? limit : null);
   }
 
   tell(data) {
