@@ -123,7 +123,8 @@ def report_too_big(app: str, session_id: str, data: object) -> None:
     values = data if isinstance(data, Mapping) else {}
     size, limit = (value if isinstance(value := values.get(name), int | float) else 0 for name in ("bytes", "limit"))
     session = session_hash(session_id)
-    most = f"a message may have {limit:.0f} bytes" if limit else "a server in front takes none of this size, or the connection broke"
+    most = (f"a message may have {limit:.0f} bytes" if limit else
+            "a server in front takes none of this size, or the connection broke")
     _refusals.warning(
         "app %s, session %s: its page could not send a message of %.0f bytes, such as a large file: %s. Allow more by "
         "--websocket-max-message-size, and by the limit of a server in front (uvicorn: --ws-max-size)",
