@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bokeh.models.widgets import Div
 from playwright.sync_api import Route, expect
 from tests.support.browser.tab import Tab
-from tests.support.server_thread import serve
+from tests.support.server_thread import ServerThread, serve
 
 from hotshoe.pages.assets import page_script
 from hotshoe.sessions import failures
@@ -195,6 +197,113 @@ def test_in_dev_mode_the_page_shows_the_traceback(app: Path, tab: Tab) -> None:
         forget_failures(tab)
 
 
+BLANK = """
+from bokeh.io import curdoc
+from bokeh.models import Div
+
+doc = curdoc()
+
+
+def main():
+    doc.add_root(Div(text="guarded"))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("dev", [False, True])
+def test_an_empty_page_says_so_until_there_is_something(tmp_path: Path, tab: Tab, dev: bool) -> None:
+    (tmp_path / "app.py").write_text(BLANK)
+    with serve(tmp_path / "app.py", flags=("--dev",) * dev) as server:
+        tab.page.goto(server.urls["app"])
+        card = tab.page.locator(".hotshoe-blank .card")
+        expect(card).to_contain_text("The app has added nothing to it so far.")
+        assert ("__main__" in card.inner_text()) == dev
+        assert "app /app has added nothing to its document" in server.log
+        assert isinstance(server, ServerThread)
+        server.server.update_sessions("/app", lambda document: document.add_root(Div(text="at last"))).result()
+        tab.wait_for_text("at last")
+        expect(card).to_have_count(0)
+
+
+UNSENDABLE = """
+from decimal import Decimal
+
+from bokeh.io import curdoc
+from bokeh.models import ColumnDataSource, DataTable
+
+source = ColumnDataSource({"price": [1.5]})
+doc = curdoc()
+doc.add_root(DataTable(source=source))
+doc.session_context.tell = lambda: source.data.update(price=[Decimal(1)])
+"""
+
+
+def test_a_document_that_becomes_unsendable_after_its_page_was_made_is_the_whole_page(tmp_path: Path, tab: Tab) -> None:
+    (tmp_path / "app.py").write_text(UNSENDABLE)
+    with serve(tmp_path / "app.py") as server:
+        server.errors_expected = True
+        assert isinstance(server, ServerThread)
+        pulls = server.server.update_sessions
+
+        def spoil(route: Route) -> None:
+            pulls("/app", lambda document: document.session_context.tell()).result()  # type: ignore[union-attr]
+            route.continue_()
+
+        tab.page.route("**/page.js*", spoil)
+        tab.page.goto(server.urls["app"])
+        card = tab.page.locator(CARD)
+        expect(card).to_contain_text("Something failed in this app.")
+        box = card.bounding_box()
+        assert box is not None
+        assert abs(box["x"] + box["width"] / 2 - 550) < 2, "it stands in the middle"
+        error_id = card.locator("code").inner_text()
+        assert f"error {error_id} in sending the document of app /app" in server.log
+        assert "UnsendableError: ColumnDataSource.data['price'][0] (id p" in server.log
+        tab.problems.clear()
+
+
+UPLOAD = """
+from bokeh.io import curdoc
+from bokeh.models import Button, Div, FileInput
+
+div, file, go = Div(text="ready"), FileInput(), Button(label="go")
+file.on_change("value", lambda attr, old, new: div.update(text=f"received {len(new)}"))
+go.on_click(lambda: div.update(text="still here"))
+for root in (div, file, go):
+    curdoc().add_root(root)
+"""
+LIMIT = ("--websocket-max-message-size", "1048576")
+
+
+def upload(tab: Tab, nbytes: int) -> None:
+    tab.page.locator("input[type=file]").set_input_files(
+        {"name": "a.bin", "mimeType": "application/octet-stream", "buffer": b"x" * nbytes})
+
+
+def test_a_file_that_is_too_large_is_refused_by_the_page_which_stays_connected(tmp_path: Path, tab: Tab) -> None:
+    (tmp_path / "app.py").write_text(UPLOAD)
+    with serve(tmp_path / "app.py", flags=LIMIT) as server:
+        sockets: list[object] = []
+        tab.page.on("websocket", lambda socket: sockets.append(socket))
+        tab.open(server.urls["app"])
+        upload(tab, 3 << 20)
+        card = tab.page.locator(".hotshoe-too-big .card")
+        expect(card).to_contain_text("This upload is too large.")
+        expect(card).to_contain_text("It needs 4.0 MB, and the server takes at most 1.0 MB")
+        click(tab, "go")
+        tab.wait_for_text("still here")
+        assert len(sockets) == 1
+        line = r"session [0-9a-f]{12}: its page could not send a message of 4194\d\d\d bytes, .* 1048576 bytes\. .*"
+        assert re.search(f"app /app, {line}--websocket-max-message-size", server.log)
+        card.get_by_role("button", name="Dismiss").click()
+        expect(card).to_have_count(0)
+        upload(tab, 300_000)
+        tab.wait_for_text("received 400000")
+
+
 STRICT = """
 <!doctype html><body><script nonce="N">
 window._hotshoe = {base: "/", nonce: "N", loaded: [], components: {}};
@@ -220,7 +329,7 @@ def test_a_strict_policy_allows_the_signs(tab: Tab) -> None:
     tab.page.goto("http://localhost/strict")
     failure = {"id": "1", "key": "k", "count": 3, "what": "a <b>callback</b>", "text": "<img src=x>",
                "traceback": "Traceback\n  File \"x\"\nKeyError: '<script>'\n"}
-    for metadata in ({"busy": True}, {"failure": failure}):
+    for metadata in ({"busy": True}, {"failure": failure}, {"blank": {"reasons": ["<b>one</b>"]}}):
         tab.page.evaluate(f"tell({json.dumps(metadata)})")
     tab.page.wait_for_selector(ON, state="attached")
     host = tab.page.locator(".hotshoe-busy")
@@ -230,3 +339,7 @@ def test_a_strict_policy_allows_the_signs(tab: Tab) -> None:
     assert card.locator("pre").inner_text().strip().endswith("KeyError: '<script>'")
     assert card.locator("img, script, b").count() == 0
     assert "3 times" in card.inner_text()
+    blank = tab.page.locator(".hotshoe-blank")
+    assert blank.locator("li").inner_text() == "<b>one</b>"
+    tab.page.evaluate('tell({"blank": false})')
+    expect(blank).to_have_count(0)

@@ -53,6 +53,16 @@ def test_json_to_the_standard_output(capsys: pytest.CaptureFixture[str], folder:
     assert not list(folder.glob("*.json"))
 
 
+@pytest.mark.parametrize("command", ["json", "html"])
+def test_what_can_not_be_written_is_named_in_one_line(
+        capsys: pytest.CaptureFixture[str], folder: Path, command: str) -> None:
+    (folder / "bad.py").write_text("from decimal import Decimal\n" + PLAIN.replace("text='plain'", "tags=[Decimal(1)]"))
+    assert main([command, "bad.py"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ERROR: Div.tags[0] (id ")
+    assert "decimal.Decimal" in line
+
+
 def test_html_is_a_page_and_names_what_does_not_run(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert main(["html", "app.py", "--resources", "cdn", "--args", "one"]) == 0
     page = (folder / "app.html").read_text()

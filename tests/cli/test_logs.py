@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,3 +115,26 @@ def test_a_format_of_ones_own(tmp_path: Path) -> None:
         command.wait_for("Starting Bokeh server with process id:")
         httpx.get(f"{command.urls()[0]}?fail=now", headers={"X-Request-ID": "r1"})
         command.wait_for("ERROR [r1 /app -] error ")
+
+
+SILENCING = """\
+import logging, logging.config
+from bokeh.io import curdoc
+logging.config.dictConfig({"version": 1, "handlers": {"h": {"class": "logging.StreamHandler"}},
+                           "root": {"handlers": ["h"], "level": "WARNING"}})
+logging.disable(logging.ERROR)
+raise ValueError("boom")
+"""
+
+
+@pytest.mark.real
+def test_an_app_that_configures_logging_takes_no_id_from_the_log(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SILENCING)
+    with hotshoe("serve", "app.py", "--port", "0", "--log-format", "mine: %(message)s", cwd=tmp_path) as command:
+        command.wait_for("Starting Bokeh server with process id:")
+        pages = [httpx.get(command.urls()[0]).text for _ in range(2)]
+        command.process.terminate()
+        assert command.finish() == 0
+    ids = re.findall(r"^mine: error ([0-9a-f]{8}) in building a document of app /app,", command.log, flags=re.MULTILINE)
+    assert [error_id in page for error_id, page in zip(ids, pages, strict=True)] == [True, True]
+    assert command.log.count("ValueError: boom") == 2

@@ -38,10 +38,10 @@ class FakeSocket extends EventTarget {
   deliver(...frames) {
     for (const data of frames) this.dispatchEvent(new MessageEvent("message", { data, origin: "http://h" }));
   }
-  shut(code) {
+  shut(code, reason = "r") {
     this.readyState = 3;
     this.dispatchEvent(new Event("error"));
-    this.dispatchEvent(new CloseEvent("close", { code, reason: "r", wasClean: true }));
+    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean: true }));
   }
 }
 

@@ -243,3 +243,73 @@ def test_a_sign_that_can_not_be_shown_does_not_hold_up_the_app() -> None:
 def test_the_visitor_s_own_address_comes_back(came_by: str, own: str) -> None:
     shown = run(f'location = new URL("http://h/p/app{came_by}"); install({{}}); show(location.href);')
     assert shown == [f"http://h/p/app{own}"]
+
+
+SENDING = BASIC.replace("components:", "max_message_bytes: 200, components:") + """
+const words = [];
+class Element { constructor(tag) { this.tag = tag; this.dataset = {}; } setAttribute() {} append() {}
+  attachShadow() { return this; } replaceChildren(...all) { words.push(all.length); } addEventListener() {} }
+globalThis.CSSStyleSheet = class { replaceSync() {} };
+globalThis.getComputedStyle = () => ({ backgroundColor: "rgb(255, 255, 255)" });
+document.createElement = (tag) => new Element(tag);
+document.body = new Element("body");
+const header = (more) => JSON.stringify({ msgid: "1", msgtype: "PULL-DOC-REQ", ...more });
+const send = (...parts) => parts.forEach((part) => socket.send(part));
+"""
+
+
+def test_a_message_is_sent_as_a_whole() -> None:
+    assert run(SENDING + """
+    send(header(), "{}");
+    show(socket.sent || null);
+    send("{}");
+    send(header({ num_buffers: 1 }), "{}", "{}", '{"id":"0"}', new ArrayBuffer(100));
+    show(socket.sent.length, words.length);
+    """) == [None, 8, 0]
+
+
+def test_a_message_that_is_too_large_is_not_sent_but_the_server_is_told() -> None:
+    told, words, after = run(SENDING + """
+    send(header(), "{}", JSON.stringify("é".repeat(80))); // 2 bytes each
+    send(header({ num_buffers: 1 }), "{}", "{}", '{"id":"0"}', new Uint8Array(200));
+    show(socket.sent.map((part) => JSON.parse(part)), words);
+    send(header(), "{}", "{}");
+    show(socket.sent.length);
+    """)
+    assert [part.get("msgtype") for part in told[::3]] == ["PATCH-DOC", "PATCH-DOC"]
+    (event,), (other,) = told[2]["events"], told[5]["events"]
+    assert (event["kind"], event["msg_type"], event["msg_data"]["limit"]) == ("MessageSent", "hotshoe:too-big", 200)
+    envelope = len('{"msgid":"1","msgtype":"PULL-DOC-REQ"}{}')
+    assert event["msg_data"]["bytes"] == envelope + 162
+    assert other["msg_data"]["bytes"] == envelope + len(',"num_buffers":1{}{"id":"0"}') + 200
+    assert words == [1, 1]
+    assert after == len(told) + 3
+
+
+def test_a_server_with_a_limit_of_its_own_is_told_by_the_next_socket() -> None:
+    assert run(SENDING.replace("max_message_bytes: 200", "max_message_bytes: 0") + """
+    send(header(), "{}", JSON.stringify("x".repeat(100)));
+    send(header(), "{}", "{}");
+    show(socket.sent.length, words);
+    socket.shut(1009, "frame exceeds limit of 50 bytes");
+    show(words.length);
+    const next = new WebSocket("ws://h/p/app/ws", ["bokeh", "token"]);
+    next.dispatchEvent(new Event("open"));
+    const { bytes, limit } = JSON.parse(next.sent[2]).events[0].msg_data;
+    show(bytes > 100, limit);
+    const last = new WebSocket("ws://h/p/app/ws", ["bokeh", "token"]);
+    last.dispatchEvent(new Event("open"));
+    show(last.sent || null);
+    """) == [6, [], 1, True, 50, None]
+
+
+def test_a_connection_that_breaks_during_a_large_message_is_told_with_care() -> None:
+    large = 'send(header(), "{}", JSON.stringify("x".repeat(2 ** 20)));'
+    sending = SENDING.replace("max_message_bytes: 200", "max_message_bytes: 0")
+    assert run(sending + large + 'socket.shut(1006, ""); show(words.length);') == [1]
+    assert run(sending + large + """
+    socket.deliver('{"msgid":"2","msgtype":"OK","reqid":"1"}', "{}", "{}");
+    socket.shut(1006, "");
+    show(words.length);
+    """) == [0]
+    assert run(sending + 'send(header(), "{}", "{}"); socket.shut(1006, ""); show(words.length);') == [0]

@@ -240,3 +240,20 @@ async def test_code_of_the_app_logs_with_the_fields(
     (record,) = [record for record in caplog.records if record.name == "mine"]
     assert {name: getattr(record, name) for name in logs.FIELDS} == {
         "session": session_hash("session-1"), "app": "/app", "user": "ada", "request_id": "r1", "error_id": "-"}
+
+
+@pytest.mark.parametrize(("data", "words"), [
+    ({"bytes": 31457280, "limit": 20971520},
+     "a message of 31457280 bytes, such as a large file: a message may have 20971520 bytes."),
+    ({"bytes": 5e7, "limit": 0}, "a message of 50000000 bytes, such as a large file: a server in front takes"),
+    (["anything"], "a message of 0 bytes"),
+])
+async def test_what_a_page_could_not_send_stands_in_the_log(
+        open_session: Open, attach: Attach, caplog: pytest.LogCaptureFixture, data: Any, words: str) -> None:
+    session = await open_session(lambda document: None)
+    client = await attach(session)
+    client.send("PATCH-DOC", {"events": [{"kind": "MessageSent", "msg_type": "hotshoe:too-big", "msg_data": data}]})
+    await client.until("OK")
+    (record,) = [record for record in caplog.records if "could not send" in record.getMessage()]
+    assert f"app /app, session {session_hash('session-1')}: its page could not send {words}" in record.getMessage()
+    assert "--websocket-max-message-size" in record.getMessage()

@@ -75,6 +75,8 @@ class App:
     """The Application object that the app is made from, if it is made from one."""
     begins_panel: bool = False
     """Whether the app prepares Panel itself, as Panel's Application does; for others that is done before ``build``."""
+    fills: bool = True
+    """Whether ``build`` adds something to the document. If not, clients do."""
 
 
 _TITLE_LENGTH = 40

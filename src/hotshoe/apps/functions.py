@@ -65,6 +65,7 @@ def load_application(application: Any) -> App:
         metadata=lambda: _metadata(application),
         application=application,
         begins_panel=is_panel_application(application),
+        fills=bool(handlers),
     )
 
 

@@ -68,7 +68,7 @@ def place(targets: Target | Iterable[Target] | Mapping[str, Target] | None = Non
         if url in placed:
             raise AppError(_conflict(_label(placed[url]), _label(target), url))
         placed[url] = target
-    return placed if placed or targets is NO_APPS else {"/": App(_leave_empty, "Empty app")}
+    return placed if placed or targets is NO_APPS else {"/": App(_leave_empty, "Empty app", fills=False)}
 
 
 def with_apps_of_site(given: Any, of_site: Mapping[str, Target]) -> Mapping[str, Target]:

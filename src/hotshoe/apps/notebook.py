@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..base.errors import AppError
 from .app import Description, from_docstring, from_markdown
 from .awaits import wait_for, without_awaits
+from .outputs import NAMES, Part, record
 from .run_magic import as_call, run_file
 from .script import Program, compile_python, load_script, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import CodeType, ModuleType
 
@@ -43,6 +44,8 @@ class Cell(NamedTuple):
     kind: str
     source: str
     number: int
+    layout: Mapping[str, Any]
+    """Its place and size, if Panel has noted them."""
 
 
 class NoShell:
@@ -81,7 +84,13 @@ def load_notebook(
     text = next((cell.source for cell in cells if cell.kind == "markdown" and cell.source.strip()), None)
     about = from_docstring(docstring) if text is None else from_markdown(text)
     shell = NoShell()
-    return Program(path, tuple(chunks), tuple(argv), package, {"get_ipython": lambda: shell}), about
+    parts = tuple(_part(cell) for cell in cells if cell.kind in ("code", "markdown"))
+    return Program(path, tuple(chunks), tuple(argv), package, {"get_ipython": lambda: shell, **NAMES}, parts), about
+
+
+def _part(cell: Cell) -> Part:
+    is_code = cell.kind == "code"
+    return Part("" if is_code else cell.source, cell.number - 1 if is_code else None, cell.layout)
 
 
 def to_script(path: Path) -> str:
@@ -147,7 +156,7 @@ def _compile_cell(path: Path, cell: Cell, flags: int) -> tuple[CodeType, str | N
     filename = f"{path}, cell {cell.number}"
     # checkcache() keeps an entry without a time stamp, so that tracebacks show the cell's lines.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    return compile_python(source, filename, flags=flags, change=without_awaits)
+    return compile_python(source, filename, flags=flags, change=lambda tree: record(without_awaits(tree), source))
 
 
 def _cells(path: Path) -> Iterator[Cell]:
@@ -173,4 +182,5 @@ def _parse(notebook: Any) -> Iterator[Cell]:
         kind = cell["cell_type"]
         number += kind == "code"
         source = cell["source"] if "source" in cell else cell["input"]
-        yield Cell(kind, source if isinstance(source, str) else "".join(source), number)
+        layout = cell.get("metadata", {}).get("panel-layout", {})
+        yield Cell(kind, source if isinstance(source, str) else "".join(source), number, layout)

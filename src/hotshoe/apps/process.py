@@ -13,7 +13,7 @@ import sys
 import threading
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 from .. import seams
 
@@ -29,21 +29,36 @@ _ADVICE = {
 _NO_NEED = "remove the call; a served app needs no output"
 
 
+class Shows(Protocol):
+    """Collects the outputs of a notebook; ``cell`` is the number of the code cell that runs."""
+
+    cell: int
+
+    def add(self, value: Any) -> None: ...
+    def add_figure(self) -> None: ...
+
+
 class Run:
     """One run of an app's code. ``argv`` is its own ``sys.argv``; None means the process's."""
 
-    __slots__ = ("argv", "ended", "io_state", "moved", "origin", "warned")
+    __slots__ = ("argv", "ended", "io_state", "moved", "origin", "outputs", "warned")
 
-    def __init__(self, origin: str, argv: Sequence[str] | None, warned: set[str]) -> None:
+    def __init__(self, origin: str, argv: Sequence[str] | None, warned: set[str], outputs: Shows | None) -> None:
         self.origin = origin
         self.argv = None if argv is None else list(argv)
         self.warned = warned
+        self.outputs = outputs
+        """Collects what a notebook shows."""
         self.io_state: Any = None
         self.moved = False
         self.ended = False
 
-    def refuse(self, name: str) -> None:
-        """Warn once per app that this function of bokeh.io does nothing here."""
+    def refuse(self, name: str, arguments: Sequence[Any]) -> None:
+        """Warn once per app that this function of bokeh.io does nothing here; in a notebook, ``show`` shows."""
+        if self.outputs is not None and name == "show":
+            for shown in arguments[:1]:
+                self.outputs.add(shown)
+            return
         self.warn_once(name, f"{name}() does nothing in an app: {_ADVICE.get(name, _NO_NEED)}")
 
     def warn_once(self, key: str, message: str) -> None:
@@ -57,11 +72,17 @@ _run: ContextVar[Run | None] = ContextVar("hotshoe_run", default=None)
 _lock = threading.Lock()
 
 
+def current_run() -> Run | None:
+    """The run of an app's code that this context is in."""
+    return _run.get()
+
+
 @contextlib.contextmanager
-def running(origin: str, *, argv: Sequence[str] | None, folder: str | None = None, warned: set[str]) -> Iterator[None]:
+def running(origin: str, *, argv: Sequence[str] | None, folder: str | None = None, warned: set[str],
+            outputs: Shows | None = None) -> Iterator[None]:
     """Give an app's code its ``sys.argv`` (None: the process's), and put ``folder`` on ``sys.path``.
 
-    ``warned`` belongs to the app: the keys of its warnings so far.
+    ``warned`` belongs to the app: the keys of its warnings so far. ``outputs`` collects what a notebook shows.
     """
     with _lock:
         _argv.install()
@@ -69,14 +90,14 @@ def running(origin: str, *, argv: Sequence[str] | None, folder: str | None = Non
         seams.isolate_output(_run.get)
         if folder is not None and folder not in sys.path:
             sys.path.insert(0, folder)
-    run = Run(origin, argv, warned)
+    run = Run(origin, argv, warned, outputs)
     token = _run.set(run)
     try:
         yield
     finally:
         _run.reset(token)
         with _lock:
-            run.ended = True
+            run.ended, run.outputs = True, None
             _argv.leave()
             if run.moved:
                 _cwd.leave()

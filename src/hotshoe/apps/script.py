@@ -18,6 +18,7 @@ from ..base.tracebacks import error_line, in_one_line
 from ..seams.panel import finish_panel
 from .app import Description, from_docstring
 from .gone_modules import explain
+from .outputs import Outputs, Part, show_outputs
 from .process import running
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Program:
     argv: tuple[str, ...] = ()
     package: ModuleType | None = None
     names: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] | None = None
+    """The cells of a notebook, which shows their outputs if it adds nothing to its document."""
     _warned: set[str] = field(default_factory=set)
 
     def new_module(self) -> ModuleType:
@@ -56,11 +59,13 @@ class Program:
         module.__dict__.update(self.names)
         return module
 
-    def run(self, module: ModuleType) -> None:
+    def run(self, module: ModuleType, outputs: Outputs | None = None) -> None:
         """Run the code in ``module``, which must be in ``sys.modules``. Raises the code's exceptions."""
         argv = (self.path.name, *self.argv)
-        with running(str(self.path), argv=argv, folder=str(self.path.parent), warned=self._warned):
-            for chunk in self.chunks:
+        with running(str(self.path), argv=argv, folder=str(self.path.parent), warned=self._warned, outputs=outputs):
+            for number, chunk in enumerate(self.chunks):
+                if outputs is not None:
+                    outputs.cell = number
                 exec(chunk, module.__dict__)  # noqa: S102  (its purpose is to run code)
 
 
@@ -146,7 +151,10 @@ def builder(program: Program) -> Callable[[Document], None]:
     def build(document: Document) -> None:
         module = program.new_module()
         document.modules.add(module)
-        program.run(module)
+        outputs = None if program.parts is None else Outputs()
+        program.run(module, outputs)
+        if program.parts is not None and outputs is not None:
+            show_outputs(document, program.path.stem, program.parts, outputs)
         finish_panel(document)
 
     return build

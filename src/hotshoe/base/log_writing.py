@@ -23,7 +23,7 @@ class LogWriter(logging.Handler):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
-        self._stream = stream
+        self.stream = stream
         self._begin(is_forked=False)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=partial(self._begin, is_forked=True))
@@ -44,10 +44,15 @@ class LogWriter(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Format the record here, in the context of the code that logs, and have the line written."""
         try:
-            line = f"{self.format(record)}\n"
+            line = self.format(record)
         except Exception:
             self.handleError(record)
-            return
+        else:
+            self.write(line)
+
+    def write(self, line: str) -> None:
+        """Have a line written."""
+        line += "\n"
         if self._is_forked:
             self._write_now(line)
             return
@@ -94,13 +99,13 @@ class LogWriter(logging.Handler):
     def _write_now(self, line: str) -> None:
         """Write in the calling thread: a process of ``multiprocessing`` ends without waiting for other threads."""
         with suppress(Exception):
-            os.write(self._stream.fileno(), line.encode(self._stream.encoding, "backslashreplace"))
+            os.write(self.stream.fileno(), line.encode(self.stream.encoding, "backslashreplace"))
 
     def _write(self, text: str) -> str:
         """Write the text. Returns the reason if that fails."""
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            self.stream.write(text)
+            self.stream.flush()
         except Exception as error:  # a full disk, a closed stream; whatever it is, later lines may get through
             return getattr(error, "strerror", None) or str(error) or type(error).__name__
         return ""
@@ -108,7 +113,7 @@ class LogWriter(logging.Handler):
     def _tell(self, problem: str) -> None:
         """Say on stderr, now and then, that the log can't be written."""
         now_s = time.monotonic()
-        if self._stream is not sys.stderr and now_s - self._told_s >= TELL_EVERY_S:
+        if self.stream is not sys.stderr and now_s - self._told_s >= TELL_EVERY_S:
             self._told_s = now_s
             with suppress(Exception):  # an app may have put anything in its place
                 sys.stderr.write(f"hotshoe: the log can't be written: {problem}\n")

@@ -19,6 +19,8 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
 
+from .own_log import own
+
 FIELDS = ("session", "app", "user", "request_id", "error_id")
 """The attributes that every record in hotshoe's log has; ``session`` is a ``session_hash``."""
 
@@ -155,6 +157,7 @@ class PacedLog:
     """
 
     def __init__(self, log: logging.Logger, *, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
+        own(log)
         self._log = log
         self._most = most
         self._clock = clock

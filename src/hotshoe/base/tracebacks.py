@@ -129,11 +129,17 @@ def _trim(report: traceback.TracebackException, error: BaseException) -> None:
         one, raised = pending.pop()
         if one is None or raised is None:
             continue
+        names = [frame.filename for frame in one.stack]
         # An AppError names the file with the mistake; our frames that found it do not help.
-        is_ours = isinstance(raised, AppError)
-        del one.stack[: len(one.stack) if is_ours else leading([frame.filename for frame in one.stack])]
+        is_ours = isinstance(raised, AppError) or _tells_all(raised, names)
+        del one.stack[: len(names) if is_ours else leading(names)]
         pending += [(one.__cause__, raised.__cause__), (one.__context__, raised.__context__)]
         pending += zip(one.exceptions or (), getattr(raised, "exceptions", ()), strict=False)
+
+
+def _tells_all(error: BaseException, names: Sequence[str]) -> bool:
+    """Whether the text of an error names the place of the mistake (``names_place``), and no frame does."""
+    return getattr(error, "names_place", False) and all(name.startswith(_BETWEEN) for name in names)
 
 
 def leading(names: Sequence[str]) -> int:
@@ -206,7 +212,8 @@ def _place(filename: str, line: int) -> Frame:
 
 def _frames(error: BaseException) -> tuple[Frame, ...]:
     calls = list(traceback.walk_tb(error.__traceback__))
-    calls = calls[leading([frame.f_code.co_filename for frame, _ in calls]):]
+    names = [frame.f_code.co_filename for frame, _ in calls]
+    calls = [] if _tells_all(error, names) else calls[leading(names):]
     if len(calls) > _MOST_FRAMES:  # an endless recursion
         calls = [*calls[: _MOST_FRAMES // 2], *calls[-_MOST_FRAMES // 2:]]
     return tuple(_frame(frame, line) for frame, line in calls)

@@ -153,11 +153,22 @@ async def _use_each(host: Host, uses: Mapping[str, Callable[[Document], None]]) 
     try:
         for url, use in uses.items():
             await host.open(OpenRequest(url, Request(path=url, host="localhost"), new_session_id()))
-            await host.update(url, use)
+            await host.update(url, partial(_apply, use))
     except BuildError as error:
         raise AppError(f"the app {error.app} failed; its traceback is above") from error
     finally:
         await host.stop()
+
+
+def _apply(use: Callable[[Document], None], document: Document) -> None:
+    from bokeh.core.serialization import SerializationError
+
+    from ..sessions.unsendable import of_document
+
+    try:
+        use(document)
+    except (SerializationError, RecursionError) as error:
+        raise AppError(str(of_document(error, document))) from error
 
 
 def write(name: str, text: str) -> None:

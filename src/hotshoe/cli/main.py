@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import logging
 import os
 import sys
 import warnings
@@ -18,6 +17,7 @@ from typing import Protocol, cast
 
 from .. import __version__
 from ..base.errors import UserError
+from ..base.own_log import flush_log
 from .arguments import Parser
 from .printing import printable
 
@@ -115,8 +115,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         try:
             return module_of(first).run(rest, os.environ)
         finally:
-            for handler in logging.getLogger().handlers:
-                handler.flush()  # the log comes before an error of the command
+            flush_log()  # the log comes before an error of the command
 
 
 def _wrong_variables(error: ValueError) -> list[str]:

@@ -28,6 +28,7 @@ from ..base.errors import AppError, ConfigError
 from ..base.log_writing import LogWriter
 from ..base.logs import FIELDS, UNKNOWN, AddFields
 from ..base.named_files import in_time, reason_of
+from ..base.own_log import SharedHandler, claim, keep_log
 from ..config import FILE_NAME, TABLE, Settings, SettingSources
 from .arguments import Parser, add_settings, configure_bokeh, sources_of, split_app_arguments
 
@@ -61,6 +62,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     configure_bokeh(sources.bokeh)
     from ..server.server import Server
     from ..web.site.extensions import Search
+
+    claim()
 
     # Without --wsgi there is no site here. An app may import one for its models, but that is served elsewhere.
     guard = None if settings.wsgi is None else Search.IN_SITE
@@ -216,30 +219,33 @@ def _process_changes(settings: Settings, apps: Iterable[AppInfo]) -> Iterator[st
 def configure_logs(settings: Settings) -> None:
     """Set up the log. Raises ``ConfigError`` if its file can't be written.
 
-    The level applies to hotshoe and bokeh. Other packages log from WARNING on, as under ``bokeh serve``.
+    The level applies to hotshoe and bokeh. Other packages log from WARNING on, as under ``bokeh serve``. Apps may
+    configure logging anew, but can't silence hotshoe's own lines.
     """
     from bokeh.util.logconfig import basicConfig
 
     level = _LEVELS.get(settings.log_level) or logging.getLevelNamesMapping()[settings.log_level.upper()]
-    basicConfig(handlers=[_log_handler(settings)])
+    writer = LogWriter(_log_stream(settings))
+    shared = SharedHandler(writer)
+    for handler in (writer, shared):
+        handler.setFormatter(JsonFormatter() if settings.log_json else logging.Formatter(settings.log_format))
+        handler.addFilter(AddFields())
+    keep_log(writer, level)
+    basicConfig(handlers=[shared])
     for name in ("hotshoe", "bokeh"):
         logging.getLogger(name).setLevel(level)
     # It warns of mistakes in requests, which anybody can send.
     logging.getLogger("uvicorn").setLevel(logging.ERROR if level > logging.DEBUG else level)
 
 
-def _log_handler(settings: Settings) -> logging.Handler:
-    stream: TextIO = sys.stderr
-    if settings.log_file is not None:
-        try:
-            # In time, since a pipe that nobody reads can't be opened.
-            stream = in_time(partial(_open_log, settings.log_file))
-        except OSError as error:
-            raise ConfigError(f"--log-file: {settings.log_file} can't be written: {reason_of(error)}") from error
-    handler = LogWriter(stream)
-    handler.setFormatter(JsonFormatter() if settings.log_json else logging.Formatter(settings.log_format))
-    handler.addFilter(AddFields())
-    return handler
+def _log_stream(settings: Settings) -> TextIO:
+    if settings.log_file is None:
+        return sys.stderr
+    try:
+        # In time, since a pipe that nobody reads can't be opened.
+        return in_time(partial(_open_log, settings.log_file))
+    except OSError as error:
+        raise ConfigError(f"--log-file: {settings.log_file} can't be written: {reason_of(error)}") from error
 
 
 def _open_log(file: str) -> TextIO:

@@ -272,7 +272,8 @@ class Settings:
         Group.LIMITS, "Time for the head of a request to arrive, and again for its body; 0 waits forever.",
         unit="s")] = 30
     websocket_max_message_size: Annotated[Positive, Doc(
-        Group.LIMITS, "Maximum size of a message from a browser or client.", unit="bytes")] = 20 * 1024 * 1024
+        Group.LIMITS, "Maximum size of a message from a browser or client. A file that a user uploads is one message, "
+        "a third larger than the file.", unit="bytes")] = 20 * 1024 * 1024
     websocket_compression_level: Annotated[Annotated[int, Meta(ge=0, le=9)] | None, Doc(
         Group.LIMITS, "zlib level at which websocket messages are compressed, if the browser can. Without it, and "
         "without --websocket-compression-mem-level, nothing is compressed.", metavar="LEVEL")] = None

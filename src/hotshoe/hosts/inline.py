@@ -71,8 +71,10 @@ class InlineHost:
         self._files = AppFiles(dotfiles=settings.serve_dotfiles)
         self.counters = Counters()
         """Counts this host's sessions, their messages and their waits."""
-        self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign, static=static)
-        self._render_autoload = partial(pages.render_autoload, static=static)
+        max_message_bytes = settings.websocket_max_message_size
+        self._render_page = partial(pages.render_page, busy_sign=settings.busy_sign, static=static,
+                                    max_message_bytes=max_message_bytes)
+        self._render_autoload = partial(pages.render_autoload, static=static, max_message_bytes=max_message_bytes)
         self._usage = Usage(settings, self._count)
         self._openings = Counter[tuple[str, str]]()
         """The number of running calls of ``open`` and ``attach`` that may create a session, by app and id."""

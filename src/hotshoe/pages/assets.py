@@ -20,8 +20,9 @@ STATIC = "static"
 OWN_STATIC = "_hotshoe/static"
 """A second path of BokehJS, for pages inside a site, which has its own ``static``."""
 
-PAGE_SCRIPTS = ("address.js", "signs.js", "busy.js", "failures.js", "closing.js", "framed.js", "hotshoe.js")
-COMPONENT_SCRIPTS = ("loads.js", "shows.js", "notices.js", "plans.js", "component.js")
+PAGE_SCRIPTS = ("address.js", "signs.js", "busy.js", "sending.js", "failures.js", "blank.js", "closing.js",
+                "framed.js", "hotshoe.js")
+COMPONENT_SCRIPTS = ("loads.js", "sending.js", "shows.js", "notices.js", "plans.js", "component.js")
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 

@@ -27,18 +27,19 @@ _ELEMENT_ID = re.compile(r"[^\x00-\x20\"'\\<>&`\u2028\u2029]{1,256}")
 _APP_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\"'\\<>`?#]{0,2048}")
 _HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]+")
 
-_PARTS = ("loads.js", "shows.js", "notices.js", "autoload.js")
+_PARTS = ("loads.js", "sending.js", "shows.js", "notices.js", "autoload.js")
 _LATER = ("plans.js", "later.js")
 
 
 def render_autoload(document: Document, *, app_url: str, element_id: str | None, app_path: str,
-                    absolute_url: str | None, resources: bool, static: str = STATIC) -> Page:
+                    absolute_url: str | None, resources: bool, static: str = STATIC,
+                    max_message_bytes: int = 0) -> Page:
     """JavaScript that loads BokehJS into a page and shows the session there; call it with the lock held.
 
     ``app_path`` and ``absolute_url`` are the app's address for the embedding page's browser, ``static`` the path of
     BokehJS there. That page has no script of ours, so all components that the app may need later are loaded. Without
-    ``element_id`` the result is only the plan, as JSON, for the script of our element. Raises ``RequestError`` for a
-    wrong parameter, ``CompileError``.
+    ``element_id`` the result is only the plan, as JSON, for the script of our element. ``max_message_bytes`` as for
+    ``render_page``. Raises ``RequestError`` for a wrong parameter, ``CompileError``.
     """
     origin = _check_address(element_id, app_path, absolute_url)
     # Without a path, the URL may contain it.
@@ -46,7 +47,7 @@ def render_autoload(document: Document, *, app_url: str, element_id: str | None,
     base = f"{origin}{path_before(path, app_url)}"
     plan = {"token": TOKEN_SLOT, "elementid": element_id, "use_for_title": False,
             "app_path": app_path, "absolute_url": absolute_url, "base": base,
-            **_files(document, base, resources=resources, static=static)}
+            "max_message_bytes": max_message_bytes, **_files(document, base, resources=resources, static=static)}
     text = script_json(plan) if element_id is None else autoload_script(plan)
     return Page(text, TOKEN_SLOT, NONCE_SLOT)
 

@@ -34,6 +34,14 @@ class Tags:
 
 
 @dataclass(frozen=True, slots=True)
+class Behaviour:
+    """The settings for our page script; see ``render_page``."""
+
+    busy_sign: bool
+    max_message_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flavour:
     """How to load BokehJS, from bokeh's settings."""
 
@@ -55,14 +63,16 @@ class Flavour:
         return f"{component}{'.min' if self.minified else ''}.js"
 
 
-def bundle_for(document: Document, *, app_url: str, nonce: str, busy_sign: bool = True, static: str = STATIC) -> Tags:
+def bundle_for(document: Document, *, app_url: str, nonce: str, busy_sign: bool = True, static: str = STATIC,
+               max_message_bytes: int = 0) -> Tags:
     """The tags for a document. Compiles its custom models first; raises ``CompileError``."""
     flavour = Flavour.from_settings(static)
+    config = Behaviour(busy_sign, max_message_bytes)
     needs = needs_of(document.models)
     depth = len(segments(app_url))
     if flavour.mode == "server":
-        return _with_panel(document, _server_tags(needs, depth, flavour, nonce, busy_sign), needs, flavour)
-    return _other_tags(needs, depth, flavour, nonce, busy_sign)
+        return _with_panel(document, _server_tags(needs, depth, flavour, nonce, config), needs, flavour)
+    return _other_tags(needs, depth, flavour, nonce, config)
 
 
 def script_urls(needs: Iterable[str], flavour: Flavour) -> list[str]:
@@ -125,10 +135,10 @@ def _loaded_urls(needs: frozenset[str], flavour: Flavour) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=128)
-def _server_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str, busy_sign: bool) -> Tags:
+def _server_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str, config: Behaviour) -> Tags:
     compile_models(needs)
     page_js = f"_hotshoe/page.js?v={page_script().version}"
-    load = _load_tag([page_js, *script_urls(needs, flavour)], [], depth, nonce, _config(needs, flavour, busy_sign))
+    load = _load_tag([page_js, *script_urls(needs, flavour)], [], depth, nonce, _config(needs, flavour, config))
     return Tags(
         css=_load_tag([], style_urls(needs), depth, nonce) if style_urls(needs) else "",
         js=f"{load}\n{script_tag(log_script(flavour), nonce=nonce)}",
@@ -140,16 +150,17 @@ def _load_tag(js: list[str], css: list[str], depth: int, nonce: str, config: Any
     return script_tag(f"{compact_code('load.js')}({script_json(plan)});", nonce=nonce)
 
 
-def _config(needs: Iterable[str], flavour: Flavour, busy_sign: bool) -> dict[str, Any]:
+def _config(needs: Iterable[str], flavour: Flavour, config: Behaviour) -> dict[str, Any]:
     """The data for our page script, which uses it to load more later."""
     return {
         "loaded": sorted({"bokeh", *needs}),
         "components": {name: component_url(name, flavour) for name in BOKEHJS_COMPONENTS},
-        "busy_sign": busy_sign,
+        "busy_sign": config.busy_sign,
+        "max_message_bytes": config.max_message_bytes,
     }
 
 
-def _other_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str, busy_sign: bool) -> Tags:
+def _other_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str, config: Behaviour) -> Tags:
     """Tags with BokehJS from another source (``cdn``, ``inline``, …): all components, since these load as a whole."""
     resources = Resources(mode=settings.resources(default="server"))
     urls, raw = list(resources.js_files), list(resources.js_raw)
@@ -161,7 +172,7 @@ def _other_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str,
         raw = [page_script().body.decode(), *raw, *scripts]
     else:
         urls = [page_js, *urls, *model_urls(needs)]
-    load = _load_tag(urls, [], depth, nonce, _config({*BOKEHJS_COMPONENTS, *needs}, flavour, busy_sign))
+    load = _load_tag(urls, [], depth, nonce, _config({*BOKEHJS_COMPONENTS, *needs}, flavour, config))
     css = _load_tag([], list(resources.css_files), depth, nonce) if resources.css_files else ""
     return Tags(css=css, js="\n".join([load, *(script_tag(_escape(code), nonce=nonce) for code in raw)]))
 

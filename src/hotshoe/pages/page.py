@@ -64,16 +64,18 @@ def check_token(token: str) -> None:
 
 
 def render_page(document: Document, *, app_url: str, busy_sign: bool = True, version: str = "",
-                static: str = STATIC) -> Page:
+                static: str = STATIC, max_message_bytes: int = 0) -> Page:
     """Render the document; call it with the document's lock held.
 
     The page finds BokehJS from ``app_url``, the app's route (``/name``), and its own address. ``busy_sign`` lets it
     show that the app is busy. With ``version``, the app's version in dev mode, it follows changes of the app.
-    ``static`` is the path of BokehJS. Raises exceptions of the document's template, and ``CompileError``.
+    ``static`` is the path of BokehJS. The page sends no message of more than ``max_message_bytes``, unless that is 0,
+    but says that it is too large. Raises exceptions of the document's template, and ``CompileError``.
     """
     item = RenderItem(token=TOKEN_SLOT, roots=list(document.roots), use_for_title=True)
     _check_ids(item)
-    bundle = bundle_for(document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign, static=static)
+    bundle = bundle_for(document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign, static=static,
+                        max_message_bytes=max_message_bytes)
     script = script_tag(embed_script(item.to_json(), guarded=not settings.dev), nonce=NONCE_SLOT)
     if version:
         script += dev_script(app_url, version, nonce=NONCE_SLOT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -87,7 +87,7 @@ class AppRun(Protocol):
 
     io_state: Any
 
-    def refuse(self, name: str) -> None: ...
+    def refuse(self, name: str, arguments: Sequence[Any]) -> None: ...
 
 
 _OUTPUT_FUNCTIONS = ("output_file", "output_notebook", "reset_output", "save", "show")
@@ -136,6 +136,6 @@ def _silent_in_apps(function: Callable[..., Any], running: Callable[[], AppRun |
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         run = running()
-        return function(*arguments, **options) if run is None else run.refuse(function.__name__)
+        return function(*arguments, **options) if run is None else run.refuse(function.__name__, arguments)
 
     return call

@@ -13,6 +13,7 @@ from bokeh.model import Model
 
 from .. import seams, wire
 from ..wire.messages import Outgoing
+from . import unsendable
 
 Buffers = tuple[tuple[str, bytes], ...]
 """Pairs of a buffer's id and its bytes."""
@@ -38,16 +39,25 @@ class EncodedEvent:
 
 
 def encode_event(event: DocumentPatchedEvent, *, echo: bool) -> EncodedEvent:
-    """Encode a change as it is now; later changes of the same data have no effect on it."""
-    content, buffers, defined = seams.encode_event(event)
-    redefines = any(seams.was_known(event.document, model) for model in defined)
-    return _encoded(event, content, buffers, defined, echo=echo, redefines=redefines)
+    """Encode a change as it is now; later changes of the same data have no effect on it.
+
+    Raises ``UnsendableError``, as does ``encode_late``.
+    """
+    try:
+        content, buffers, defined = seams.encode_event(event)
+        redefines = any(seams.was_known(event.document, model) for model in defined)
+        return _encoded(event, content, buffers, defined, echo=echo, redefines=redefines)
+    except Exception as error:
+        raise unsendable.of_event(error, event) from None
 
 
 def encode_late(document: Document, event: DocumentPatchedEvent, known: set[str]) -> EncodedEvent:
     """Encode a change for a client that knows only the models whose ids are in ``known``."""
-    content, buffers, defined = seams.encode_late(document, event, known)
-    return _encoded(event, content, buffers, defined, echo=False, redefines=False)
+    try:
+        content, buffers, defined = seams.encode_late(document, event, known)
+        return _encoded(event, content, buffers, defined, echo=False, redefines=False)
+    except Exception as error:
+        raise unsendable.of_event(error, event) from None
 
 
 def _encoded(event: DocumentPatchedEvent, content: Any, buffers: list[Buffer], defined: list[Model],

@@ -25,12 +25,15 @@ from ..base.tracebacks import comes_from_app, in_one_line, user_traceback
 from ..wire.messages import Outgoing
 from .audience import Audience
 from .outbox import Subscriber
+from .unsendable import UnsendableError
 
 log = logging.getLogger("hotshoe.app")
 _failures, _refusals = PacedLog(log, most=20), PacedLog(log)
 
 NOTICE_EVERY_S = 1.0
 """Within this time, the pages of a session are told of one failure, and of how many more there were."""
+
+_DOING = {"PATCH-DOC": "handling a change from the page", "PULL-DOC-REQ": "sending the document"}
 
 REPEATS_IN_S = 10.0
 REPEATS_MOST = 5
@@ -113,6 +116,20 @@ def report_refusal(error: BaseException, *, what: str, app: str, session_id: str
         extra={"session": session, "app": app, "error_id": error_id},
     )
     return error_id
+
+
+def report_too_big(app: str, session_id: str, data: object) -> None:
+    """Log what a page says that it could not send: the bytes of a message, and the most that the server takes."""
+    values = data if isinstance(data, Mapping) else {}
+    size, limit = (value if isinstance(value := values.get(name), int | float) else 0 for name in ("bytes", "limit"))
+    session = session_hash(session_id)
+    most = (f"a message may have {limit:.0f} bytes" if limit else
+            "a server in front takes none of this size, or the connection broke")
+    _refusals.warning(
+        "app %s, session %s: its page could not send a message of %.0f bytes, such as a large file: %s. Allow more by "
+        "--websocket-max-message-size, and by the limit of a server in front (uvicorn: --ws-max-size)",
+        app, session, size, most,
+        extra={"session": session, "app": app})
 
 
 def _call_listeners(error: BaseException, failure: FailureInfo) -> None:
@@ -232,8 +249,8 @@ class Reporter:
                 error: BaseException) -> Sequence[Outgoing]:
         """The ERROR replies to messages whose handling raised; they have the traceback in dev mode only."""
         notice: Mapping[str, Any] = {}
-        if comes_from_app(error):
-            what = "handling a change from the page" if msgtype == "PATCH-DOC" else f"handling a {msgtype}"
+        if isinstance(error, UnsendableError) or comes_from_app(error):
+            what = _DOING.get(msgtype, f"handling a {msgtype}")
             error_id, notice = self._report(error, what)
         else:
             error_id = report_refusal(error, what=f"a {msgtype}", app=self._app_url, session_id=self.session_id or "")
@@ -243,6 +260,10 @@ class Reporter:
         if self._dev:
             text, traceback = in_one_line(error), user_traceback(error)
         return [wire.error(msgid, text, traceback, notice) for msgid in answers]
+
+    def note_too_big(self, data: object) -> None:
+        """Log that a page could not send a message, since it is too large."""
+        report_too_big(self._app_url, self.session_id or "", data)
 
     def _report(self, error: BaseException, what: str) -> tuple[str, Mapping[str, Any]]:
         info, unreported = self._repeats.count(error)

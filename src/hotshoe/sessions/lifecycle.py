@@ -16,6 +16,7 @@ from ..base.first_imports import is_half_made, order
 from ..base.tasks import Deadline
 from ..base.tracebacks import describe
 from ..seams.panel import ask_panel, begin_panel, end_panel, forget_panel
+from .blank import Blank, is_blank
 from .failures import is_plain_exit
 from .session import Session
 
@@ -70,6 +71,8 @@ def _fill(session: Session, app: App, validate: bool) -> None:
     finally:
         session.callbacks.building = False
         ask_panel(session.document, asked)  # also if the code ended early: a visitor who may see nothing sees no error
+    if app.fills and not session.document.roots and is_blank(session.document):
+        session.blank = Blank(session)
     if validate and settings.perform_document_validation():
         session.document.validate()
 

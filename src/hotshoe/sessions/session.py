@@ -25,6 +25,7 @@ from ..base.users import user_name
 from ..seams.panel import StockSession, adopt_panel
 from ..wire.messages import Outgoing
 from .audience import Audience, LateChanges
+from .blank import Blank, is_blank
 from .callbacks import Callbacks, Unlocked
 from .context import ServerContext, SessionContext, SessionVisit
 from .failures import Reporter
@@ -83,7 +84,8 @@ class Session:
         """Whether the hook for its creation has run."""
         self.created_s = self.unused_since_s = time.monotonic()
         self._life = Life.ALIVE
-        self.loop = loop = surroundings.loop
+        self.loop: asyncio.AbstractEventLoop = surroundings.loop
+        loop = self.loop
         self._pool = pool = surroundings.pool
         self._pulse = surroundings.pulse
         self.counters = surroundings.counters
@@ -97,12 +99,15 @@ class Session:
         self.reporter = Reporter(app_url, self._audience, dev=self.dev)
         self._late = LateChanges(self.document)
         self._snapshots = Snapshots(self.document, loop)
+        self.blank: Blank | None = None
+        """There is one as long as the app has added nothing."""
         report = self.reporter.report
         self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool,
                                   line=self.lane.line, report=report)
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
         self.document.callbacks.on_change_dispatch_to(self)
+        self.document.on_message("hotshoe:too-big", self.reporter.note_too_big)
         if visit is not None:
             self._variables.run(self._adopt, visit, logs.known())
 
@@ -193,6 +198,9 @@ class Session:
 
     def _document_patched(self, event: Any) -> None:
         self._snapshots.changed()
+        if self.blank is not None and not is_blank(self.document):
+            self.blank.end()
+            self.blank = None
         section = self._section()
         if section is None:
             self._refuse(event)
@@ -209,6 +217,10 @@ class Session:
         else:
             self.callbacks.run(partial(self.write_events, events))
 
+    def notify(self, metadata: Mapping[str, Any]) -> None:
+        """Send data to our script in all pages. May be called from any thread."""
+        self._audience.notify(metadata)
+
     def _refuse(self, event: Any) -> None:
         if self.destroyed:
             return
@@ -224,13 +236,20 @@ class Session:
         """A page of the document as it is now. Runs with the document locked.
 
         The page loads what the document needs; if it changes before a viewer pulls it, the reply names the rest.
+        Raises ``UnsendableError``.
         """
-        self._snapshots.rendered()
         self.touch()
-        return page()
+        if self.blank is not None:
+            self.blank.look()
+        self._snapshots.rendered()
+        rendered = page()
+        self._snapshots.check()
+        return rendered
 
     def pull(self, subscriber: Subscriber) -> Snapshot:
         """The whole document for a subscriber, which then has missed nothing. Runs with the document locked."""
+        if self.blank is not None:
+            self.blank.look()
         snapshot = self._snapshots.take()
         self._audience.renew(subscriber)
         return snapshot

@@ -10,6 +10,7 @@ from bokeh.document import Document
 
 from .. import seams, wire
 from ..base.threads import post
+from . import unsendable
 
 KEEP_S = 2.0
 """How long a snapshot is kept after the last pull. Longer would cost memory for few clients."""
@@ -27,12 +28,15 @@ def encode_document(document: Document, *, inline: bool = False, with_needs: boo
     """Encode the whole document.
 
     ``inline`` puts binary data into the JSON, for clients that can't take buffers. ``with_needs`` adds the names of the
-    bundles that a browser must have loaded, for pages that were made for an earlier state.
+    bundles that a browser must have loaded, for pages that were made for an earlier state. Raises ``UnsendableError``.
     """
-    serialized = seams.encode_document(document)
-    buffers = () if inline else wire.copied(serialized.buffers)
+    try:
+        serialized = seams.encode_document(document)
+        buffers = () if inline else wire.copied(serialized.buffers)
+        doc_json = wire.to_json(serialized.content, inline=inline)
+    except Exception as error:
+        raise unsendable.of_document(error, document) from None
     needs = sorted(seams.needs_of(document.models)) if with_needs else ()
-    doc_json = wire.to_json(serialized.content, inline=inline)
     return Snapshot(wire.pull_doc_body(doc_json, buffers, needs), bool(buffers))
 
 
@@ -70,8 +74,21 @@ class Snapshots:
         self._is_ahead = True
 
     def rendered(self) -> None:
-        """Note that a page has been made which loads all that the document needs now."""
+        """Note that a page is made which loads all that the document needs now."""
         self._is_ahead = False
+
+    def check(self) -> None:
+        """Encode the document for the pull that follows its page, if it may have values that can't be sent.
+
+        Such a value must be an error of the page. Raises ``UnsendableError``.
+        """
+        if not self._is_held and self._kept is None and seams.is_doubtful(self._document):
+            self._keep(self._encode())
+
+    @property
+    def _is_held(self) -> bool:
+        """Changes under a hold are not announced, so a kept snapshot can't be trusted meanwhile."""
+        return self._document.callbacks.hold_value is not None
 
     def forget(self) -> None:
         """Drop the snapshot."""
@@ -85,18 +102,21 @@ class Snapshots:
         After the first time binary data goes inline: BokehJS forgets the buffers when it pulls again (bokeh issue
         15347). If the document has changed since its page was made, the snapshot names the bundles it needs.
         """
-        inline = self._was_taken
-        # Changes under a hold are not announced, so a kept snapshot can't be trusted meanwhile.
-        held = self._document.callbacks.hold_value is not None
-        kept = self._kept
+        inline, held, kept = self._was_taken, self._is_held, self._kept
         snapshot = kept.snapshot if kept is not None else None
-        self._was_taken = True
         if kept is not None and snapshot is not None and not held and not (inline and snapshot.has_buffers):
             kept.taken_s = time.monotonic()
-            return snapshot
-        self.forget()
-        snapshot = encode_document(self._document, inline=inline, with_needs=self._is_ahead)
-        if not held:
-            self._kept = _Kept(snapshot)
-            post(self._loop, self._kept.expire, self._loop)
+        else:
+            self.forget()
+            snapshot = self._encode()
+            if not held:
+                self._keep(snapshot)
+        self._was_taken = True
         return snapshot
+
+    def _encode(self) -> Snapshot:
+        return encode_document(self._document, inline=self._was_taken, with_needs=self._is_ahead)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        self._kept = _Kept(snapshot)
+        post(self._loop, self._kept.expire, self._loop)

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route
+from bokeh.models.widgets import Div
+from playwright.sync_api import Route, expect
 from tests.support.browser.embeds import AUTOLOAD, apps, assert_works, at, running, serve_component, wait_for_alert
 from tests.support.browser.page_site import Site, site
 from tests.support.browser.tab import Tab
@@ -135,3 +136,33 @@ def test_a_page_with_a_policy(folder: Path, tab: Tab) -> None:
         assert_works(tab)
         tab.open(strict.put(hotshoe.embed.server_document(at(server), nonce="abc")))
         assert_works(tab)
+
+
+EMPTY = "from bokeh.io import curdoc"
+UPLOAD = """
+from bokeh.io import curdoc
+from bokeh.models import FileInput
+
+curdoc().add_root(FileInput())
+"""
+
+
+def test_an_empty_app_and_a_file_that_is_too_large(folder: Path, page_site: Site, tab: Tab) -> None:
+    (folder / "empty.py").write_text(EMPTY)
+    (folder / "upload.py").write_text(UPLOAD)
+    with running(folder, page_site.origin, websocket_max_message_size=2**20) as server:
+        script = f'<script src="{at(server, "empty")}/autoload.js?bokeh-autoload-element=x&bokeh-app-path=/empty' \
+                 f'&bokeh-absolute-url={at(server, "empty")}" id="x"></script>'
+        tab.page.goto(page_site.put(hotshoe.embed.app_tag(at(server, "empty")) + script
+                                    + hotshoe.embed.app_tag(at(server, "upload"))))
+        expect(tab.page.get_by_role("alert").filter(has_text="This app shows nothing.")).to_have_count(2)
+        tab.page.locator("input[type=file]").set_input_files(
+            {"name": "a.bin", "mimeType": "application/octet-stream", "buffer": b"x" * (3 << 20)})
+        alert = wait_for_alert(tab, "This upload is too large.")
+        assert "It needs 4.0 MB, and the server takes at most 1.0 MB" in alert.inner_text()
+        alert.get_by_role("button", name="Dismiss").click()
+        expect(alert).to_have_count(0)
+        server.update_sessions("/empty", lambda document: document.add_root(Div(text="at last"))).result()
+        expect(tab.page.get_by_role("alert")).to_have_count(0)
+        tab.problems.clear()
+

@@ -10,12 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.asgi_websocket import BATCH, Peer
+from tests.support.asgi_websocket import BATCH, Peer, socket_scope
 from tests.support.front_site import MakeSite, Site
 from tests.support.waiting import until
 
+from hotshoe.base.backlog import Backlog, Backlogs
 from hotshoe.base.errors import BuildError
+from hotshoe.base.logs import session_hash
 from hotshoe.config.limit_table import LIMITS
+from hotshoe.http.scopes import BACKLOG
 from hotshoe.tokens import mint
 from hotshoe.web.visits import sockets, websockets
 from hotshoe.wire import Close
@@ -335,3 +338,22 @@ async def test_many_that_come_and_go_leave_nothing(site: Site) -> None:
         await peer.ended()
     assert all(pipe.detached == 1 for pipe in site.host.pipes)
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_message_that_is_too_large_stands_in_the_log_with_the_flag(
+        make_site: MakeSite, caplog: pytest.LogCaptureFixture) -> None:
+    site = make_site("/a", websocket_max_message_size=100)
+    peer = await opened(site)
+    for fragment in (HEADER, "{}", "x" * 100):
+        peer.say(type="websocket.receive", text=fragment)
+    assert await peer.hear() == {"type": "websocket.close", "code": 1009, "reason": "message too big"}
+    await peer.ended()
+    scope = socket_scope("/a/ws", protocols=protocols())
+    own = Peer(site.front, {**scope, BACKLOG: Backlog(Backlogs(100, 100, 1, 1))})  # our own server closes by itself
+    while (await own.hear()).get("text") != "{}":
+        pass
+    own.say(type="websocket.disconnect", code=1009, reason="message too big")
+    await own.ended()
+    lines = [record.getMessage() for record in caplog.records if "--websocket-max-message-size" in record.getMessage()]
+    assert lines == [f"Closing the websocket of app /a, session {session_hash('s')}: message too big. "
+                     "--websocket-max-message-size is 100 bytes now"] * 2

@@ -55,21 +55,13 @@ class BusySign extends Sign {
 
 let busy_sign = null;
 
-// The replies that one socket waits for. It reads the messages that the page sends; each change gets a reply.
+// The replies that one socket waits for: each change that the page sends gets one.
 class Waiting {
   is_busy = false; // by the server's messages
   changes = new Map(); // id -> time of sending, oldest first
-  index = 0;
-  count = 3;
   timer = null;
 
-  sent(data) {
-    if (this.index === 0) this.begin(JSON.parse(data));
-    this.index = (this.index + 1) % this.count;
-  }
-
-  begin({ msgid, msgtype, num_buffers }) {
-    this.count = 3 + 2 * (num_buffers || 0);
+  sent({ msgid, msgtype }) {
     if (msgtype !== "PATCH-DOC") return;
     this.changes.set(msgid, performance.now());
     if (this.changes.size === 1) this.look();

@@ -25,6 +25,7 @@ const FAILURE_STYLE = `
     color: var(--ink); tab-size: 4; white-space: pre; }
   pre .place { color: var(--soft); }
   pre .raised { color: var(--accent); font-weight: 600; }
+  :host([data-whole]) { inset: 16vh 0 auto 0; max-width: none; display: flex; justify-content: center; }
   @keyframes rise { from { opacity: 0; transform: translateY(8px); } }
   @media (max-width: 560px) { :host { right: 12px; bottom: 12px; max-width: calc(100vw - 24px); } }
   @media (prefers-reduced-motion: reduce) { .card { animation: none; } }
@@ -48,6 +49,8 @@ class FailureSign extends Sign {
     this.total = (again ? this.total : 0) + failure.count;
     this.shown = failure;
     this.place();
+    // If the document could not be sent at all, this is all that the page shows.
+    this.host.toggleAttribute("data-whole", !(window.Bokeh?.documents?.length > 0));
     if (again) {
       this.about.replaceChildren(...this.describe(failure));
     } else {
@@ -74,13 +77,13 @@ class FailureSign extends Sign {
 
   notice(failure) {
     return element("div", { class: "card" }, element("span", { class: "dot" }),
-      this.text("Something failed in this app.", failure), this.button("✕", "Dismiss", () => this.dismiss()));
+      this.text("Something failed in this app.", failure), sign_button("✕", "Dismiss", () => this.dismiss()));
   }
 
   overlay(failure) {
     const head = element("div", { class: "head" }, this.text(failure.text, failure));
-    if (navigator.clipboard) head.append(this.button("Copy", "Copy the traceback", () => this.copy(failure)));
-    head.append(this.button("✕", "Dismiss", () => this.dismiss()));
+    if (navigator.clipboard) head.append(sign_button("Copy", "Copy the traceback", () => this.copy(failure)));
+    head.append(sign_button("✕", "Dismiss", () => this.dismiss()));
     return element("div", { class: "card dev" }, head, element("pre", { tabindex: "0" }, ...this.lines(failure)));
   }
 
@@ -90,12 +93,6 @@ class FailureSign extends Sign {
       const kind = /^(\s+File "|Traceback )/.test(line) ? "place" : /^[A-Za-z_][\w.]*(:|$)/.test(line) ? "raised" : "code";
       return [element("span", { class: kind }, line), "\n"];
     });
-  }
-
-  button(label, title, act) {
-    const made = element("button", { type: "button", title, "aria-label": title }, label);
-    made.addEventListener("click", () => act());
-    return made;
   }
 
   copy({ traceback }) {
@@ -108,4 +105,26 @@ let failure_sign = null;
 function show_failure(failure) {
   if (failure_sign === null) failure_sign = new FailureSign();
   failure_sign.show(failure);
+}
+
+class TooBigSign extends Sign {
+  constructor() {
+    super("too-big", FAILURE_STYLE + ".card { max-width: 480px; }");
+    this.live = element("div", { role: "alert" });
+    this.root.append(this.live);
+  }
+
+  show({ title, detail }) {
+    this.place();
+    const text = element("div", { class: "text" }, element("h2", {}, title), element("p", { class: "about" }, detail));
+    this.live.replaceChildren(element("div", { class: "card" }, element("span", { class: "dot" }), text,
+      sign_button("✕", "Dismiss", () => this.live.replaceChildren())));
+  }
+}
+
+let too_big_sign = null;
+
+function show_too_big(bytes, limit) {
+  if (too_big_sign === null) too_big_sign = new TooBigSign();
+  too_big_sign.show(too_big_words(bytes, limit));
 }

@@ -3,7 +3,7 @@
 // It works between the socket and BokehJS: if a message's metadata names bundles that the page has not loaded, the
 // message, and all messages after it, wait until they are loaded. Other metadata is for the signs. Pages set
 // `window._hotshoe`: base and own (URLs of the server and of the app, with a slash at the end), nonce, loaded (names),
-// components (name -> URL below base), busy_sign (whether there is one).
+// components (name -> URL below base), busy_sign (whether there is one), max_message_bytes (of a message to the server).
 (function () {
   "use strict";
 
@@ -100,8 +100,9 @@
     index = 0;
     count = 3;
 
-    constructor(waiting) {
+    constructor(waiting, sending) {
       this.waiting = waiting;
+      this.sending = sending;
     }
 
     // The missing bundles for the message of this frame.
@@ -110,7 +111,10 @@
       if (this.index === 0) {
         const { num_buffers, reqid } = JSON.parse(data);
         this.count = 3 + 2 * (num_buffers || 0);
-        if (reqid !== undefined) this.waiting.answered(reqid);
+        if (reqid !== undefined) {
+          this.waiting.answered(reqid);
+          this.sending.answered(reqid);
+        }
       } else if (this.index === 1 && data.length > 2) {
         const metadata = JSON.parse(data);
         this.tell(metadata);
@@ -120,10 +124,11 @@
       return needs;
     }
 
-    tell({ busy, failure }) {
+    tell({ busy, failure, blank }) {
       try {
         if (busy !== undefined) this.waiting.told(busy);
         if (failure !== undefined) show_failure(failure);
+        if (blank !== undefined) show_blank(blank);
       } catch (error) {
         console.error(`hotshoe: ${error.message} showing a sign`); // must not stop the app
       }
@@ -136,26 +141,17 @@
     constructor(socket) {
       this.socket = socket;
       this.counting = new Waiting();
-      this.fragments = new Fragments(this.counting);
-      this.follow_sent();
+      this.sending = new Sending(socket, config().max_message_bytes || 0, {
+        sent: (header) => this.counting.sent(header),
+        refused: show_too_big,
+        hears_replies: true,
+      });
+      this.fragments = new Fragments(this.counting, this.sending);
       this.held = [];
       this.waiting = false;
       this.passing = false;
       // These are the first listeners, since the socket is new.
       for (const type of ["message", "error", "close"]) socket.addEventListener(type, (event) => this.on_event(event));
-    }
-
-    follow_sent() {
-      const send = this.socket.send;
-      const value = (data) => {
-        try {
-          this.counting.sent(data);
-        } catch (error) {
-          this.counting.sent = () => undefined; // it is not a message of Bokeh, so ignore all
-        }
-        return send.call(this.socket, data);
-      };
-      Object.defineProperty(this.socket, "send", { value, writable: true, configurable: true });
     }
 
     on_event(event) {

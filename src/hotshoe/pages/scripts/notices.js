@@ -60,8 +60,8 @@ function waiting_notice(around) {
     made("span", { class: "ring", "aria-hidden": "true" }), made("span", { class: "words" }, "Loading the app…"));
 }
 
-// `retry` is the action of the button; `soon` is a text about the next automatic attempt.
-function trouble_notice(around, trouble, retry = null, soon = "") {
+// `retry` is the action of the button, `label` its text; `soon` is a text about the next automatic attempt.
+function trouble_notice(around, trouble, retry = null, soon = "", label = "Try again") {
   const { title, detail, error_id, flag, login } = trouble;
   const body = made("div", { class: "body" }, made("p", { class: "title" }, title));
   const add = (...words) => body.append(made("p", { class: "detail" }, ...words));
@@ -71,7 +71,7 @@ function trouble_notice(around, trouble, retry = null, soon = "") {
   const acts = made("div", { class: "acts" });
   if (login) acts.append(made("a", { class: "main", href: login, target: "_blank", rel: "noopener" }, "Log in"));
   if (retry !== null && trouble.again) {
-    const button = made("button", { type: "button" }, "Try again");
+    const button = made("button", { type: "button" }, label);
     button.addEventListener("click", () => retry());
     acts.append(button);
   }

@@ -19,6 +19,12 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+function sign_button(label, title, act) {
+  const made = element("button", { type: "button", title, "aria-label": title }, label);
+  made.addEventListener("click", () => act());
+  return made;
+}
+
 // Whether the page is dark, independently of the system: an app without a theme is always white.
 function is_dark() {
   for (const place of [document.body, document.documentElement]) {

@@ -5,6 +5,7 @@ Nothing here imports Panel, so nothing happens in a process unless an app import
 
 from __future__ import annotations
 
+from .cell_outputs import has_content, is_panel_loaded, show_in_panel
 from .panel_access import ask_panel
 from .panel_documents import (
     adopt_panel,
@@ -20,4 +21,5 @@ from .panel_documents import (
 from .stock_session import StockSession, request_class
 
 __all__ = ["StockSession", "adopt_panel", "ask_panel", "begin_panel", "end_panel", "finish_panel", "forget_panel",
-           "is_panel_application", "localize_styles", "panel_file", "panel_page", "request_class"]
+           "has_content", "is_panel_application", "is_panel_loaded", "localize_styles", "panel_file", "panel_page",
+           "request_class", "show_in_panel"]

@@ -23,7 +23,7 @@ from ...base.errors import (
     RequestError,
     SessionGone,
 )
-from ...base.logs import PacedLog, origin_of
+from ...base.logs import UNKNOWN, PacedLog, origin_of, session_hash
 from ...config.limit_table import LIMITS
 from ...hosts.host import AppInfo, Attachment
 from ...http.scopes import BACKLOG, BATCH, CLIENT_KNOWN, Receive, Scope, Send
@@ -38,6 +38,7 @@ TOO_SLOW = 1013
 POLICY_VIOLATION = 1008
 SESSION_ENDED = 1001
 """RFC 6455: going away."""
+TOO_BIG = 1009
 
 
 class DisconnectedError(Exception):
@@ -59,6 +60,8 @@ class Socket:
         self._opener = opener
         self._counters = counters
         self._assembler = Assembler(max_message_bytes)
+        self._max_message_bytes = max_message_bytes
+        self._session = UNKNOWN
         shared: Backlog | None = scope.get(BACKLOG)
         self._backlog = shared or Backlog(backlogs)
         self._counts_all = shared is None
@@ -103,7 +106,10 @@ class Socket:
         except CapacityError as error:  # logged by Capacity
             return Close(error.close_code, error.detail)
         except RemoteError as error:
-            _log.warning("Closing the websocket of %s: %s", self.url, error.detail)
+            if error.close_code == TOO_BIG:
+                self._log_too_big(error.detail)
+            else:
+                _log.warning("Closing the websocket of %s: %s", self.url, error.detail)
             return Close(error.close_code, error.detail)
         except BuildError as error:
             return Close(1011, f"The app failed to build its document (error {error.error_id})")
@@ -131,7 +137,9 @@ class Socket:
             raise ProtocolError("Subprotocol header is not 'bokeh'")
         if not token:
             raise RequestError("No token received in subprotocol header")
-        return self._opener.ticket_of(self.scope, self._app, token)
+        ticket = self._opener.ticket_of(self.scope, self._app, token)
+        self._session = session_hash(ticket.session_id)
+        return ticket
 
     async def _read(self) -> Close:
         backlog, assembler = self._backlog, self._assembler
@@ -140,6 +148,8 @@ class Socket:
                 await self._room()
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
+                if event.get("code") == TOO_BIG and not self._counts_all:  # another server has limits of its own
+                    self._log_too_big(event.get("reason") or "message too big")
                 raise DisconnectedError
             text = event.get("text")
             fragment = event["bytes"] if text is None else text
@@ -158,6 +168,11 @@ class Socket:
             del message
             await attachment.ready()
             backlog.set_in_hand(0, is_open=False)
+
+    def _log_too_big(self, detail: str) -> None:
+        _log.warning("Closing the websocket of app %s, session %s: %s. --websocket-max-message-size is %d bytes now",
+                     self.url, self._session, detail, self._max_message_bytes,
+                     extra={"session": self._session, "app": self.url})
 
     async def _room(self) -> None:
         """Wait until all clients together have sent less that is not handled."""
