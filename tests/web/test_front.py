@@ -16,7 +16,7 @@ from tests.support.needs import need_module
 
 from hotshoe.base.errors import BuildError, CompileError, RequestError
 from hotshoe.hosts.host import AppInfo
-from hotshoe.seams.needs import find_extension
+from hotshoe.seams.extensions import find_extension
 from hotshoe.tokens import mint, new_session_id, read
 from hotshoe.web.front import Front
 

@@ -23,7 +23,9 @@ from ..base.tracebacks import describe
 from ..base.turns import Shares
 from ..base.users import discard, user_name
 from ..config import Settings
+from ..http.paths import normalized_url
 from ..pages.assets import STATIC
+from ..seams.panel import component_source
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
 from ..sessions.failures import report
 from .app_files import AppFiles
@@ -65,6 +67,10 @@ class InlineHost:
         self._settings = settings
         self._dev = settings.dev
         self._served = ServedApps(targets, settings, reloads=reloads, notify=self._notify_of_apps)
+        self._all_bundles_for = frozenset(map(normalized_url, settings.all_bundles_for))
+        for url in self._all_bundles_for - self._served.infos.keys():
+            raise ConfigError(f"--all-bundles-for: there is no app at {url}; the apps are at "
+                              f"{', '.join(sorted(self._served.infos))}")
         self._registries = self._served.registries
         self._files = AppFiles(dotfiles=settings.serve_dotfiles)
         self.counters = Counters()
@@ -215,6 +221,11 @@ class InlineHost:
         """Describe a file of an app."""
         return await self._files.describe(self._registries[name.app].app, name)
 
+    async def component_apps(self, name: str) -> Sequence[str]:
+        """The apps whose visitors may have this file of a component."""
+        source = component_source(name)
+        return () if source is None else self._served.apps_with(source)
+
     async def read_file(self, name: FileName, identity: str, start: int, size: int) -> bytes:
         """Read a part of the file."""
         return await self._files.read(self._registries[name.app].app, name, identity, start, size)
@@ -276,7 +287,9 @@ class InlineHost:
         document, app = session.document, session.app_url
         if isinstance(view, AsPage):
             info = self.apps.get(app)
-            return partial(self._render_page, document, app_url=app, version="" if info is None else info.version)
+            all_bundles = self._settings.all_bundles or app in self._all_bundles_for
+            return partial(self._render_page, document, app_url=app, version="" if info is None else info.version,
+                           all_bundles=all_bundles)
         return partial(self._render_autoload, document, app_url=app, element_id=view.element_id, app_path=view.app_path,
                        absolute_url=view.absolute_url, resources=view.resources)
 

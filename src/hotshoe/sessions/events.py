@@ -17,8 +17,8 @@ from ..wire.messages import Outgoing
 Buffers = tuple[tuple[str, bytes], ...]
 """Pairs of a buffer's id and its bytes."""
 
-BUNDLE_ATTRIBUTES = frozenset({"text", "title", "axis_label", "major_label_overrides", "output_backend"})
-"""Properties whose value can make another BokehJS bundle necessary (formulas, WebGL) without a new model."""
+BUNDLE_ATTRIBUTES = frozenset({"text", "title", "axis_label", "major_label_overrides", "output_backend", "code"})
+"""Properties whose value can make another bundle necessary (formulas, WebGL, JavaScript) without a new model."""
 
 
 @dataclass(frozen=True, slots=True)

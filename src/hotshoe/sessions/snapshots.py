@@ -31,7 +31,7 @@ def encode_document(document: Document, *, inline: bool = False, with_needs: boo
     """
     serialized = seams.encode_document(document)
     buffers = () if inline else wire.copied(serialized.buffers)
-    needs = sorted(seams.needs_of(document.models)) if with_needs else ()
+    needs = sorted(seams.needs_of_document(document)) if with_needs else ()
     doc_json = wire.to_json(serialized.content, inline=inline)
     return Snapshot(wire.pull_doc_body(doc_json, buffers, needs), bool(buffers))
 

@@ -6,6 +6,7 @@ Nothing here imports Panel, so nothing happens in a process unless an app import
 from __future__ import annotations
 
 from .panel_access import ask_panel
+from .panel_components import component_file, component_source
 from .panel_documents import (
     adopt_panel,
     begin_panel,
@@ -19,5 +20,6 @@ from .panel_documents import (
 )
 from .stock_session import StockSession, request_class
 
-__all__ = ["StockSession", "adopt_panel", "ask_panel", "begin_panel", "end_panel", "finish_panel", "forget_panel",
-           "is_panel_application", "localize_styles", "panel_file", "panel_page", "request_class"]
+__all__ = ["StockSession", "adopt_panel", "ask_panel", "begin_panel", "component_file", "component_source", "end_panel",
+           "finish_panel", "forget_panel", "is_panel_application", "localize_styles", "panel_file", "panel_page",
+           "request_class"]
