@@ -39,7 +39,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_.=-]*")
 _NONCE = re.compile(r"[A-Za-z0-9_+/=-]*")
 _UNSAFE_ID = re.compile(r"[\"'<>&]")
 _CODE = re.compile(r"""<script\b([^>]*)>(.*?)</script|\son\w+\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE | re.DOTALL)
-_OWN_FILE = re.compile(r"""\bsrc\s*=\s*["']?(?![a-z][a-z0-9+.-]*:|//)""", re.IGNORECASE)
+_OWN_FILE = re.compile(r"""\bsrc\s*=\s*["']?(?!["']|[a-z][a-z0-9+.-]*:|//)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

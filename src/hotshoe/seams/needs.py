@@ -38,6 +38,7 @@ EVERYTHING = frozenset(BOKEHJS_COMPONENTS[1:])
 """All of BokehJS but its first file."""
 _NAMED_PARTS = {"Widgets": _WIDGETS, "Tables": _TABLES, "webgl": frozenset({"bokeh-gl"})}
 """Words of JavaScript beside the names of models: ``Bokeh.Widgets``, ``output_backend = "webgl"``."""
+CODE_PROPERTIES = frozenset({"code", "major_code", "minor_code"})
 _DOTTED_NAME = re.compile(r"[A-Za-z_][\w.]*")
 _TEX_IN_CODE = ("$$", "\\\\(", "\\\\[")
 _RELATIVE_IMPORT = re.compile(r"""["'](\.{1,2}/[^"'\n]+)["']""")
@@ -68,8 +69,8 @@ class _ClassNeeds:
     """Properties that need MathJax if they contain TeX."""
     draws: bool
     """Whether ``output_backend`` may be ``webgl``."""
-    runs: bool
-    """Whether ``code`` is JavaScript, which may make models itself."""
+    codes: tuple[str, ...]
+    """Properties with JavaScript, which may make models itself."""
 
 
 _class_needs: weakref.WeakKeyDictionary[type[Any], _ClassNeeds] = weakref.WeakKeyDictionary()
@@ -91,8 +92,9 @@ def needs_of(models: Iterable[Model]) -> frozenset[str]:
             needs.add("bokeh-gl")
         if any(_has_tex(_value(model, name)) for name in known.texts):
             needs |= _MATH
-        if known.runs and not needs >= EVERYTHING and isinstance(code := _value(model, "code"), str):
-            needs |= needs_of_code(code)
+        for name in known.codes if not needs >= EVERYTHING else ():
+            if isinstance(code := _value(model, name), str):
+                needs |= needs_of_code(code)
     return frozenset(needs)
 
 
@@ -134,9 +136,10 @@ def custom_source(digest: str) -> CustomSource | None:
 def _needs_of_class(cls: type[Any]) -> _ClassNeeds:
     known = _class_needs.get(cls)
     if known is None:
-        names = tuple(name for name in cls.properties() if _may_hold_tex(cls, name))
+        names = cls.properties()
         known = _class_needs[cls] = _ClassNeeds(
-            _bundles_of(cls), names, "output_backend" in cls.properties(), "code" in cls.properties())
+            _bundles_of(cls), tuple(name for name in names if _may_hold_tex(cls, name)), "output_backend" in names,
+            tuple(name for name in names if name in CODE_PROPERTIES))
     return known
 
 

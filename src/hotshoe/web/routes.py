@@ -158,10 +158,11 @@ class Routes:
 
     def _component(self, rest: str) -> Route | None:
         """The file of a component, at Panel's URL or below an app, where a page's address with a slash leads."""
-        head, mark, name = rest.partition(_COMPONENTS)
-        if not mark or name.count("/") < _COMPONENT_NAMES - 1 or ((app := self._at(head)) is None and head):
+        head, _, name = rest.partition(_COMPONENTS)
+        app = self._at(head) if head else None
+        if name.count("/") < _COMPONENT_NAMES - 1 or (app is None and head) or head == "/static":
             return None
-        return Route(Kind.COMPONENT, app if head else None, name, up=reference_to_base(rest))
+        return Route(Kind.COMPONENT, app, name, up=reference_to_base(rest))
 
     def _shared(self, rest: str) -> Route:
         if self._has_site:

@@ -20,13 +20,16 @@ from ...hosts.host import FILE_CHUNK_BYTES, FileInfo, FileName, Host
 MIN_COMPRESSED_BYTES = 1024
 
 _TYPES = {
+    ".cjs": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".es6": "text/javascript; charset=utf-8",
     ".gz": "application/gzip",
     ".htm": "text/html; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".ico": "image/x-icon",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
+    ".jsx": "text/javascript; charset=utf-8",
     ".map": "application/json",
     ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
