@@ -16,6 +16,7 @@ from ..base.errors import ConfigError
 from .checks import (
     AccessRule,
     AllowedHost,
+    AppThread,
     FileMode,
     FileName,
     FrameAncestor,
@@ -121,6 +122,10 @@ class Settings:
         Group.SESSIONS, "Maximum number of threads that run app code; 0 runs it on the event loop, as bokeh serve "
         "does. Threads whose callbacks only wait, for instance for a database, do not count, up to seven times this "
         "number; but with 1, no two callbacks ever run at once.")] = 64
+    app_thread: Annotated[tuple[AppThread, ...], Doc(
+        Group.SESSIONS, "Thread that runs the code of all apps, or of one. pool, the default: any of --threads. own: "
+        "always the same one, for objects that only the thread may use that made them. loop: the event loop's, as with "
+        "bokeh serve; a slow callback then delays everybody.", of_app="thread")] = ()
     keep_alive_milliseconds: Annotated[Count, Doc(
         Group.SESSIONS, "Time between pings, which keep a websocket open through proxies; 0 sends none.",
         unit="ms")] = 25000
