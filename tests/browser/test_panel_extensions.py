@@ -30,7 +30,7 @@ box = {"width": 300, "height": 120}
 makers = {
     "codeeditor": lambda: pn.widgets.CodeEditor(value="made = 'code'", **box),
     "bokeh-tables": lambda: pn.widgets.DataFrame(frame, **box),
-    "deckgl": lambda: pn.pane.DeckGL({"initialViewState": {"longitude": 0, "latitude": 0, "zoom": 1}, "layers": []}, **box),
+    "deckgl": lambda: pn.pane.DeckGL({"initialViewState": {"longitude": 0, "latitude": 0, "zoom": 1}}, **box),
     "echarts": lambda: pn.pane.ECharts({"xAxis": {"data": ["a"]}, "yAxis": {}, "series": [
         {"type": "bar", "data": [1]}]}, **box),
     "filedropper": lambda: pn.widgets.FileDropper(**box),

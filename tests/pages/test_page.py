@@ -168,14 +168,14 @@ SCRIPTS_OF_TEMPLATES = [
 
 @pytest.mark.parametrize(("text", "found"), SCRIPTS_OF_TEMPLATES)
 def test_scripts_of_a_template_bring_the_bundles_that_they_name(text: str, found: set[str]) -> None:
-    doc = document(figure(), template="{% block postamble %}" + text + "{% endblock %}", code="Bokeh.Models.get('Slider')")
-    html = html_of(doc)
+    template = "{% block postamble %}" + text + "{% endblock %}"
+    html = html_of(document(figure(), template=template, code="Bokeh.Models.get('Slider')"))
     assert {name for name in ("bokeh-widgets", "bokeh-tables") if f"js/{name}.min.js" in loaded(html)} == found
 
 
 def test_a_template_of_its_own_gets_them_too() -> None:
     doc = document(figure())
-    doc.template = Template("<html>{{ bokeh_css }}{{ bokeh_js }}<script>new Bokeh.Widgets.Slider()</script>{{ plot_script }}")
+    doc.template = Template("{{ bokeh_css }}{{ bokeh_js }}<script>new Bokeh.Widgets.Slider()</script>{{ plot_script }}")
     assert "js/bokeh-widgets.min.js" in loaded(html_of(doc))
 
 

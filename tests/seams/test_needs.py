@@ -135,8 +135,8 @@ def test_javascript_names_its_bundles(code: str, needs: set[str]) -> None:
 
 
 def test_so_does_that_of_each_other_model_with_code() -> None:
-    having = [(cls, name) for cls in Model.model_class_reverse_map.values() if cls.__module__.startswith("bokeh.models.")
-              for name in cls.properties() if name.endswith("code")]
+    classes = [cls for cls in Model.model_class_reverse_map.values() if cls.__module__.startswith("bokeh.models.")]
+    having = [(cls, name) for cls in classes for name in cls.properties() if name.endswith("code")]
     assert len(having) > 9
     for cls, name in having:
         model = cls(**{name: "return Bokeh.Models.get('Slider')"})

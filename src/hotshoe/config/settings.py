@@ -16,6 +16,7 @@ from ..base.errors import ConfigError
 from .checks import (
     AccessRule,
     AllowedHost,
+    AppSwitch,
     AppThread,
     FileMode,
     FileName,
@@ -110,8 +111,9 @@ class Settings:
     all_bundles: Annotated[bool, Doc(
         Group.APPS, "Load all of BokehJS with each page, as bokeh serve does. Without it, a page loads the bundles "
         "with the models that its document has and its JavaScript names; callbacks bring more later.")] = False
-    all_bundles_for: Annotated[tuple[str, ...], Doc(
-        Group.APPS, "App with whose pages all of BokehJS is loaded, such as sales.", metavar="APP")] = ()
+    all_bundles_for: Annotated[tuple[AppSwitch, ...], Doc(
+        Group.APPS, "App with whose pages all of BokehJS is loaded, such as sales; sales=no excepts it from "
+        "--all-bundles.", of_app="all-bundles")] = ()
     show_source: Annotated[bool, Doc(
         Group.APPS, "Show the source of each app's main file to everyone who may open the app, from the page at /."
     )] = False

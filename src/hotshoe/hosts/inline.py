@@ -22,8 +22,7 @@ from ..base.threads import ThreadPool, in_thread
 from ..base.tracebacks import describe
 from ..base.turns import Shares
 from ..base.users import discard, user_name
-from ..config import Settings
-from ..http.paths import normalized_url
+from ..config import Settings, value_for
 from ..pages.assets import STATIC
 from ..seams.panel import component_source
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
@@ -67,10 +66,6 @@ class InlineHost:
         self._settings = settings
         self._dev = settings.dev
         self._served = ServedApps(targets, settings, reloads=reloads, notify=self._notify_of_apps)
-        self._all_bundles_for = frozenset(map(normalized_url, settings.all_bundles_for))
-        for url in self._all_bundles_for - self._served.infos.keys():
-            raise ConfigError(f"--all-bundles-for: there is no app at {url}; the apps are at "
-                              f"{', '.join(sorted(self._served.infos))}")
         self._registries = self._served.registries
         self._files = AppFiles(dotfiles=settings.serve_dotfiles)
         self.counters = Counters()
@@ -287,11 +282,16 @@ class InlineHost:
         document, app = session.document, session.app_url
         if isinstance(view, AsPage):
             info = self.apps.get(app)
-            all_bundles = self._settings.all_bundles or app in self._all_bundles_for
             return partial(self._render_page, document, app_url=app, version="" if info is None else info.version,
-                           all_bundles=all_bundles)
+                           all_bundles=self._loads_all(app))
         return partial(self._render_autoload, document, app_url=app, element_id=view.element_id, app_path=view.app_path,
                        absolute_url=view.absolute_url, resources=view.resources)
+
+    def _loads_all(self, app: str) -> bool:
+        """Whether the app's pages load all of BokehJS."""
+        named = [each if "=" in each else f"{each}=yes" for each in self._settings.all_bundles_for]
+        value = value_for(named, app)
+        return self._settings.all_bundles if value is None else value == "yes"
 
     async def _process_request(self, registry: Registry, request: Request) -> Mapping[str, Any]:
         if (process := registry.app.hooks.process_request) is None:

@@ -97,7 +97,7 @@ def _files(document: Document, base: str, *, resources: bool, static: str) -> di
     scripts, styles = model_urls(needs), list[str]()
     if resources:
         if flavour.mode == "server":
-            localize_styles(document, f"{base}static/extensions/panel/")
+            localize_styles(document, f"{base}static/extensions/panel/", base)
         scripts, styles = script_urls(needs, flavour), style_urls(needs)
     return {
         "bokeh": bokeh.__version__,

@@ -612,7 +612,7 @@ def test_a_process_ends_although_a_disk_hangs(root: Path, where: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["widget@7", "vega@5.1", "loader", "d.min", "x.bin"])
-async def test_without_a_known_type_it_is_what_the_browser_loads_it_as(files: StaticFiles, root: Path, name: str) -> None:
+async def test_without_a_known_type_it_is_what_the_browser_loads(files: StaticFiles, root: Path, name: str) -> None:
     (root / name).write_bytes(SCRIPT)
     script = await ask(files, root, name, Sec_Fetch_Dest="script", Sec_Fetch_Site="same-origin", Accept_Encoding="br")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
