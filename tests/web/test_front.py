@@ -17,7 +17,7 @@ from tests.support.needs import need_module
 
 from hotshoe.base.errors import BuildError, CompileError, RequestError
 from hotshoe.hosts.host import AppInfo
-from hotshoe.seams.extensions import find_extension
+from hotshoe.seams.bokeh_extensions import find_extension
 from hotshoe.tokens import mint, new_session_id, read
 from hotshoe.web.files.static import StaticFiles
 from hotshoe.web.front import Front

@@ -289,8 +289,9 @@ class InlineHost:
 
     def _loads_all(self, app: str) -> bool:
         """Whether the app's pages load all of BokehJS."""
-        named = [each if "=" in each else f"{each}=yes" for each in self._settings.all_bundles_for]
-        value = value_for(named, app)
+        if not (named := self._settings.all_bundles_for):
+            return self._settings.all_bundles
+        value = value_for([each if "=" in each else f"{each}=yes" for each in named], app)
         return self._settings.all_bundles if value is None else value == "yes"
 
     async def _process_request(self, registry: Registry, request: Request) -> Mapping[str, Any]:

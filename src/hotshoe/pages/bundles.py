@@ -14,7 +14,7 @@ from bokeh.settings import settings
 from jinja2 import Template
 
 from ..http.paths import segments
-from ..seams.extensions import find_extension
+from ..seams.bokeh_extensions import find_extension
 from ..seams.needs import BOKEHJS_COMPONENTS, EVERYTHING, needs_of_document
 from ..seams.panel import panel_page
 from .assets import STATIC, bokehjs_dir, compact_code, file_version, page_script, script_json, script_tag

@@ -26,7 +26,7 @@ from bokeh.util import compiler
 from bokeh.util.compiler import Implementation
 
 from ..base.errors import CompileError
-from .extensions import find_extension
+from .bokeh_extensions import find_extension
 
 BOKEHJS_COMPONENTS = ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax")
 """BokehJS's files, in the order of loading."""

@@ -8,7 +8,7 @@ from ...base.errors import RequestError
 from ...base.files import checked_names
 from ...hosts.host import FileName, Host
 from ...pages.assets import bokehjs_dir
-from ...seams.extensions import find_extension, is_known_extension, registered_folder
+from ...seams.bokeh_extensions import find_extension, is_known_extension, registered_folder
 from ..routes import Kind, Route
 from .requested_files import AppFile, PackagedFile, RequestedFile
 from .static import StaticFiles
