@@ -102,7 +102,7 @@ def render_page(document: Document, *, app_url: str, busy_sign: bool = True, ver
     }
     template = _template(document.template, bundle.base)
     html = template.render(context)
-    if template is not bundle.base:
+    if template is not bundle.base and not bundle.needs >= EVERYTHING:
         bundle = _with_scripts_of(html, bundle, load)
     return Page(html.replace(_CSS_SLOT, bundle.css).replace(_JS_SLOT, bundle.js), TOKEN_SLOT, NONCE_SLOT)
 
