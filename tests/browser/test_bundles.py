@@ -74,18 +74,17 @@ from bokeh.io import curdoc
 from bokeh.models import CustomJS
 from bokeh.plotting import figure
 
-MAKE = "window.made = new (Bokeh.Models.get('%s'))({}).type"
+MAKE = "window.%s = new (Bokeh.Models.get('%s'))({}).type"
 plot = figure(width=200, height=200)
 plot.line([1, 2], [3, 4])
-late = CustomJS(code="window.made = 'nothing'")
-curdoc().js_on_event("document_ready", CustomJS(code=MAKE % "RangeSlider"))
-plot.js_on_change("name", late)
+late = CustomJS(code="window.second = 'nothing'")
+curdoc().js_on_event("document_ready", CustomJS(code=MAKE % ("first", "Button")))
+plot.js_on_change("width", late)
 curdoc().add_root(plot)
 
 
 def change():
-    late.code = MAKE % "DataTable"
-    plot.name = "changed"
+    late.code = MAKE % ("second", "TableColumn")
 
 
 curdoc().add_timeout_callback(change, 500)
@@ -154,8 +153,10 @@ def test_widgets_for_a_plain_plot(server: Server, tab: Tab) -> None:
 
 def test_models_that_javascript_makes(server: Server, tab: Tab) -> None:
     tab.open(server.urls["scripted"])
-    tab.wait("window.made === 'RangeSlider'")
-    tab.wait("window.made === 'DataTable'")
+    tab.wait("window.first === 'Button'")
+    tab.wait("models('CustomJS').some((each) => each.code.includes('TableColumn'))")
+    tab.do("void models('CustomJS')[0].execute(null)")
+    tab.wait("window.second === 'TableColumn'")
     assert tab.loaded("bokeh-tables")
     assert not tab.loaded("bokeh-mathjax")
 
