@@ -43,7 +43,8 @@ makers = {
     "tabulator": lambda: pn.widgets.Tabulator(frame, **box),
     "terminal": lambda: pn.widgets.Terminal("made by terminal", **box),
     "texteditor": lambda: pn.widgets.TextEditor(value="made by quill", **box),
-    "vega": lambda: pn.pane.Vega({"mark": "bar", "title": "made by vega", "data": {"values": [{"a": "x", "b": 2}]},
+    "vega": lambda: pn.pane.Vega({
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json", "mark": "bar", "data": {"values": [{"a": "x", "b": 2}]},
         "encoding": {"x": {"field": "a", "type": "nominal"}, "y": {"field": "b", "type": "quantitative"}}}, **box),
     "vtk": lambda: pn.pane.VTKVolume(np.zeros((4, 4, 4)), **box),
     "gridstack": lambda: pn.layout.GridStack(**box),

@@ -158,6 +158,7 @@ def finish_panel(document: Document) -> None:
         with sys.modules["panel.io.state"].set_curdoc(document):
             template.server_doc(title=template.title, location=True, doc=document)
     document.on_event("document_ready", functools.partial(state._schedule_on_load, document))
+    _localize(state, document)  # now, too: a session that a websocket makes again has no page
 
 
 def _locate(state: Any, document: Document) -> None:
@@ -208,8 +209,7 @@ def panel_page(document: Document, loaded: Iterable[str]) -> tuple[str, str, Tem
     if state is None or document not in state._thread_id_:
         return None
     resources: Any = sys.modules["panel.io.resources"]
-    up = state._rel_paths.get(document, "")
-    localize_styles(document, f"{up}/static/extensions/panel/" if up else "static/extensions/panel/")
+    _localize(state, document)
     files = resources.Resources(mode="server")
     is_wanted = functools.partial(_is_wanted, document, set(map(_plain_url, loaded)))
     declared = getattr(files, "resource_declarations", None)  # since 1.10
@@ -244,6 +244,11 @@ def _plain_url(url: str) -> str:
     return path
 
 
+def _localize(state: Any, document: Document) -> None:
+    up = state._rel_paths.get(document, "")
+    localize_styles(document, f"{up}/static/extensions/panel/" if up else "static/extensions/panel/")
+
+
 def localize_styles(document: Document, dist_url: str, base: str = "") -> None:
     """Load the style sheets of Panel's components, present and future, from below ``dist_url``.
 
@@ -254,12 +259,15 @@ def localize_styles(document: Document, dist_url: str, base: str = "") -> None:
         return
     document.template_variables["dist_url"] = dist_url
     # Not with Panel's ``patch_model_css``, which leaves the document under a hold if a session runs.
-    sheets: list[Any] = [sheet for root in document.roots for sheet in root.select({"type": ImportedStyleSheet})]
-    for sheet in sheets:
-        if base and _plain_url(sheet.url).startswith(_COMPONENTS):
-            sheet.url = base + sheet.url[sheet.url.index(_COMPONENTS):]
+    resources: Any = sys.modules["panel.io.resources"]
+    for sheet in [model for model in document.models if isinstance(model, ImportedStyleSheet)]:
+        url = str(sheet.properties_with_values(include_defaults=False).get("url", ""))
+        if base and _plain_url(url).startswith(_COMPONENTS):
+            sheet.url = base + url[url.index(_COMPONENTS):]
+        elif _plain_url(url).startswith(resources.LOCAL_DIST):
+            sheet.url = dist_url + url[url.index(resources.LOCAL_DIST) + len(resources.LOCAL_DIST):]
         else:
-            sys.modules["panel.io.resources"].patch_stylesheet(sheet, dist_url)
+            resources.patch_stylesheet(sheet, dist_url)
 
 
 def panel_file(document: Document, mode: str, title: str | None, template: Any) -> str | None:
