@@ -69,11 +69,41 @@ def add_widgets():
 curdoc().add_timeout_callback(add_widgets, 700)
 """
 
+SCRIPTED = """
+from bokeh.io import curdoc
+from bokeh.models import CustomJS
+from bokeh.plotting import figure
+
+MAKE = "window.%s = new (Bokeh.Models.get('%s'))({}).type"
+plot = figure(width=200, height=200)
+plot.line([1, 2], [3, 4])
+late = CustomJS(code="window.second = 'nothing'")
+curdoc().js_on_event("document_ready", CustomJS(code=MAKE % ("first", "Button")))
+plot.js_on_change("width", late)
+curdoc().add_root(plot)
+
+
+def change():
+    late.code = MAKE % ("second", "TableColumn")
+
+
+curdoc().add_timeout_callback(change, 500)
+"""
+
+HIDDEN = """
+from bokeh.io import curdoc
+from bokeh.models import CustomJS
+from bokeh.plotting import figure
+
+curdoc().add_root(figure(width=200, height=200))
+curdoc().js_on_event("document_ready", CustomJS(code="window.made = String(Bokeh.Models.get(['Sli', 'der'].join('')))"))
+"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("apps")
-    apps = {"later": LATER, "plain": PLAIN}
+    apps = {"later": LATER, "plain": PLAIN, "scripted": SCRIPTED, "hidden": HIDDEN}
     for name, text in apps.items():
         (folder / f"{name}.py").write_text(text)
     with serve(*(Path(folder / f"{name}.py") for name in apps)) as server:
@@ -119,3 +149,22 @@ def test_widgets_for_a_plain_plot(server: Server, tab: Tab) -> None:
     tab.assert_painted()
     tab.wait_for_text("late slider")
     assert tab.loaded("bokeh-widgets")
+
+
+def test_models_that_javascript_makes(server: Server, tab: Tab) -> None:
+    tab.open(server.urls["scripted"])
+    tab.wait("window.first === 'Button'")
+    tab.wait("models('CustomJS').some((each) => each.code.includes('TableColumn'))")
+    tab.do("void models('CustomJS')[0].execute(null)")
+    tab.wait("window.second === 'TableColumn'")
+    assert tab.loaded("bokeh-tables")
+    assert not tab.loaded("bokeh-mathjax")
+
+
+def test_the_console_names_a_bundle_that_no_one_could_find(server: Server, tab: Tab) -> None:
+    tab.open(server.urls["hidden"])
+    tab.wait("window.made === 'null'")
+    [problem] = tab.problems
+    assert "Slider is in BokehJS's bundle bokeh-widgets" in problem
+    assert "--all-bundles" in problem
+    tab.problems.clear()

@@ -31,6 +31,7 @@ WRONG: dict[str, list[str]] = {
     "auth_header_separator": ["", "\n", "é", "123456789"],
     "auth_header_logout_url": ["sign_out", "//other.example", "/\\other.example"],
     "log_format": ["%(nothing)s", "%(message)"],
+    "all_bundles_for": ["", "=yes", "sales=maybe", "sales=yes=no"],
 }
 """Texts that settings do not take, beside what is wrong for every setting of their kind."""
 RIGHT: dict[str, list[str]] = {
@@ -50,6 +51,7 @@ RIGHT: dict[str, list[str]] = {
     "auth_header_separator": [";", " ", ", "],
     "auth_header_logout_url": ["/oauth2/sign_out", "https://example.org/out?x=1"],
     "log_format": ["%(session)s %(message)s"],
+    "all_bundles_for": ["sales", "deep/er", "sales=no", "/sales=yes"],
 }
 
 
@@ -62,7 +64,8 @@ def wrong_values(row: Setting) -> list[object]:
     """What a program must not give, by the kind of the setting."""
     nothing = [] if row.default is None else [None]
     if row.is_list:
-        return [5, "text", [5], [b"text"], *nothing]
+        texts = [] if row.name == "all_bundles_for" else ["text"]  # it is the name of an app, which may stand alone
+        return [5, *texts, [5], [b"text"], *nothing]
     if row.is_switch:
         return ["yes", 1, *nothing]
     if is_number(row):

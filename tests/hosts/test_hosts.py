@@ -342,3 +342,25 @@ async def test_an_app_knows_its_user(make: MakeHost) -> None:
     await host.open(OpenRequest("/app", Request(user=User("jo"), logout_url="/p/logout"), "a"))
     await host.open(OpenRequest("/app", Request(), "b"))
     assert seen == [User("jo"), User("jo"), "/p/logout", None, None, None]
+
+
+async def test_all_bundles_for_all_apps_or_some(make: MakeHost) -> None:
+    def plain(document: Document) -> None:
+        document.title = "no widgets"
+
+    apps = {"/sales": App(build=plain), "/other": App(build=plain)}
+    for settings, expected in (({}, ["", ""]), ({"all_bundles": True}, ["all", "all"]),
+                               ({"all_bundles_for": ["sales"]}, ["all", ""]),
+                               ({"all_bundles": True, "all_bundles_for": ["/sales=no"]}, ["", "all"])):
+        host = await make(apps, **settings)
+        pages = []
+        for app in apps:
+            await host.open(OpenRequest(app, Request(), "a"))
+            pages.append((await page_of(host, app, "a")).partition('"config"')[0])
+        assert ["all" if "bokeh-mathjax" in page else "" for page in pages] == expected
+
+
+async def test_a_component_of_no_app_is_nobody_s(make: MakeHost) -> None:
+    host = await make({"/greet": App(build=greet)})
+    for name in ("os/path/css/x.css", "none/C/css/x.css", "tests/C/css/x.css", ""):
+        assert list(await host.component_apps(name)) == []

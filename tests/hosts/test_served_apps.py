@@ -441,3 +441,16 @@ async def test_a_stop_while_an_app_is_loaded(make: MakeHost, tmp_path: Path) -> 
         await serving
     await stopping
     assert not (tmp_path / "loaded").exists()
+
+
+async def test_the_apps_that_a_module_belongs_to(make: MakeHost, tmp_path: Path) -> None:
+    for name in ("a.py", "b.py", "deep/main.py", "deep/lib/site-packages/z.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    host = await make({"/a": tmp_path / "a.py", "/b": tmp_path / "b.py", "/deep": tmp_path / "deep"})
+    served = inline_of(host)._served
+    for module, apps in (("a.py", ["/a"]), ("parts.py", ["/a", "/b"]), ("parts/x/y.py", ["/a", "/b"]),
+                         ("deep/parts.py", ["/deep"]), ("deep/main.py", ["/deep"]),
+                         ("deep/lib/site-packages/z.py", ["/a", "/b", "/deep"]),
+                         ("../elsewhere/parts.py", ["/a", "/b", "/deep"])):
+        assert list(served.apps_with((tmp_path / module).resolve())) == apps, module

@@ -8,7 +8,7 @@ import pytest
 from tests.support.needs import need_module, need_program
 
 from hotshoe.pages.assets import bokehjs_dir, component_script, file_version, page_script
-from hotshoe.seams.needs import find_extension
+from hotshoe.seams.bokeh_extensions import find_extension
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_what_is_no_extension_has_no_folder(name: str) -> None:
 
 def test_an_extension_is_found_without_importing_it() -> None:
     need_module("panel")
-    code = ("import sys\nfrom hotshoe.seams.needs import find_extension\n"
+    code = ("import sys\nfrom hotshoe.seams.bokeh_extensions import find_extension\n"
             "assert find_extension('panel').file.name == 'panel.min.js'\n"
             "assert find_extension('panel').file.is_file()\n"
             "assert 'panel' not in sys.modules")

@@ -3,18 +3,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from bokeh.document import Document
+from bokeh.model import Model
 from bokeh.models.widgets import DataTable, Div, Slider
 from bokeh.plotting import figure
 
 from hotshoe.pages.assets import bokehjs_dir
 from hotshoe.pages.bundles import bundle_for
-
-if TYPE_CHECKING:
-    from bokeh.model import Model
 
 
 def js_of(*roots: Model, app_url: str = "/app") -> str:
@@ -81,3 +79,14 @@ def test_inline_holds_bokehjs_without_breaking_its_script_element(monkeypatch: p
     assert "<!--" not in tags
     # What is left to load is what extensions that this process has imported ask for.
     assert [name for name in names_of(tags) if name.startswith(("bokeh", "page."))] == []
+
+
+def test_options_of_panel_s_module_loader_come_before_it() -> None:
+    class Mapped(Model):
+        __javascript__ = ["static/extensions/panel/bundled/es-module-shims@1/dist/es-module-shims.min.js"]
+
+    document = Document()
+    document.add_root(Mapped())
+    js = bundle_for(document, app_url="/app", nonce="n").js
+    assert js.index('<script type="esms-options">{"shimMode": true}</script>') < js.index("es-module-shims@1")
+    assert "esms-options" not in bundle_for(Document(), app_url="/app", nonce="n").js

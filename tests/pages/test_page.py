@@ -151,3 +151,44 @@ def test_pages_of_one_kind_differ_only_in_their_ids() -> None:
         return re.sub(r"[0-9a-f-]{36}|p\d+", "ID", html)
 
     assert anonymous(html_of(document(Div(text="a")))) == anonymous(html_of(document(Div(text="b"))))
+
+
+SCRIPTS_OF_TEMPLATES = [
+    ("<script>new Bokeh.Widgets.Button()</script>", {"bokeh-widgets"}),
+    ("<script type='module'>\nBokeh.Models.get(\"DataTable\")\n</script>", {"bokeh-widgets", "bokeh-tables"}),
+    ("<b onclick=\"Bokeh.Models.get('Slider')\">x</b>", {"bokeh-widgets"}),
+    ("<script>{{ code }}</script>", {"bokeh-widgets"}),
+    ('<script src="app/static/own.js"></script>', {"bokeh-widgets", "bokeh-tables"}),
+    ('<script src="https://cdn.example/lib.js"></script>', set()),
+    ('<script src="//cdn.example/lib.js"></script>', set()),
+    ("<p>Select a Slider or a DataTable of Bokeh</p>", set()),
+    ("<script>console.log('nothing')</script>", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), SCRIPTS_OF_TEMPLATES)
+def test_scripts_of_a_template_bring_the_bundles_that_they_name(text: str, found: set[str]) -> None:
+    template = "{% block postamble %}" + text + "{% endblock %}"
+    html = html_of(document(figure(), template=template, code="Bokeh.Models.get('Slider')"))
+    assert {name for name in ("bokeh-widgets", "bokeh-tables") if f"js/{name}.min.js" in loaded(html)} == found
+
+
+def test_a_template_of_its_own_gets_them_too() -> None:
+    doc = document(figure())
+    doc.template = Template("{{ bokeh_css }}{{ bokeh_js }}<script>new Bokeh.Widgets.Slider()</script>{{ plot_script }}")
+    assert "js/bokeh-widgets.min.js" in loaded(html_of(doc))
+
+
+def test_all_bundles_on_demand() -> None:
+    doc = document(figure())
+    assert "js/bokeh-gl.min.js" not in loaded(html_of(doc))
+    page = render_page(doc, app_url="/app", all_bundles=True).fill(token="x").decode()
+    for name in ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax"):
+        assert f"js/{name}.min.js" in loaded(page)
+
+
+def loaded(html: str) -> str:
+    """The list of the scripts that the page loads."""
+    found = re.search(r'"js":\[(.*?)\]', html)
+    assert found is not None
+    return found[1]

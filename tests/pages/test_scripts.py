@@ -313,3 +313,42 @@ def test_a_connection_that_breaks_during_a_large_message_is_told_with_care() -> 
     show(words.length);
     """) == [0]
     assert run(sending + 'send(header(), "{}", "{}"); socket.shut(1006, ""); show(words.length);') == [0]
+def test_the_console_names_the_bundle_and_the_setting_where_one_is_missing() -> None:
+    shown = run("""
+    install({base: "http://h/", own: "http://h/app/", nonce: "", loaded: ["bokeh"], components: {}});
+    class Resolver {
+      known = new Map([["Plot", class {}]]);
+      get(name) { return this.known.get(name) ?? null; }
+      register(model) { if (this.get(model.name) === null) this.known.set(model.name, model); }
+    }
+    globalThis.Bokeh = {Models: new Resolver()};
+    _hotshoe.name_missing(Bokeh);
+    Bokeh.Models.get("Plot");
+    Bokeh.Models.get("NoSuchModel");
+    show(errors.length, Bokeh.Models.get("Slider") === null);
+    Bokeh.Models.get("Slider");
+    Bokeh.Models.get("DataTable");
+    show(Bokeh.Tables === undefined, [...errors]);
+    Bokeh.Models.register(class Toggle {});
+    Bokeh.Widgets = {Slider: 1};
+    show(Bokeh.Widgets, errors.length);
+    """)
+    none, is_null, is_undefined, errors, widgets, count = shown
+    assert (none, is_null, is_undefined, widgets, count) == (0, True, True, {"Slider": 1}, 3)
+    for name, bundle, text in zip(("Slider", "DataTable", "Bokeh.Tables"), ("widgets", "tables", "tables"), errors,
+                                  strict=True):
+        assert text.startswith(f"hotshoe: {name} is in BokehJS's bundle bokeh-{bundle}")
+        assert "--all-bundles" in text
+
+
+def test_panel_s_module_loader_is_told_its_mode_before_it_comes() -> None:
+    shown = run("""
+    install({base: "http://h/", own: "http://h/app/", nonce: "", loaded: ["bokeh"], components: {}});
+    const tags = [];
+    document.querySelector = () => tags[0] ?? null;
+    document.head.append = (element) => tags.push(element);
+    const socket = new WebSocket("ws://h/app/ws", ["bokeh"]);
+    socket.deliver(...message(["js:static/x/es-module-shims@1/shims.js static/es-module-shims/y.js"]));
+    show(tags.map((tag) => [tag.type, tag.textContent]), inserted.length);
+    """)
+    assert shown == [[["esms-options", '{"shimMode": true}']], 2]

@@ -7,15 +7,28 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
+from bokeh.document import Document
 from bokeh.model import DataModel, Model
-from bokeh.models import ColumnDataSource, LinearAxis, Plot, TeX
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJS,
+    LinearAxis,
+    Plot,
+    TeX,
+)
 from bokeh.models.annotations import Title
 from bokeh.models.widgets import Button, DataTable, Div, Paragraph, Slider, TableColumn
 from bokeh.settings import settings
 from bokeh.util.warnings import BokehDeprecationWarning
 from tests.support.needs import need_module
 
-from hotshoe.seams.needs import BOKEHJS_COMPONENTS, needs_of
+from hotshoe.seams.needs import (
+    BOKEHJS_COMPONENTS,
+    models_of_bundles,
+    needs_of,
+    needs_of_code,
+    needs_of_document,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,3 +114,51 @@ assert {"bokeh-widgets", "bokeh-tables", "bokeh-gl", "bokeh-mathjax"} <= needs
 assert any("tabulator" in need for need in needs if need.startswith("js:")), needs
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(("code", "needs"), [
+    ("console.log(cb_obj.value)", set()),
+    ("const M = Bokeh.Models; new (M.get('Slider'))({start: 0})", WIDGETS),
+    ("new Bokeh.Widgets.Button({label: 'x'})", WIDGETS),
+    ("const {Widgets} = Bokeh; new Widgets[kind]()", WIDGETS),
+    ('Bokeh.Models["DataTable"]', TABLES),
+    ("new Bokeh.Tables.TableColumn()", TABLES),
+    ("plot.output_backend = 'webgl'", {"bokeh-gl"}),
+    ("title.text = '$$x^2$$'", MATH),
+    (r"title.text = '\\(x\\)'", MATH),
+    (r"text.replace(/\((.*)\)/, '')", set()),
+    ("Bokeh.Models.get('Plot'); Bokeh.Models.get('ColumnDataSource')", set()),
+])
+def test_javascript_names_its_bundles(code: str, needs: set[str]) -> None:
+    assert needs_of_code(code) == needs
+    assert needs_of([CustomJS(code=code)]) == needs
+
+
+def test_so_does_that_of_each_other_model_with_code() -> None:
+    classes = [cls for cls in Model.model_class_reverse_map.values() if cls.__module__.startswith("bokeh.models.")]
+    having = [(cls, name) for cls in classes for name in cls.properties() if name.endswith("code")]
+    assert len(having) > 9
+    for cls, name in having:
+        model = cls(**{name: "return Bokeh.Models.get('Slider')"})
+        assert isinstance(model, Model)
+        assert needs_of([model]) == WIDGETS, (cls, name)
+
+
+def test_callbacks_of_the_document_and_their_arguments_count() -> None:
+    document = Document()
+    document.add_root(Plot())
+    document.js_on_event("document_ready", CustomJS(code="x.value = 1", args={"x": Slider(start=0, end=1, value=0)}))
+    assert needs_of_document(document) == WIDGETS
+    document.js_on_event("connection_lost", CustomJS(code="new Bokeh.Tables.DataTable()"))
+    assert needs_of_document(document) == TABLES
+
+
+def test_the_page_knows_which_bundle_has_which_model() -> None:
+    found = models_of_bundles()
+    homes = {component: component_models(component) for component in BOKEHJS_COMPONENTS}
+    for bundle, names in found.items():
+        assert len(names) > 20
+        assert set(names) & homes[bundle]
+    assert "Slider" in found["bokeh-widgets"]
+    assert "DataTable" in found["bokeh-tables"]
+    assert not {"Plot", "ColumnDataSource", "CustomJS"} & {name for names in found.values() for name in names}

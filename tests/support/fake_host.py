@@ -99,6 +99,8 @@ class ToldHost:
         """What rendering a session waits for."""
         self.cancelled = 0
         self.owners: dict[tuple[str, str], str] = {}
+        self.components: dict[str, Sequence[str]] = {}
+        """The apps that have a component's file, by its name."""
         self.listener: Listener = lambda event: None
 
     def listen(self, listener: Listener) -> None:
@@ -181,6 +183,9 @@ class ToldHost:
     async def file(self, name: FileName) -> FileInfo:
         info = await self._files.describe(self._app(name), name)
         return replace(info, path=None) if self.is_elsewhere else info
+
+    async def component_apps(self, name: str) -> Sequence[str]:
+        return self.components.get(name, ())
 
     async def read_file(self, name: FileName, identity: str, start: int, size: int) -> bytes:
         return await self._files.read(self._app(name), name, identity, start, size)

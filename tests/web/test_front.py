@@ -10,14 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
+from bokeh.embed.bundle import extension_dirs
 from tests.support.fake_host import FileApp
 from tests.support.front_site import MakeSite, Site
 from tests.support.needs import need_module
 
 from hotshoe.base.errors import BuildError, CompileError, RequestError
 from hotshoe.hosts.host import AppInfo
-from hotshoe.seams.needs import find_extension
+from hotshoe.seams.bokeh_extensions import find_extension
 from hotshoe.tokens import mint, new_session_id, read
+from hotshoe.web.files.static import StaticFiles
 from hotshoe.web.front import Front
 
 
@@ -312,6 +314,24 @@ async def test_extension_files_from_the_first_request_on(site: Site) -> None:
     for base in ("/static", "/a/static"):
         response = await site.get(f"{base}/extensions/panel/panel.min.js")
         assert response.status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "p"])
+async def test_a_folder_that_a_library_has_registered_is_served(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch,
+                                                               tmp_path: Path, prefix: str) -> None:
+    site = make_site("/a", prefix=prefix)
+    base = f"{prefix and '/'}{prefix}/static/extensions/my-parts"
+    assert (await site.get(f"{base}/lib/parts.js")).status_code == 404
+    (tmp_path / "parts" / "lib").mkdir(parents=True)
+    (tmp_path / "parts" / "lib" / "parts.js").write_text("made = 1")
+    (tmp_path / "parts" / ".env").write_text("secret")
+    (tmp_path / "secret.js").write_text("secret")
+    monkeypatch.setitem(extension_dirs, "my-parts", tmp_path / "parts")
+    monkeypatch.setattr(site.front, "_static", StaticFiles(fresh_s=0))
+    assert (await site.get(f"{base}/lib/parts.js")).text == "made = 1"
+    assert (await site.get(base.replace("/static", "/a/static") + "/lib/parts.js")).text == "made = 1"
+    for outside in ("%2e%2e/secret.js", ".env", "lib", "lib/none.js", ""):
+        assert (await site.get(f"{base}/{outside}")).status_code in (403, 404), outside
 
 
 async def test_an_extension_s_files_are_kept_by_its_version(site: Site) -> None:

@@ -16,6 +16,8 @@ from ..base.errors import ConfigError
 from .checks import (
     AccessRule,
     AllowedHost,
+    AppSwitch,
+    AppThread,
     FileMode,
     FileName,
     FrameAncestor,
@@ -106,6 +108,12 @@ class Settings:
     serve_dotfiles: Annotated[bool, Doc(
         Group.APPS, "Serve files and folders below an app's static folder whose names begin with a dot. Without it "
         "they are not found, as they often hold secrets, such as .env and .git.")] = False
+    all_bundles: Annotated[bool, Doc(
+        Group.APPS, "Load all of BokehJS with each page, as bokeh serve does. Without it, a page loads the bundles "
+        "with the models that its document has and its JavaScript names; callbacks bring more later.")] = False
+    all_bundles_for: Annotated[tuple[AppSwitch, ...], Doc(
+        Group.APPS, "App with whose pages all of BokehJS is loaded, such as sales; sales=no excepts it from "
+        "--all-bundles.", of_app="all-bundles")] = ()
     show_source: Annotated[bool, Doc(
         Group.APPS, "Show the source of each app's main file to everyone who may open the app, from the page at /."
     )] = False
@@ -116,6 +124,10 @@ class Settings:
         Group.SESSIONS, "Maximum number of threads that run app code; 0 runs it on the event loop, as bokeh serve "
         "does. Threads whose callbacks only wait, for instance for a database, do not count, up to seven times this "
         "number; but with 1, no two callbacks ever run at once.")] = 64
+    app_thread: Annotated[tuple[AppThread, ...], Doc(
+        Group.SESSIONS, "Thread that runs the code of all apps, or of one. pool, the default: any of --threads. own: "
+        "always the same one, for objects that only the thread may use that made them. loop: the event loop's, as with "
+        "bokeh serve; a slow callback then delays everybody.", of_app="thread")] = ()
     keep_alive_milliseconds: Annotated[Count, Doc(
         Group.SESSIONS, "Time between pings, which keep a websocket open through proxies; 0 sends none.",
         unit="ms")] = 25000

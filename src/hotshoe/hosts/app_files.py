@@ -11,11 +11,12 @@ from ..apps import App
 from ..apps.loading import source_text
 from ..base.disks import Disks
 from ..base.files import find_regular, inode_of, read_part, refusal
+from ..seams.panel import component_file
 from .host import FileInfo, FileName
 
 
 class AppFiles:
-    """Serves an app's ``static`` folder, its thumbnail and its source. Call ``close`` at the end.
+    """Serves an app's ``static`` folder, thumbnail, source and files of components. Call ``close`` at the end.
 
     ``dotfiles``: also files below ``static`` whose names begin with a dot.
     """
@@ -63,6 +64,8 @@ def _find(app: App, name: FileName, dotfiles: bool) -> tuple[Path, os.stat_resul
         return find_regular(app.static_dir, name.name, dotfiles=dotfiles)
     if name.kind == "thumbnail" and app.thumbnail is not None:
         return find_regular(app.thumbnail.parent, app.thumbnail.name, dotfiles=True)
+    if name.kind == "component":  # its class lists it by name
+        return find_regular(*component_file(name.name), follow_links=True, dotfiles=True)
     raise refusal(404)
 
 

@@ -42,6 +42,7 @@ METHODS: Mapping[str, tuple[Any, Any]] = {
     "serve_app": (tuple[str, str], None),
     "withdraw_app": (tuple[str], None),
     "file": (tuple[FileName], FileInfo),
+    "component_apps": (tuple[str], tuple[str, ...]),
     "read_file": (tuple[FileName, str, int, int], bytes),
     "model_script": (tuple[str], str | None),
     "statistics": (tuple[()], Statistics),

@@ -113,9 +113,10 @@ class FileName:
     """Names a file of an app. The host finds it, and refuses a name that leads out of the app's folder."""
 
     app: str
-    kind: Literal["static", "thumbnail", "source"]
+    kind: Literal["static", "thumbnail", "source", "component"]
     name: str = ""
-    """The path below the app's ``static`` folder, separated by ``/``; empty for the other kinds."""
+    """The path below the app's ``static`` folder, separated by ``/``; ``MODULE/CLASS/ATTRIBUTE/FILE`` for a file of a
+    component of Panel; empty for the other kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,10 @@ class Host(Protocol):
 
     async def file(self, name: FileName) -> FileInfo:
         """Describe a file of an app. Raises ``RequestError`` if it can't be served; its status says why."""
+
+    async def component_apps(self, name: str) -> Sequence[str]:
+        """The apps whose visitors may have this file of a Panel component, by its ``FileName.name``; none if no app has
+        imported such a component. Touches no disk."""
 
     async def read_file(self, name: FileName, identity: str, start: int, size: int) -> bytes:
         """Read ``size`` bytes of the file from ``start`` on; fewer only at its end.

@@ -23,9 +23,10 @@ from ..base.threads import ThreadPool, in_thread
 from ..base.tracebacks import describe
 from ..base.turns import Shares
 from ..base.users import discard, user_name
-from ..config import Settings
+from ..config import Settings, value_for
 from ..http.hook_requests import hook_request, plain
 from ..pages.assets import STATIC
+from ..seams.panel import component_source
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
 from ..sessions.failures import report
 from .app_files import AppFiles
@@ -220,6 +221,11 @@ class InlineHost:
         """Describe a file of an app."""
         return await self._files.describe(self._registries[name.app].app, name)
 
+    async def component_apps(self, name: str) -> Sequence[str]:
+        """The apps whose visitors may have this file of a component."""
+        source = component_source(name)
+        return () if source is None else self._served.apps_with(source)
+
     async def read_file(self, name: FileName, identity: str, start: int, size: int) -> bytes:
         """Read a part of the file."""
         return await self._files.read(self._registries[name.app].app, name, identity, start, size)
@@ -281,9 +287,17 @@ class InlineHost:
         document, app = session.document, session.app_url
         if isinstance(view, AsPage):
             info = self.apps.get(app)
-            return partial(self._render_page, document, app_url=app, version="" if info is None else info.version)
+            return partial(self._render_page, document, app_url=app, version="" if info is None else info.version,
+                           all_bundles=self._loads_all(app))
         return partial(self._render_autoload, document, app_url=app, element_id=view.element_id, app_path=view.app_path,
                        absolute_url=view.absolute_url, resources=view.resources)
+
+    def _loads_all(self, app: str) -> bool:
+        """Whether the app's pages load all of BokehJS."""
+        if not (named := self._settings.all_bundles_for):
+            return self._settings.all_bundles
+        value = value_for([each if "=" in each else f"{each}=yes" for each in named], app)
+        return self._settings.all_bundles if value is None else value == "yes"
 
     async def _process_request(self, registry: Registry, request: Request) -> Mapping[str, Any]:
         if (process := registry.app.hooks.process_request) is None:

@@ -97,6 +97,7 @@ class RemoteHost:
     metadata = _method("metadata")
     withdraw_app = _method("withdraw_app")
     file = _method("file")
+    component_apps = _method("component_apps")
     read_file = _method("read_file")
     model_script = _method("model_script")
     statistics = _method("statistics")

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from ..apps import App
@@ -98,6 +99,19 @@ class ServedApps:
     def held_count(self) -> int:
         """Sessions that live or are being built."""
         return sum(registry.held_count for registry in self.registries.values())
+
+    def apps_with(self, module: Path) -> tuple[str, ...]:
+        """The apps that a module belongs to, by its file: the app's own program, one that is beside it, or any app if
+        it is a library."""
+        sources = {url: registry.app.source for url, registry in self.registries.items()}
+        if own := tuple(url for url, source in sources.items() if source == module):
+            return own
+        depths = {url: len(source.parts) for url, source in sources.items()
+                  if source is not None and module.is_relative_to(source.parent)}
+        if not depths or "site-packages" in module.parts:
+            return tuple(sources)
+        nearest = max(depths.values())
+        return tuple(url for url, source in sources.items() if source is None or depths.get(url) == nearest)
 
     def reloading(self) -> Reloading | None:
         """The object that watches the apps' files; ``None`` if they are not watched."""

@@ -15,14 +15,16 @@ from typing import Any
 
 from bokeh.settings import settings
 
+from ..seams.needs import models_of_bundles
+
 STATIC = "static"
 """The path of BokehJS below the prefix, as in ``bokeh serve``: proxies may map it to bokeh's own folder."""
 OWN_STATIC = "_hotshoe/static"
 """A second path of BokehJS, for pages inside a site, which has its own ``static``."""
 
 PAGE_SCRIPTS = ("address.js", "signs.js", "busy.js", "sending.js", "failures.js", "blank.js", "closing.js",
-                "framed.js", "hotshoe.js")
-COMPONENT_SCRIPTS = ("loads.js", "sending.js", "shows.js", "notices.js", "plans.js", "component.js")
+                "framed.js", "shims.js", "missing.js", "hotshoe.js")
+COMPONENT_SCRIPTS = ("shims.js", "loads.js", "sending.js", "shows.js", "notices.js", "plans.js", "component.js")
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -56,7 +58,7 @@ class Asset:
 @cache
 def page_script() -> Asset:
     """The file ``_hotshoe/page.js``."""
-    return _join(PAGE_SCRIPTS)
+    return _join(PAGE_SCRIPTS, f"const MODEL_BUNDLES = {script_json(models_of_bundles())};\n")
 
 
 @cache
@@ -65,9 +67,9 @@ def component_script() -> Asset:
     return _join(COMPONENT_SCRIPTS)
 
 
-def _join(names: Sequence[str]) -> Asset:
+def _join(names: Sequence[str], data: str = "") -> Asset:
     """Several scripts as one function, so that their names are not global."""
-    parts = "\n".join(map(read_script, names))
+    parts = data + "\n".join(map(read_script, names))
     body = f'(function () {{\n"use strict";\n\n{parts}}})();\n'.encode()
     return Asset(body, hashlib.sha512(body).hexdigest(), "application/javascript")
 

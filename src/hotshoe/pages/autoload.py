@@ -14,7 +14,7 @@ import bokeh
 from ..base.errors import RequestError
 from ..http.paths import path_before
 from ..seams import custom_models_of
-from ..seams.needs import BOKEHJS_COMPONENTS, needs_of
+from ..seams.needs import BOKEHJS_COMPONENTS, needs_of_document
 from ..seams.panel import localize_styles
 from .assets import STATIC, compact_code, script_json
 from .bundles import Flavour, compile_models, model_urls, script_urls, style_urls
@@ -27,7 +27,7 @@ _ELEMENT_ID = re.compile(r"[^\x00-\x20\"'\\<>&`\u2028\u2029]{1,256}")
 _APP_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\"'\\<>`?#]{0,2048}")
 _HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]+")
 
-_PARTS = ("loads.js", "sending.js", "shows.js", "notices.js", "autoload.js")
+_PARTS = ("shims.js", "loads.js", "sending.js", "shows.js", "notices.js", "autoload.js")
 _LATER = ("plans.js", "later.js")
 
 
@@ -92,13 +92,13 @@ def _origin(absolute_url: str) -> str:
 
 
 def _files(document: Document, base: str, *, resources: bool, static: str) -> dict[str, Any]:
-    needs = needs_of(document.models) | custom_models_of(document) | set(BOKEHJS_COMPONENTS)
+    needs = needs_of_document(document) | custom_models_of(document) | set(BOKEHJS_COMPONENTS)
     compile_models(needs)
     flavour = Flavour.from_settings(static)
     scripts, styles = model_urls(needs), list[str]()
     if resources:
         if flavour.mode == "server":
-            localize_styles(document, f"{base}static/extensions/panel/")
+            localize_styles(document, f"{base}static/extensions/panel/", base)
         scripts, styles = script_urls(needs, flavour), style_urls(needs)
     return {
         "bokeh": bokeh.__version__,

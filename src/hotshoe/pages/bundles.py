@@ -14,13 +14,19 @@ from bokeh.settings import settings
 from jinja2 import Template
 
 from ..http.paths import segments
-from ..seams.needs import BOKEHJS_COMPONENTS, find_extension, needs_of
+from ..seams.bokeh_extensions import find_extension
+from ..seams.needs import BOKEHJS_COMPONENTS, EVERYTHING, needs_of_document
 from ..seams.panel import panel_page
 from .assets import STATIC, bokehjs_dir, compact_code, file_version, page_script, script_json, script_tag
 from .custom_models import compile_model
 
 if TYPE_CHECKING:
     from bokeh.document import Document
+
+
+_SHIM_OPTIONS = '<script type="esms-options">{"shimMode": true}</script>'
+"""For components of Panel with an import map. es-module-shims reads it when it starts, so it comes first."""
+_NAME_MISSING = "if (window._hotshoe && _hotshoe.name_missing) _hotshoe.name_missing(Bokeh);"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class Tags:
     js: str
     base: Template = FILE
     """The template of pages without their own, which other templates extend."""
+    needs: frozenset[str] = EVERYTHING
+    """The needs that are loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,11 @@ class Flavour:
 
 
 def bundle_for(document: Document, *, app_url: str, nonce: str, busy_sign: bool = True, static: str = STATIC,
-               max_message_bytes: int = 0) -> Tags:
-    """The tags for a document. Compiles its custom models first; raises ``CompileError``."""
+               max_message_bytes: int = 0, more: frozenset[str] = frozenset()) -> Tags:
+    """The tags for a document, and for ``more`` needs. Compiles its custom models first; raises ``CompileError``."""
     flavour = Flavour.from_settings(static)
     config = Behaviour(busy_sign, max_message_bytes)
-    needs = needs_of(document.models)
+    needs = needs_of_document(document) | more
     depth = len(segments(app_url))
     if flavour.mode == "server":
         return _with_panel(document, _server_tags(needs, depth, flavour, nonce, config), needs, flavour)
@@ -126,7 +134,7 @@ def _with_panel(document: Document, tags: Tags, needs: frozenset[str], flavour: 
     if found is None:
         return tags
     css, js, base = found
-    return Tags(f"{tags.css}\n{css}", f"{tags.js}\n{js}", base)
+    return Tags(f"{tags.css}\n{css}", f"{tags.js}\n{js}", base, needs)
 
 
 @lru_cache(maxsize=128)
@@ -139,15 +147,18 @@ def _server_tags(needs: frozenset[str], depth: int, flavour: Flavour, nonce: str
     compile_models(needs)
     page_js = f"_hotshoe/page.js?v={page_script().version}"
     load = _load_tag([page_js, *script_urls(needs, flavour)], [], depth, nonce, _config(needs, flavour, config))
+    after = f"{log_script(flavour)}\n{_NAME_MISSING}"
     return Tags(
         css=_load_tag([], style_urls(needs), depth, nonce) if style_urls(needs) else "",
-        js=f"{load}\n{script_tag(log_script(flavour), nonce=nonce)}",
+        js=f"{load}\n{script_tag(after, nonce=nonce)}",
+        needs=needs,
     )
 
 
 def _load_tag(js: list[str], css: list[str], depth: int, nonce: str, config: Any = None) -> str:
     plan = {"depth": depth, "js": js, "css": css, "config": config}
-    return script_tag(f"{compact_code('load.js')}({script_json(plan)});", nonce=nonce)
+    tag = script_tag(f"{compact_code('load.js')}({script_json(plan)});", nonce=nonce)
+    return f"{_SHIM_OPTIONS}\n{tag}" if any("/es-module-shims" in url for url in js) else tag
 
 
 def _config(needs: Iterable[str], flavour: Flavour, config: Behaviour) -> dict[str, Any]:

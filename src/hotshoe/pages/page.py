@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bokeh.core.templates import FILE, MACROS, PLOT_DIV, get_env
@@ -18,14 +18,19 @@ from bokeh.settings import settings
 from jinja2 import Template
 
 from ..base.errors import TokenError
+from ..seams.needs import EVERYTHING, needs_of_code
 from .assets import STATIC, dev_script, embed_script, script_tag
-from .bundles import bundle_for
+from .bundles import Tags, bundle_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bokeh.document import Document
 
 TOKEN_SLOT: Final = f"token-slot-{secrets.token_hex(16)}"
 NONCE_SLOT: Final = f"nonce-slot-{secrets.token_hex(16)}"
+_CSS_SLOT: Final = f"css-slot-{secrets.token_hex(16)}"
+_JS_SLOT: Final = f"js-slot-{secrets.token_hex(16)}"
 """Random, so that no text that an app or user puts into a page can be a slot."""
 
 NO_SCRIPT: Final = "<noscript><p>This app needs JavaScript, and this browser does not run it.</p></noscript>"
@@ -33,6 +38,8 @@ NO_SCRIPT: Final = "<noscript><p>This app needs JavaScript, and this browser doe
 _TOKEN = re.compile(r"[A-Za-z0-9_.=-]*")
 _NONCE = re.compile(r"[A-Za-z0-9_+/=-]*")
 _UNSAFE_ID = re.compile(r"[\"'<>&]")
+_CODE = re.compile(r"""<script\b([^>]*)>(.*?)</script|\son\w+\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE | re.DOTALL)
+_OWN_FILE = re.compile(r"""\bsrc\s*=\s*["']?(?!["']|[a-z][a-z0-9+.-]*:|//)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +71,20 @@ def check_token(token: str) -> None:
 
 
 def render_page(document: Document, *, app_url: str, busy_sign: bool = True, version: str = "",
-                static: str = STATIC, max_message_bytes: int = 0) -> Page:
+                static: str = STATIC, max_message_bytes: int = 0, all_bundles: bool = False) -> Page:
     """Render the document; call it with the document's lock held.
 
     The page finds BokehJS from ``app_url``, the app's route (``/name``), and its own address. ``busy_sign`` lets it
     show that the app is busy. With ``version``, the app's version in dev mode, it follows changes of the app.
-    ``static`` is the path of BokehJS. The page sends no message of more than ``max_message_bytes``, unless that is 0,
-    but says that it is too large. Raises exceptions of the document's template, and ``CompileError``.
+    ``static`` is the path of BokehJS. ``all_bundles`` loads all of BokehJS, not only what the document needs. The page
+    sends no message of more than ``max_message_bytes``, unless that is 0, but says that it is too large. Raises
+    exceptions of the document's template, and ``CompileError``.
     """
     item = RenderItem(token=TOKEN_SLOT, roots=list(document.roots), use_for_title=True)
     _check_ids(item)
-    bundle = bundle_for(document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign, static=static,
-                        max_message_bytes=max_message_bytes)
+    load = partial(bundle_for, document, app_url=app_url, nonce=NONCE_SLOT, busy_sign=busy_sign, static=static,
+                   max_message_bytes=max_message_bytes)
+    bundle = load(more=EVERYTHING if all_bundles else frozenset())
     script = script_tag(embed_script(item.to_json(), guarded=not settings.dev), nonce=NONCE_SLOT)
     if version:
         script += dev_script(app_url, version, nonce=NONCE_SLOT)
@@ -83,8 +92,8 @@ def render_page(document: Document, *, app_url: str, busy_sign: bool = True, ver
         "csp_nonce": NONCE_SLOT,
         **document.template_variables,
         "title": document.title or DEFAULT_TITLE,
-        "bokeh_js": bundle.js,
-        "bokeh_css": bundle.css,
+        "bokeh_js": _JS_SLOT,
+        "bokeh_css": _CSS_SLOT,
         "plot_script": f"{NO_SCRIPT}\n{script}",
         "docs": [item],
         "doc": item,
@@ -93,8 +102,21 @@ def render_page(document: Document, *, app_url: str, busy_sign: bool = True, ver
         "macros": MACROS,
         "plot_div": PLOT_DIV.render(doc=item, macros=MACROS),
     }
-    html = _template(document.template, bundle.base).render(context)
-    return Page(html, TOKEN_SLOT, NONCE_SLOT)
+    template = _template(document.template, bundle.base)
+    html = template.render(context)
+    if template is not bundle.base and not bundle.needs >= EVERYTHING:
+        bundle = _with_scripts_of(html, bundle, load)
+    return Page(html.replace(_CSS_SLOT, bundle.css).replace(_JS_SLOT, bundle.js), TOKEN_SLOT, NONCE_SLOT)
+
+
+def _with_scripts_of(html: str, bundle: Tags, load: Callable[..., Tags]) -> Tags:
+    """The tags, with the bundles of the models that scripts in the page name."""
+    needs: set[str] = set()
+    for attributes, script, handler in _CODE.findall(html):
+        needs |= needs_of_code(script or handler)
+        if _OWN_FILE.search(attributes):  # of an unknown content: the app's author may use all of Bokeh in it
+            needs |= {"bokeh-widgets", "bokeh-tables"}
+    return bundle if needs <= bundle.needs else load(more=bundle.needs | needs)
 
 
 def _check_ids(item: RenderItem) -> None:

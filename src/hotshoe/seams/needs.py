@@ -1,4 +1,4 @@
-"""The scripts that a browser needs for given models; sources of custom models; extensions.
+"""The scripts that a browser needs for given models; sources of custom models.
 
 In doubt the result has too much, never too little. Nothing here imports a module or runs node.
 """
@@ -6,8 +6,6 @@ In doubt the result has too much, never too little. Nothing here imports a modul
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import json
 import re
 import weakref
 from collections.abc import Iterable, Iterator
@@ -18,16 +16,17 @@ from typing import Any
 import bokeh
 from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import UnsetValueError
+from bokeh.document import Document
 from bokeh.embed.util import contains_tex_string
 from bokeh.model import Model
 from bokeh.models.glyphs import MathTextGlyph
 from bokeh.models.text import MathText
 from bokeh.models.widgets import TableWidget, Widget
-from bokeh.settings import settings
 from bokeh.util import compiler
 from bokeh.util.compiler import Implementation
 
 from ..base.errors import CompileError
+from .bokeh_extensions import find_extension
 
 BOKEHJS_COMPONENTS = ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax")
 """BokehJS's files, in the order of loading."""
@@ -35,7 +34,13 @@ BOKEHJS_COMPONENTS = ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bok
 _WIDGETS = frozenset({"bokeh-widgets"})
 _TABLES = frozenset({"bokeh-widgets", "bokeh-tables"})
 _MATH = frozenset({"bokeh-mathjax"})
-_EVERYTHING = frozenset(BOKEHJS_COMPONENTS[1:])
+EVERYTHING = frozenset(BOKEHJS_COMPONENTS[1:])
+"""All of BokehJS but its first file."""
+_NAMED_PARTS = {"Widgets": _WIDGETS, "Tables": _TABLES, "webgl": frozenset({"bokeh-gl"})}
+"""Words of JavaScript beside the names of models: ``Bokeh.Widgets``, ``output_backend = "webgl"``."""
+CODE_PROPERTIES = frozenset({"code", "major_code", "minor_code"})
+_DOTTED_NAME = re.compile(r"[A-Za-z_][\w.]*")
+_TEX_IN_CODE = ("$$", "\\\\(", "\\\\[")
 _RELATIVE_IMPORT = re.compile(r"""["'](\.{1,2}/[^"'\n]+)["']""")
 
 
@@ -64,6 +69,8 @@ class _ClassNeeds:
     """Properties that need MathJax if they contain TeX."""
     draws: bool
     """Whether ``output_backend`` may be ``webgl``."""
+    codes: tuple[str, ...]
+    """Properties with JavaScript, which may make models itself."""
 
 
 _class_needs: weakref.WeakKeyDictionary[type[Any], _ClassNeeds] = weakref.WeakKeyDictionary()
@@ -79,15 +86,46 @@ def needs_of(models: Iterable[Model]) -> frozenset[str]:
     """
     needs: set[str] = set()
     for model in models:
-        known = _class_needs.get(type(model))
-        if known is None:
-            known = _class_needs[type(model)] = _examine(type(model))
+        known = _needs_of_class(type(model))
         needs |= known.always
         if known.draws and getattr(model, "output_backend", None) == "webgl":
             needs.add("bokeh-gl")
         if any(_has_tex(_value(model, name)) for name in known.texts):
             needs |= _MATH
+        for name in known.codes if not needs >= EVERYTHING else ():
+            if isinstance(code := _value(model, name), str):
+                needs |= needs_of_code(code)
     return frozenset(needs)
+
+
+def needs_of_document(document: Document) -> frozenset[str]:
+    """The needs of the whole document, also of its ``js_on_event`` callbacks, which are not among its models."""
+    callbacks = [callback for callbacks in document.callbacks.js_event_callbacks.values() for callback in callbacks]
+    return needs_of([*document.models, *(model for callback in callbacks for model in callback.references())])
+
+
+def needs_of_code(code: str) -> frozenset[str]:
+    """The needs of the models that JavaScript names: ``Slider``, ``Bokeh.Tables.DataTable``, ``"panel.models.X"``."""
+    models = HasProps.model_class_reverse_map
+    needs: set[str] = set()
+    for name in set(_DOTTED_NAME.findall(code)):
+        for word in {name, *name.split(".")}:
+            needs |= _NAMED_PARTS.get(word, frozenset())
+            if (cls := models.get(word)) is not None:
+                needs |= _needs_of_class(cls).always
+    if any(mark in code for mark in _TEX_IN_CODE) and contains_tex_string(code):
+        needs |= _MATH
+    return frozenset(needs)
+
+
+def models_of_bundles() -> dict[str, list[str]]:
+    """The names of bokeh's models that are in a bundle other than the first, by bundle."""
+    found: dict[str, list[str]] = {"bokeh-tables": [], "bokeh-widgets": []}
+    for name, cls in sorted(HasProps.model_class_reverse_map.items()):
+        bundle = next((bundle for bundle in found if bundle in _bundles_of(cls)), None)
+        if bundle is not None and "." not in name:
+            found[bundle].append(name)
+    return found
 
 
 def custom_source(digest: str) -> CustomSource | None:
@@ -95,7 +133,18 @@ def custom_source(digest: str) -> CustomSource | None:
     return _custom_sources.get(digest)
 
 
-def _examine(cls: type[Any]) -> _ClassNeeds:
+def _needs_of_class(cls: type[Any]) -> _ClassNeeds:
+    known = _class_needs.get(cls)
+    if known is None:
+        names = cls.properties()
+        known = _class_needs[cls] = _ClassNeeds(
+            _bundles_of(cls), tuple(name for name in names if _may_hold_tex(cls, name)), "output_backend" in names,
+            tuple(name for name in names if name in CODE_PROPERTIES))
+    return known
+
+
+def _bundles_of(cls: type[Any]) -> frozenset[str]:
+    """The needs that all models of a class have."""
     always = set(_assets_of(cls))
     if is_custom(cls):
         source = source_of(cls)
@@ -110,8 +159,7 @@ def _examine(cls: type[Any]) -> _ClassNeeds:
         always |= _WIDGETS
     if issubclass(cls, (MathText, MathTextGlyph)):
         always |= _MATH
-    names = tuple(name for name in cls.properties() if _may_hold_tex(cls, name))
-    return _ClassNeeds(frozenset(always), names, "output_backend" in cls.properties())
+    return frozenset(always)
 
 
 def _is_within(cls: type[Any], module: str) -> bool:
@@ -148,7 +196,7 @@ def _extension_needs(cls: type[Any]) -> frozenset[str]:
         return frozenset()
     siblings = [other for other in HasProps.model_class_reverse_map.values() if _is_within(other, package)]
     assets = {need for other in siblings if not is_custom(other) for need in _assets_of(other)}
-    return _EVERYTHING | assets | {f"ext:{extension.path}"}
+    return EVERYTHING | assets | {f"ext:{extension.path}"}
 
 
 def _may_hold_tex(cls: type[Any], name: str) -> bool:
@@ -217,83 +265,3 @@ def _imported_files(code: str, folder: Path, seen: set[Path]) -> Iterator[str]:
                 text = path.read_text(encoding="utf-8")
                 yield text
                 yield from _imported_files(text, path.parent, seen)
-
-
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """An installed package with models for BokehJS."""
-
-    path: str
-    """``NAME/FILE?v=…``, below ``static/extensions/``."""
-    file: Path
-    """The bundle; its folder is served."""
-    cdn_url: str | None
-    description: Path
-    """The path of its ``package.json``, which may be missing."""
-
-    def versions(self) -> frozenset[str]:
-        """The values of ``?v=`` for its present files, in our and stock's pages and in Panel's. Blocks."""
-        version = _read_package_json(self.description).get("version")
-        return frozenset() if version is None else frozenset({str(version), _version_mark(version)})
-
-
-_extensions: dict[str, Extension] = {}
-
-
-def is_known_extension(name: str) -> bool:
-    """Whether the extension has been found already. Does not touch the disk."""
-    return name in _extensions
-
-
-def find_extension(name: str) -> Extension | None:
-    """The extension in a top-level package, found without importing it; ``None`` if the package has none."""
-    # Misses are not kept: ``sys.path`` grows with the apps, and names may come from URLs.
-    found = _extensions.get(name) or _locate_extension(name)
-    if found is not None:
-        _extensions[name] = found
-    return found
-
-
-def _locate_extension(name: str) -> Extension | None:
-    folder = _package_folder(name)
-    if folder is None or not (folder / "bokeh.ext.json").is_file():
-        return None
-    package = _read_package_json(folder / "package.json")
-    main = package.get("module") or package.get("main")
-    file = (folder / main).resolve() if main else _built_bundle(folder / "dist", name)
-    if not file.is_relative_to(folder.resolve()):
-        return None
-    query = f"?v={_version_mark(package.get('version', 'latest'))}" if package and not settings.dev else ""
-    npm_name = package.get("name")
-    cdn_url = f"https://unpkg.com/{npm_name}@{package.get('version', 'latest')}/{main}" if npm_name and main else None
-    return Extension(f"{name}/{file.name}{query}", file, cdn_url, folder / "package.json")
-
-
-def _version_mark(version: Any) -> str:
-    return hashlib.sha256(str(version).encode()).hexdigest()
-
-
-def _package_folder(name: str) -> Path | None:
-    """The folder of a package by the import system. Imports nothing: the name may come from a URL."""
-    if not name.isidentifier() or name == "__main__":
-        return None
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or not spec.has_location or spec.origin is None or spec.submodule_search_locations is None:
-        return None
-    return Path(spec.origin).parent
-
-
-def _read_package_json(path: Path) -> dict[str, Any]:
-    try:
-        package = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return package if isinstance(package, dict) else {}
-
-
-def _built_bundle(folder: Path, name: str) -> Path:
-    minified = (folder / f"{name}.min.js").resolve()
-    return minified if settings.minified() and minified.is_file() else (folder / f"{name}.js").resolve()

@@ -12,14 +12,15 @@ from bokeh.document.events import DocumentPatchedEvent
 from bokeh.model import Model
 
 from .. import seams, wire
+from ..seams.needs import CODE_PROPERTIES
 from ..wire.messages import Outgoing
 from . import unsendable
 
 Buffers = tuple[tuple[str, bytes], ...]
 """Pairs of a buffer's id and its bytes."""
 
-BUNDLE_ATTRIBUTES = frozenset({"text", "title", "axis_label", "major_label_overrides", "output_backend"})
-"""Properties whose value can make another BokehJS bundle necessary (formulas, WebGL) without a new model."""
+BUNDLE_ATTRIBUTES = CODE_PROPERTIES | {"text", "title", "axis_label", "major_label_overrides", "output_backend"}
+"""Properties whose value can make another bundle necessary (formulas, WebGL, JavaScript) without a new model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def encode_document(document: Document, *, inline: bool = False, with_needs: boo
         doc_json = wire.to_json(serialized.content, inline=inline)
     except Exception as error:
         raise unsendable.of_document(error, document) from None
-    needs = sorted(seams.needs_of(document.models)) if with_needs else ()
+    needs = sorted(seams.needs_of_document(document)) if with_needs else ()
     return Snapshot(wire.pull_doc_body(doc_json, buffers, needs), bool(buffers))
 
 

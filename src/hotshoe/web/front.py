@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..http.requests import Disclosure, arguments_of, last, request_id, unless_l
 from ..http.responses import NO_STORE, TRY_AGAIN, count_bytes, json, refuse_request, refuse_text, send_response
 from ..http.scopes import DOUBTED, HEAD_ONLY, MOUNT, Receive, Scope, Send
 from . import own_pages
-from .files.lookup import FILES, find_file, find_shared
+from .files.lookup import FILES, component_apps, find_file, find_shared
 from .files.requested_files import PackagedFile
 from .files.static import FRESH_S, StaticFiles
 from .gate.auth_options import AuthOptions
@@ -56,6 +57,8 @@ _log = logging.getLogger(__name__)
 
 BUILT = (Kind.PAGE, Kind.AUTOLOAD)
 """For these a session is built, which must not be built for a client that has left."""
+PASSED_ON = (Kind.EXTENSION, Kind.COMPONENT)
+"""The site around the apps has these URLs if there is no such file."""
 
 CLIENT_LEFT = 499
 """The status that nginx logs for a client that did not wait. Nobody gets it."""
@@ -235,7 +238,7 @@ class Front:
         except RequestError as error:  # the disk of an extension does not respond
             await send_response(own_pages.error_page(error.status, headers=TRY_AGAIN), scope, send)
             return
-        if self._site is not None and (route.kind is Kind.SITE or (route.kind is Kind.EXTENSION and file is None)):
+        if self._site is not None and (route.kind is Kind.SITE or (route.kind in PASSED_ON and file is None)):
             await self._site(self._below_prefix(scope), receive, plain)
             return
         if DOUBTED in scope:
@@ -319,6 +322,20 @@ class Front:
 
     async def _admit_file(self, scope: Scope, route: Route) -> None:
         """No response: the client has access, and ``StaticFiles`` sends the file."""
+        if route.kind is Kind.COMPONENT:
+            await self._admit_component(scope, route)
+
+    async def _admit_component(self, scope: Scope, route: Route) -> None:
+        """Check that the client may open one of the apps that have the component. Raises ``RequestError``."""
+        refusal: RequestError | None = None
+        urls = await component_apps(route, self.host)
+        for app in (app for url in urls if (app := self._table.apps.get(url)) is not None):
+            try:
+                await self._gate.enter(scope, replace(route, kind=Kind.APP_STATIC, app=app))
+                return
+            except RequestError as error:
+                refusal = refusal or error
+        raise refusal or RequestError("There is no such file", status=404)
 
     async def _asset(self, scope: Scope, route: Route) -> Response:
         if route.rest == "refusal":
@@ -333,7 +350,7 @@ class Front:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_named = not self._host_names.is_misnamed(scope)
-        is_of_site = self._site is not None and self._route(scope).kind is Kind.SITE
+        is_of_site = self._site is not None and self._route(scope).kind in (Kind.SITE, *PASSED_ON)
         if self._site is not None and is_of_site and is_named and await self._lifecycle.ensure_started():
             await self._site(self._below_prefix(scope), *count_bytes(receive, send, self.counters))
             return

@@ -26,6 +26,8 @@ class Kind(Enum):
     INDEX = "index"
     STATIC = "static"
     EXTENSION = "extension"
+    COMPONENT = "component"
+    """A file of a component of Panel: with an app if it is below the app's URL."""
     ASSET = "asset"
     THUMBNAIL = "thumbnail"
     SOURCE = "source"
@@ -43,6 +45,9 @@ _OWN = "/_hotshoe/"
 _HEALTH = {"/_hotshoe/health": "", "/_hotshoe/health/alive": "alive"}
 """The paths of health checks. They are served below the prefix and without it, so that proxies need not know it."""
 _EXTENSIONS = "/static/extensions/"
+_COMPONENTS = "/components/"
+_COMPONENT_NAMES = 4
+"""``MODULE/CLASS/ATTRIBUTE/FILE``, with more names if the file is in a folder."""
 _THUMBNAILS, _SOURCES = "/_hotshoe/thumbnails", "/_hotshoe/source"
 _OF_APPS = {_THUMBNAILS: Kind.THUMBNAIL, _SOURCES: Kind.SOURCE}
 COMPONENT = "embed.js"
@@ -127,7 +132,7 @@ class Routes:
         head, _, tail = trimmed.rpartition("/")
         if (kind := _ENDPOINTS.get(tail)) and (app := self._at(head)):
             return Route(kind, app, up=reference_to_base(rest))
-        file = self._app_static(rest)
+        file = self._app_static(rest) or self._component(rest)
         return self._of_no_app(rest, tail) if file is None and not rest.startswith("/static/") else file
 
     def _at(self, path: str) -> AppInfo | None:
@@ -150,6 +155,14 @@ class Routes:
                 return Route(Kind.APP_STATIC, app, rest[at + len("/static/"):], up=reference_to_base(rest))
             at = rest.find("/static/", at + 1)
         return None
+
+    def _component(self, rest: str) -> Route | None:
+        """The file of a component, at Panel's URL or below an app, where a page's address with a slash leads."""
+        head, _, name = rest.partition(_COMPONENTS)
+        app = self._at(head) if head else None
+        if name.count("/") < _COMPONENT_NAMES - 1 or (app is None and head) or head == "/static":
+            return None
+        return Route(Kind.COMPONENT, app, name, up=reference_to_base(rest))
 
     def _shared(self, rest: str) -> Route:
         if self._has_site:

@@ -609,3 +609,33 @@ asyncio.run(main())
 def test_a_process_ends_although_a_disk_hangs(root: Path, where: str) -> None:
     (root / "large.bin").write_bytes(bytes(9_000_000))
     subprocess.run([sys.executable, "-c", HANGING_DISK, str(root), where], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["widget@7", "vega@5.1", "loader", "d.min", "x.bin"])
+async def test_without_a_known_type_it_is_what_the_browser_loads(files: StaticFiles, root: Path, name: str) -> None:
+    (root / name).write_bytes(SCRIPT)
+    script = await ask(files, root, name, Sec_Fetch_Dest="script", Sec_Fetch_Site="same-origin", Accept_Encoding="br")
+    assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert script.headers["content-encoding"] == "br"
+    style = await ask(files, root, name, Sec_Fetch_Dest="style", Sec_Fetch_Site="same-origin")
+    assert style.headers["content-type"] == "text/css; charset=utf-8"
+    for reply in (script, style, plain := await ask(files, root, name)):
+        assert reply.headers["x-content-type-options"] == ""
+        assert "Sec-Fetch-Dest" in reply.headers["vary"]
+    assert plain.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize("name", ["a.js", "a.mjs", "a.cjs", "b.jsx", "c.es6"])
+async def test_a_known_script_is_one_on_every_machine(files: StaticFiles, root: Path, name: str) -> None:
+    (root / name).write_bytes(SCRIPT)
+    reply = await ask(files, root, name, Sec_Fetch_Dest="style")
+    assert reply.headers["content-type"].startswith("text/javascript")
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_pages_of_other_sites_do_not_get_an_app_s_data_as_a_script(files: StaticFiles, root: Path) -> None:
+    (root / "data").write_bytes(b"secret = 1")
+    for headers in ({"Sec_Fetch_Dest": "script"}, {"Sec_Fetch_Dest": "style"}, {}):
+        reply = await ask(files, root, "data", Sec_Fetch_Site="cross-site", **headers)
+        assert reply.headers["content-type"] == "application/octet-stream"
+        assert reply.headers["x-content-type-options"] == "nosniff"

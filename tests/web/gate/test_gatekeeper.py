@@ -463,3 +463,21 @@ def test_a_program_names_a_login_as_the_flag_does(tmp_path: Path) -> None:
         hotshoe.asgi(lambda doc: None, auth="basic", users_file=str(tmp_path / "none"))
     with pytest.raises(ConfigError, match="there is no file basics"):
         hotshoe.asgi(lambda doc: None, auth="basics")
+
+
+async def test_a_component_s_file_is_for_those_who_may_open_one_of_its_apps(site: Site) -> None:
+    name = "parts/Counter/_stylesheets/counter.css"
+
+    async def status(path: str, who: str = "") -> int:
+        return (await site.get(path, headers=as_(who))).status_code
+
+    assert await status(f"/components/{name}", "alice") == 404
+    site.host.components = {name: ["/a"]}
+    assert await status(f"/components/{name}") == 401
+    assert await status(f"/components/{name}", "bob") == 403
+    assert await status(f"/components/{name}", "alice") == 404  # this host has no Panel
+    site.host.components = {name: ["/a", "/b"]}
+    assert await status(f"/components/{name}") == 401
+    assert await status(f"/components/{name}", "bob") == 404
+    assert await status(f"/a/components/{name}", "bob") == 403
+    assert await status(f"/c/components/{name}") == 404

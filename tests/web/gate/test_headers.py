@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from tests.support.fake_host import FileApp
 from tests.support.front_site import MakeSite
 
 from hotshoe.base.errors import ConfigError
@@ -72,3 +74,12 @@ async def test_a_strict_policy(make_site: MakeSite) -> None:
 async def test_a_refused_handshake_has_them_too(make_site: MakeSite) -> None:
     peer = make_site("/a").connect("/nothing/ws", protocols=["bokeh", "t"])
     assert (b"x-content-type-options", b"nosniff") in (await peer.hear())["headers"]
+
+
+async def test_a_file_of_an_unknown_type_runs_as_a_script(make_site: MakeSite, tmp_path: Path) -> None:
+    (tmp_path / "widget@7").write_text("made = 1")
+    site = make_site(FileApp("/a", static_dir=tmp_path))
+    response = await site.get("/a/static/widget@7", headers={"Sec-Fetch-Dest": "script"})
+    assert response.headers["content-type"].startswith("text/javascript")
+    assert "x-content-type-options" not in response.headers
+    assert "referrer-policy" in response.headers

@@ -9,6 +9,7 @@
 
   if (window._hotshoe_installed) return;
   window._hotshoe_installed = true;
+  if (window._hotshoe) window._hotshoe.name_missing = name_missing_bundles;
 
   const LOAD_TIMEOUT_MS = 60000;
 
@@ -58,6 +59,7 @@
   }
 
   function insert(url, is_style) {
+    prepare_shims(url);
     return new Promise((resolve, reject) => {
       const element = element_for(url, is_style);
       const timer = setTimeout(() => reject(new Error("no answer")), LOAD_TIMEOUT_MS);

@@ -38,6 +38,7 @@ function page_has(url) {
 }
 
 function insert(url, is_style, nonce) {
+  prepare_shims(url);
   const tag = document.createElement(is_style ? "link" : "script");
   if (is_style) tag.rel = "stylesheet";
   else tag.async = false; // run in the order of insertion

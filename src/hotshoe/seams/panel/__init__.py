@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .cell_outputs import has_content, is_panel_loaded, show_in_panel
 from .panel_access import ask_panel
+from .panel_components import component_file, component_source
 from .panel_documents import (
     adopt_panel,
     begin_panel,
@@ -20,6 +21,6 @@ from .panel_documents import (
 )
 from .stock_session import StockSession, request_class
 
-__all__ = ["StockSession", "adopt_panel", "ask_panel", "begin_panel", "end_panel", "finish_panel", "forget_panel",
-           "has_content", "is_panel_application", "is_panel_loaded", "localize_styles", "panel_file", "panel_page",
-           "request_class", "show_in_panel"]
+__all__ = ["StockSession", "adopt_panel", "ask_panel", "begin_panel", "component_file", "component_source", "end_panel",
+           "finish_panel", "forget_panel", "has_content", "is_panel_application", "is_panel_loaded", "localize_styles",
+           "panel_file", "panel_page", "request_class", "show_in_panel"]

@@ -25,6 +25,9 @@ from jinja2 import Template
 from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
 
+_COMPONENTS = "components/"
+"""Files beside the modules of components, below the server."""
+
 
 def panel_state() -> Any:
     """Panel's state, patched for hotshoe; None if no app has imported the whole of Panel yet."""
@@ -155,6 +158,7 @@ def finish_panel(document: Document) -> None:
         with sys.modules["panel.io.state"].set_curdoc(document):
             template.server_doc(title=template.title, location=True, doc=document)
     document.on_event("document_ready", functools.partial(state._schedule_on_load, document))
+    _localize(state, document)  # now, too: a session that a websocket makes again has no page
 
 
 def _locate(state: Any, document: Document) -> None:
@@ -205,16 +209,15 @@ def panel_page(document: Document, loaded: Iterable[str]) -> tuple[str, str, Tem
     if state is None or document not in state._thread_id_:
         return None
     resources: Any = sys.modules["panel.io.resources"]
-    up = state._rel_paths.get(document, "")
-    localize_styles(document, f"{up}/static/extensions/panel/" if up else "static/extensions/panel/")
+    _localize(state, document)
     files = resources.Resources(mode="server")
-    known = set(map(_plain_url, loaded))
+    is_wanted = functools.partial(_is_wanted, document, set(map(_plain_url, loaded)))
     declared = getattr(files, "resource_declarations", None)  # since 1.10
     bundle = resources.Bundle(
-        css_files=_others(files.css_files, known),
+        css_files=list(filter(is_wanted, files.css_files)),
         css_raw=files.css_raw,
-        js_files=_others(files.js_files, known),
-        js_modules=files.js_modules,
+        js_files=list(filter(is_wanted, files.js_files)),
+        js_modules=[url for url in files.js_modules if _is_of_document(document, str(url))],
         js_module_exports=files.js_module_exports,
         hashes={},
         **({} if declared is None else {"resource_declarations": declared}),
@@ -223,8 +226,15 @@ def panel_page(document: Document, loaded: Iterable[str]) -> tuple[str, str, Tem
     return bundle._render_css(), bundle._render_js(), resources.BASE_TEMPLATE
 
 
-def _others(urls: Iterable[Any], known: set[str]) -> list[Any]:
-    return [url for url in urls if _plain_url(str(url)) not in known and "static/js/bokeh" not in str(url)]
+def _is_wanted(document: Document, known: set[str], url: Any) -> bool:
+    url = str(url)
+    return _plain_url(url) not in known and "static/js/bokeh" not in url and _is_of_document(document, url)
+
+
+def _is_of_document(document: Document, url: str) -> bool:
+    """Whether it is no file of a component that the script of another session has made."""
+    module = _plain_url(url).removeprefix(_COMPONENTS).partition("/")[0]
+    return not module.startswith("bokeh_app_") or any(own.__name__ == module for own in document.modules._modules)
 
 
 def _plain_url(url: str) -> str:
@@ -234,15 +244,30 @@ def _plain_url(url: str) -> str:
     return path
 
 
-def localize_styles(document: Document, dist_url: str) -> None:
-    """Load the style sheets of Panel's components, present and future, from below ``dist_url``."""
+def _localize(state: Any, document: Document) -> None:
+    up = state._rel_paths.get(document, "")
+    localize_styles(document, f"{up}/static/extensions/panel/" if up else "static/extensions/panel/")
+
+
+def localize_styles(document: Document, dist_url: str, base: str = "") -> None:
+    """Load the style sheets of Panel's components, present and future, from below ``dist_url``.
+
+    In a page of another site, present ones that are files beside a module come from below ``base``.
+    """
     state = panel_state()
     if state is None or document not in state._thread_id_:
         return
     document.template_variables["dist_url"] = dist_url
     # Not with Panel's ``patch_model_css``, which leaves the document under a hold if a session runs.
-    for sheet in (sheet for root in document.roots for sheet in root.select({"type": ImportedStyleSheet})):
-        sys.modules["panel.io.resources"].patch_stylesheet(sheet, dist_url)
+    resources: Any = sys.modules["panel.io.resources"]
+    for sheet in [model for model in document.models if isinstance(model, ImportedStyleSheet)]:
+        url = str(sheet.properties_with_values(include_defaults=False).get("url", ""))
+        if base and _plain_url(url).startswith(_COMPONENTS):
+            sheet.url = base + url[url.index(_COMPONENTS):]
+        elif _plain_url(url).startswith(resources.LOCAL_DIST):
+            sheet.url = dist_url + url[url.index(resources.LOCAL_DIST) + len(resources.LOCAL_DIST):]
+        else:
+            resources.patch_stylesheet(sheet, dist_url)
 
 
 def panel_file(document: Document, mode: str, title: str | None, template: Any) -> str | None:

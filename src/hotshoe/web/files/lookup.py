@@ -8,12 +8,12 @@ from ...base.errors import RequestError
 from ...base.files import checked_names
 from ...hosts.host import FileName, Host
 from ...pages.assets import bokehjs_dir
-from ...seams.needs import find_extension, is_known_extension
+from ...seams.bokeh_extensions import find_extension, is_known_extension, registered_folder
 from ..routes import Kind, Route
 from .requested_files import AppFile, PackagedFile, RequestedFile
 from .static import StaticFiles
 
-FILES = frozenset({Kind.STATIC, Kind.EXTENSION, Kind.APP_STATIC, Kind.THUMBNAIL})
+FILES = frozenset({Kind.STATIC, Kind.EXTENSION, Kind.APP_STATIC, Kind.THUMBNAIL, Kind.COMPONENT})
 """The kinds of routes that are files."""
 
 
@@ -35,7 +35,15 @@ async def find_file(route: Route, host: Host, static: StaticFiles) -> RequestedF
             return AppFile(host, FileName(app.url, "static", route.rest))
         case Kind.APP_STATIC if app is not None:
             return await _shared(route.rest, static)
+        case Kind.COMPONENT:
+            apps = await component_apps(route, host)
+            return AppFile(host, FileName(apps[0], "component", route.rest)) if apps else None
     return None
+
+
+async def component_apps(route: Route, host: Host) -> list[str]:
+    """The apps whose visitors may have the component's file: only the route's app if it has one."""
+    return [url for url in await host.component_apps(route.rest) if route.app is None or url == route.app.url]
 
 
 async def find_shared(route: Route, static: StaticFiles) -> PackagedFile | None:
@@ -75,7 +83,7 @@ async def _of_extension(path: str, static: StaticFiles) -> PackagedFile | None:
 
 def _locate_extension(path: str) -> PackagedFile | None:
     name, _, relative = path.partition("/")
-    extension = find_extension(name)
-    if extension is None:
-        return None
-    return PackagedFile(extension.file.parent, relative, extension.versions(), "extension")
+    extension, registered = find_extension(name), registered_folder(name)
+    if extension is not None and registered in (None, extension.file.parent):
+        return PackagedFile(extension.file.parent, relative, extension.versions(), "extension")
+    return None if registered is None else PackagedFile(registered, relative, origin="extension")

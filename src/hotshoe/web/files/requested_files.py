@@ -20,13 +20,16 @@ from ...hosts.host import FILE_CHUNK_BYTES, FileInfo, FileName, Host
 MIN_COMPRESSED_BYTES = 1024
 
 _TYPES = {
+    ".cjs": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".es6": "text/javascript; charset=utf-8",
     ".gz": "application/gzip",
     ".htm": "text/html; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".ico": "image/x-icon",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
+    ".jsx": "text/javascript; charset=utf-8",
     ".map": "application/json",
     ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
@@ -41,6 +44,9 @@ _TYPES = {
 _COMPRESSIBLE = re.compile(
     r"text/|application/(json|wasm|xml|javascript|geo\+json|manifest\+json)|image/svg|font/ttf"
 )
+
+UNKNOWN = "application/octet-stream"
+"""The type of a file whose suffix says nothing, such as ``widget@7``, ``loader`` or ``d.min``."""
 
 Origin: TypeAlias = Literal["bokehjs", "extension", "app"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
@@ -107,10 +113,9 @@ class Entry:
     version: str = ""
     """The value of ``?v=`` in our pages and bokeh's for this content; empty for a large file."""
 
-    @property
-    def is_compressible(self) -> bool:
-        """Whether compressing it is worth the time."""
-        return MIN_COMPRESSED_BYTES <= self.info.size <= WHOLE_BYTES and bool(_COMPRESSIBLE.match(self.content_type))
+    def is_compressible(self, kind: str) -> bool:
+        """Whether compressing it is worth the time, if it is sent as this media type."""
+        return MIN_COMPRESSED_BYTES <= self.info.size <= WHOLE_BYTES and bool(_COMPRESSIBLE.match(kind))
 
     def tag(self, encoding: str = "") -> str:
         """The ``ETag`` of the content in an encoding."""
@@ -155,8 +160,10 @@ def content_type(name: str) -> str:
     suffix = Path(name).suffix.lower()
     if suffix in _TYPES:
         return _TYPES[suffix]
+    if suffix[1:].isdigit():  # of a version, like vega@5.1; some machines take it for a page of a manual
+        return UNKNOWN
     guess, encoding = mimetypes.guess_type(name, strict=False)
-    return guess if guess and not encoding else "application/octet-stream"
+    return guess if guess and not encoding else UNKNOWN
 
 
 def digest_of(data: bytes) -> str:

@@ -33,7 +33,7 @@ from ...http.responses import NO_STORE, send_response
 from ...http.scopes import Receive, Scope, Send
 from .bodies import MEMORY_BYTES, Bodies, Look, Sharing
 from .negotiation import Encoding, http_date, matches, parse_range, preferred_encoding, unmodified_since
-from .requested_files import MIN_COMPRESSED_BYTES, ORIGINS, AppFile, Entry, Origin, RequestedFile, digest_of
+from .requested_files import MIN_COMPRESSED_BYTES, ORIGINS, UNKNOWN, AppFile, Entry, Origin, RequestedFile, digest_of
 
 FRESH_S = 0.5
 """How long the server assumes that a file is unchanged after it has looked at it."""
@@ -44,6 +44,8 @@ MOST_KEY_CHARACTERS = 1000
 SENDING_BYTES = 64 * 2**20
 """Bodies of apps' files that are being sent from memory; further ones are sent from the disk, chunk by chunk."""
 _ONE_YEAR_S = 31536000
+_LOADED_AS = {"script": "text/javascript; charset=utf-8", "style": "text/css; charset=utf-8"}
+"""The types of files without a known one, by what a browser loads them as (``Sec-Fetch-Dest``)."""
 
 _T = TypeVar("_T")
 
@@ -141,8 +143,11 @@ class StaticFiles:
 
     async def _answer(self, requested: RequestedFile, entry: Entry, scope: Scope) -> tuple[Response, range | None]:
         """The response. For a large file it has no body; it then comes with the part of the file to send."""
-        headers = _common_headers(entry, scope, requested.versions)
-        asked, kind, is_head = headers_of(scope), entry.content_type, scope["method"] == "HEAD"
+        asked, is_head = headers_of(scope), scope["method"] == "HEAD"
+        headers, kind = _common_headers(entry, scope, requested.versions), entry.content_type
+        if kind == UNKNOWN:
+            kind, more = _loaded_as(asked, is_public=requested.origin != "app")
+            headers |= more
         size, bodies = entry.info.size, self._bodies[requested.origin]
         content = partial(bodies.content, requested, entry)
         if _is_current(entry, asked):
@@ -154,7 +159,7 @@ class StaticFiles:
             return _refusal_response(error.status, {"Content-Range": f"bytes */{size}"}), None
         encoding = preferred_encoding(asked.get("Accept-Encoding", ""))
         is_crowded = self._is_crowded(requested, size)
-        if wanted is None and encoding is not None and entry.is_compressible and not is_crowded:
+        if wanted is None and encoding is not None and entry.is_compressible(kind) and not is_crowded:
             body = await bodies.compressed(entry.digest, encoding, content)
             if body is not None and len(body) < size:
                 headers |= {"ETag": entry.tag(encoding), "Content-Encoding": encoding}
@@ -269,6 +274,18 @@ def _common_headers(entry: Entry, scope: Scope, versions: frozenset[str]) -> dic
         "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }
+
+
+def _loaded_as(asked: Mapping[str, str], *, is_public: bool) -> tuple[str, dict[str, str]]:
+    """The media type that the browser needs for a file without a known one, and headers that let it run scripts.
+
+    An app's file may be data, so a page of another site does not get it as a script. Without nosniff, browsers run a
+    script of an unknown type as they do with ``bokeh serve``; they never show one as a page.
+    """
+    vary = {"Vary": "Accept-Encoding, Sec-Fetch-Dest, Sec-Fetch-Site"}
+    if asked.get("Sec-Fetch-Site") == "cross-site" and not is_public:
+        return UNKNOWN, vary
+    return _LOADED_AS.get(asked.get("Sec-Fetch-Dest", ""), UNKNOWN), {**vary, "X-Content-Type-Options": ""}
 
 
 def _only_tag(header: str) -> str | None:

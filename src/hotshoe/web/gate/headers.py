@@ -20,6 +20,8 @@ _ALWAYS = (
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
 )
 
+_NO_NOSNIFF = (b"x-content-type-options", b"")
+
 # BokehJS and Panel put style elements into shadow roots, draw images from data: and blob: URLs, and load map tiles and
 # fonts from any host that the author names. A script that a script with the nonce loads may run ('strict-dynamic').
 _PAGE = (
@@ -31,7 +33,7 @@ _PAGE = (
 
 
 class SecurityHeaders:
-    """Adds the security headers that a response does not set itself."""
+    """Adds the security headers that a response does not set itself. One that it sets to nothing is not sent."""
 
     def __init__(self, settings: Settings) -> None:
         self._common = list(_ALWAYS)
@@ -50,7 +52,8 @@ class SecurityHeaders:
             if event["type"] in _STARTS:
                 given = event.get("headers", ())
                 names = {name for name, _ in given} - {b"content-security-policy"}
-                event = {**event, "headers": [*given, *(pair for pair in common if pair[0] not in names)]}
+                own = [pair for pair in given if pair != _NO_NOSNIFF]
+                event = {**event, "headers": [*own, *(pair for pair in common if pair[0] not in names)]}
             return send(event)
 
         return send_more
