@@ -30,6 +30,7 @@ from ..base.logs import FIELDS, UNKNOWN, AddFields
 from ..base.named_files import in_time, reason_of
 from ..config import FILE_NAME, TABLE, Settings, SettingSources
 from .arguments import Parser, add_settings, configure_bokeh, sources_of, split_app_arguments
+from .foreign_options import FAMILIES, FOREIGN_OPTIONS
 
 if TYPE_CHECKING:
     from ..hosts.host import AppInfo
@@ -38,13 +39,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("hotshoe")
 
 _STDOUT = 1
-_PANEL_OPTIONS = {
-    "--autoreload": "use --dev",
-    "--basic-auth": "use --auth basic, and add users with hotshoe user add",
-    "--num-threads": "use --threads",
-    "--oauth-provider": "use --auth oidc and --oidc-issuer",
-    "--reuse-sessions": "leave it out, as each page has a session of its own",
-}
 _DEFAULTS = Settings()
 _MB = 1024**2
 TRACE = 9
@@ -103,7 +97,8 @@ def make_parser() -> Parser:
                "except BOKEH_ALLOW_WS_ORIGIN. `hotshoe settings NAME` explains one option in full.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="app.py, app.ipynb or a directory")
     add_settings(parser, TABLE)
-    parser.advice |= _PANEL_OPTIONS
+    parser.advice |= FOREIGN_OPTIONS
+    parser.families |= FAMILIES
     return parser
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any, cast
 
 from bokeh.document import Document
@@ -22,16 +23,20 @@ from bokeh.models import ImportedStyleSheet
 from bokeh.resources import Resources
 from jinja2 import Template
 
+from ...base.imports import when_imported
 from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
+
+_whole = threading.Event()
+"""Set once all of Panel has been imported."""
 
 
 def panel_state() -> Any:
     """Panel's state, patched for hotshoe; None if no app has imported the whole of Panel yet."""
-    state = getattr(sys.modules.get("panel.io.state"), "state", None)
-    if state is None or not hasattr(sys.modules.get("panel"), "extension"):
+    if not _whole.is_set():
         return None
-    _install(state)
+    state = sys.modules["panel.io.state"].state
+    _install(state)  # again, if it failed: without it apps are not guarded
     return state
 
 
@@ -97,7 +102,6 @@ def _install(state: Any) -> None:
     if isinstance(cls._thread_id_, _ThreadIds):
         return
     # Not by param's metaclass, which takes a value set on a class for a parameter's default.
-    type.__setattr__(cls, "_thread_id_", _ThreadIds(cls._thread_id_))
     if hasattr(cls, "_on_loop_thread"):
         type.__setattr__(cls, "_on_loop_thread", _on_loop_thread(cls._on_loop_thread))
     type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
@@ -107,6 +111,14 @@ def _install(state: Any) -> None:
     logging.getLogger(module.__name__).addFilter(_no_false_alarm)
     module.write_events = _writer(module.write_events)
     module.schedule_write_events = _writer(module.schedule_write_events)
+    type.__setattr__(cls, "_thread_id_", _ThreadIds(cls._thread_id_))
+
+
+@functools.partial(when_imported, "panel")
+def _install_first(panel: ModuleType) -> None:
+    """Patch Panel before any session uses it: also the one whose script imports it, and those beside it."""
+    _whole.set()
+    panel_state()
 
 
 def is_panel_application(application: object) -> bool:
