@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from hotshoe.base.errors import UserError
+from hotshoe.base.errors import ConfigError, UserError
 from hotshoe.cli.foreign_options import FAMILIES, FOREIGN_OPTIONS
-from hotshoe.cli.serve import make_parser, read
+from hotshoe.cli.serve import make_parser, read, run
 
 # Of other programs, in the advice.
 _OF_OTHERS = {"--pid"}
@@ -70,3 +70,14 @@ def test_all_options_of_uvicorn_have_advice() -> None:
     theirs = {option for parameter in main.params for option in (*parameter.opts, *parameter.secondary_opts)}
     rare = {"--h11-max-incomplete-event-size", "--http2", "--reset-contextvars", "app"}
     assert not theirs - own_options() - set(FOREIGN_OPTIONS) - rare
+
+
+@pytest.mark.parametrize(("variable", "fix"), [
+    ("PANEL_BASIC_AUTH", "use --auth basic, and add users with hotshoe user add"),
+    ("PANEL_OAUTH_PROVIDER", "use --auth oidc and --oidc-issuer"),
+])
+def test_a_login_of_panel_serve_is_not_ignored(variable: str, fix: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{variable} is a setting of panel serve: {fix}, or --auth none to let"):
+        run(["app.py"], {variable: "x"})
+    with pytest.raises(ConfigError, match="--log-file"):  # the next that is wrong
+        run(["app.py", "--auth", "none", "--log-file", "/dev/null/log"], {variable: "x"})

@@ -1,6 +1,8 @@
-"""Options of other servers (``panel serve``, Streamlit, uvicorn, gunicorn, Flask, Jupyter), and what to use here."""
+"""Options and variables of other servers (``panel serve``, Streamlit, uvicorn, gunicorn …), and what to use here."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 _NO_NEED = "leave it out"
 _PROXY = "leave it to the proxy in front"
@@ -27,7 +29,7 @@ _PANEL = {
     "--basic-auth": "use --auth basic, and add users with hotshoe user add",
     "--basic-login-template": _TEMPLATE,
     "--cookie-path": "leave it out, as cookies are for --prefix",
-    "--global-loading-spinner": "leave it out, as pages show that they are busy",
+    "--global-loading-spinner": "write pn.extension(global_loading_spinner=True) in the app",
     "--index-titles": "write a docstring in the app: its first line is the title on the index",
     "--liveness": _HEALTH,
     "--liveness-endpoint": _HEALTH,
@@ -214,3 +216,12 @@ FAMILIES = dict.fromkeys(
      "--server.", "--theme.", "--ui."),
     "leave it out, as it is an option of Streamlit")
 """Advice for all options that begin so."""
+
+_PANEL_LOGINS = {name: _PANEL[option] for name, option in (
+    ("PANEL_BASIC_AUTH", "--basic-auth"), ("PANEL_OAUTH_PROVIDER", "--oauth-provider"))}
+
+
+def panel_login(environ: Mapping[str, str]) -> str | None:
+    """What is wrong if nobody has to log in here, though the environment has a login of ``panel serve``."""
+    name = next((name for name in _PANEL_LOGINS if environ.get(name)), None)
+    return name and f"{name} is a setting of panel serve: {_PANEL_LOGINS[name]}, or --auth none to let everybody in"

@@ -30,7 +30,7 @@ from ..base.logs import FIELDS, UNKNOWN, AddFields
 from ..base.named_files import in_time, reason_of
 from ..config import FILE_NAME, TABLE, Settings, SettingSources
 from .arguments import Parser, add_settings, configure_bokeh, sources_of, split_app_arguments
-from .foreign_options import FAMILIES, FOREIGN_OPTIONS
+from .foreign_options import FAMILIES, FOREIGN_OPTIONS, panel_login
 
 if TYPE_CHECKING:
     from ..hosts.host import AppInfo
@@ -50,6 +50,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Serve the files. Returns the exit status; raises ``UserError`` for a mistake in the arguments."""
     files, sources = read(arguments, environ)
     settings = sources.settings()
+    if settings.auth_module is None and "auth" not in sources.gather() and (wrong := panel_login(environ)):
+        raise ConfigError(wrong)
     # bokeh is imported from here on, so that --help and errors are fast.
     configure_logs(settings)
     configure_bokeh(sources.bokeh)

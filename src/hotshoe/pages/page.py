@@ -18,6 +18,7 @@ from bokeh.settings import settings
 from jinja2 import Template
 
 from ..base.errors import TokenError
+from ..seams.panel import with_panel_spinner
 from .assets import STATIC, dev_script, embed_script, script_tag
 from .bundles import bundle_for
 
@@ -92,7 +93,7 @@ def render_page(document: Document, *, app_url: str, busy_sign: bool = True, ver
         "plot_div": PLOT_DIV.render(doc=item, macros=MACROS),
     }
     html = _template(document.template, bundle.base).render(context)
-    return Page(html, TOKEN_SLOT, NONCE_SLOT)
+    return Page(with_panel_spinner(document, html), TOKEN_SLOT, NONCE_SLOT)
 
 
 def _check_ids(item: RenderItem) -> None:

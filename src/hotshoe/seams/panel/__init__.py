@@ -16,8 +16,9 @@ from .panel_documents import (
     localize_styles,
     panel_file,
     panel_page,
+    with_panel_spinner,
 )
 from .stock_session import StockSession, request_class
 
 __all__ = ["StockSession", "adopt_panel", "ask_panel", "begin_panel", "end_panel", "finish_panel", "forget_panel",
-           "is_panel_application", "localize_styles", "panel_file", "panel_page", "request_class"]
+           "is_panel_application", "localize_styles", "panel_file", "panel_page", "request_class", "with_panel_spinner"]

@@ -24,6 +24,7 @@ from bokeh.resources import Resources
 from jinja2 import Template
 
 from ...base.imports import when_imported
+from .panel_settings import warn_of_unused
 from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
 
@@ -167,6 +168,11 @@ def finish_panel(document: Document) -> None:
         with sys.modules["panel.io.state"].set_curdoc(document):
             template.server_doc(title=template.title, location=True, doc=document)
     document.on_event("document_ready", functools.partial(state._schedule_on_load, document))
+    if document in state._thread_id_:
+        # Panel has notifications of its own.
+        document.config.update(notifications=None, notify_connection_status=False)
+        with sys.modules["panel.io.state"].set_curdoc(document):
+            warn_of_unused(sys.modules["panel.config"].config, state._rest_endpoints)
 
 
 def _locate(state: Any, document: Document) -> None:
@@ -233,6 +239,24 @@ def panel_page(document: Document, loaded: Iterable[str]) -> tuple[str, str, Tem
     )
     document.template_variables["theme_name"] = sys.modules["panel.config"].config.theme
     return bundle._render_css(), bundle._render_js(), resources.BASE_TEMPLATE
+
+
+def with_panel_spinner(document: Document, html: str) -> str:
+    """The document's page with the sign that it loads, if the app sets ``global_loading_spinner``.
+
+    Panel takes the sign away when the page is drawn.
+    """
+    state = panel_state()
+    if state is None or document not in state._thread_id_:
+        return html
+    with sys.modules["panel.io.state"].set_curdoc(document):
+        config = sys.modules["panel.config"].config
+        if not config.global_loading_spinner:
+            return html
+        loading: Any = sys.modules["panel.io.loading"]
+        since_1_10 = getattr(loading, "_loading_css_classes", None)
+        classes = since_1_10() if since_1_10 else [loading.LOADING_INDICATOR_CSS_CLASS, f"pn-{config.loading_spinner}"]
+    return html.replace("<body>", f'<body class="{" ".join(classes)}">', 1)
 
 
 def _others(urls: Iterable[Any], known: set[str]) -> list[Any]:
