@@ -2,7 +2,7 @@
 
     python -m tests.peers.gallery FOLDER [NAME...]
 
-FOLDER holds a checkout of Panel, as `panel`; a NAME is a notebook (Button) or a folder (widgets). One process of each
+FOLDER holds a checkout of Panel, as `panel`; a NAME is a notebook (Button.ipynb) or a folder (widgets). One process of each
 server has all notebooks of a folder. Chromium, without a network, looks at each, clicks its first button and drags its
 first slider. Notebooks that need the network or a library that is not installed fail on both servers alike.
 """
@@ -213,12 +213,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make peers", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="holds the checkout of Panel")
-    parser.add_argument("names", nargs="*", help="some notebooks or folders, say Button or widgets (default: all)")
+    parser.add_argument("names", nargs="*", help="some notebooks or folders, say Button.ipynb or widgets (default: all)")
     parser.add_argument("--json", type=Path, help="write all that was seen into this file, one line each")
     arguments = parser.parse_args()
     root = arguments.folder / NOTEBOOKS
     files = sorted(path for path in root.rglob("*") if path.suffix in {".ipynb", ".py"} and (
-        not arguments.names or path.stem in arguments.names or path.parent.name in arguments.names))
+        not arguments.names or {path.name, path.stem, path.parent.name} & set(arguments.names)))
     if not files:
         parser.error(f"no such notebooks in {root}: give the folder that holds a checkout of Panel")
     worse = 0
