@@ -22,8 +22,8 @@ from hotshoe.config import Settings, SettingSources
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples/README.md"]
-SPEAK_OF_OTHERS = {"README.md", "deviations.md"}
-"""Pages that name flags of `bokeh serve`."""
+SPEAK_OF_OTHERS = {"README.md", "deviations.md", "panel.md"}
+"""Pages that name flags of `bokeh serve` or `panel serve`."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")

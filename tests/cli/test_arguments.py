@@ -86,7 +86,7 @@ def test_files_after_dev_are_watched_unless_they_are_all(
                               "None; did you mean warning?"),
     (["--nothing"], "unrecognized arguments: --nothing"),
     (["--disable-indx"], "unrecognized arguments: --disable-indx; did you mean --disable-index?"),
-    (["--setup"], "unrecognized arguments: --setup (see"),
+    (["--setup", "x.py"], "unrecognized arguments: --setup; write it as on_server_loaded in app_hooks.py"),
     (["--autoreload"], "unrecognized arguments: --autoreload; use --dev (see"),
     (["--basic-auth", "x"], "unrecognized arguments: --basic-auth; use --auth basic, and add users"),
 ])

@@ -105,14 +105,14 @@ def _look(url: str, browser: Browser) -> tuple[int, bool, frozenset[str], int, i
     context = browser.new_context()
     try:
         tab = Tab(context)
-        patches = _Patches(tab.page)
+        patches = Patches(tab.page)
         status = _status(tab.page, url)
         drawn = status == 200 and _is_drawn(tab)
         if drawn:
             tab.page.wait_for_timeout(WATCH_MS)
             tab.do(_MOVE_WIDGETS)
             tab.page.wait_for_timeout(WATCH_MS)
-        problems = frozenset() if status != 200 else frozenset(_without_ids(problem) for problem in tab.problems)
+        problems = frozenset() if status != 200 else frozenset(without_ids(problem) for problem in tab.problems)
         return status, drawn, problems, patches.received, patches.sent
     finally:
         context.close()
@@ -135,7 +135,7 @@ def _is_drawn(tab: Tab) -> bool:
     return True
 
 
-class _Patches:
+class Patches:
     """Counts the PATCH-DOC messages of a page's websocket."""
 
     def __init__(self, page: Page) -> None:
@@ -157,7 +157,7 @@ def _is_patch(frame: str | bytes) -> bool:
     return isinstance(frame, str) and len(frame) < 300 and _PATCH.search(frame) is not None
 
 
-def _without_ids(problem: str) -> str:
+def without_ids(problem: str) -> str:
     """The problem without what differs from run to run: ports, versions, places in a file."""
     return re.sub(r"\s*\(https?://[^)]*\)|:\d+", "", problem)
 

@@ -9,10 +9,12 @@ import argparse
 import logging
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,15 +52,36 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help="Show this help")
         self.advice: dict[str, str] = {}
         """Hints for options that do not exist, by option."""
+        self.families: dict[str, str] = {}
+        """Hints for all options that begin so."""
 
     @property
     def actions(self) -> tuple[argparse.Action, ...]:
         """All options and arguments, in the order of the help."""
         return tuple(self._actions)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse as usual. Options with advice are refused first, also those that abbreviate one of ours (--server)."""
+        words = list(takewhile(lambda word: word != "--", sys.argv[1:] if args is None else args))
+        if hints := {option: hint for word in words if (option := _option(word)) and (hint := self._advice(option))}:
+            several = len(hints) > 1
+            told = "".join(f"; {option}: {hint}" if several else f"; {hint}" for option, hint in hints.items())
+            self._end(f"unrecognized arguments: {' '.join(hints)}", told)
+        return super().parse_known_args(args, namespace)
+
+    def _advice(self, option: str) -> str | None:
+        if option in self._option_string_actions:
+            return None
+        short = None if option.startswith("--") else self.advice.get(option[:2])
+        family = next((hint for start, hint in self.families.items() if option.startswith(start)), None)
+        return self.advice.get(option) or short or family
+
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with status 2."""
-        self.exit(2, f"{self.prog}: error: {printable(message)}{self._hint(message)} (see {self.prog} --help)\n")
+        self._end(message, self._hint(message))
+
+    def _end(self, message: str, hint: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {printable(message)}{printable(hint)} (see {self.prog} --help)\n")
 
     def _hint(self, message: str) -> str:
         known: list[str] = []
@@ -66,8 +89,6 @@ class Parser(argparse.ArgumentParser):
             known = [option for action in self._actions for option in action.option_strings]
         elif match := _NO_CHOICE.search(message):
             known = [str(choice) for action in self._actions for choice in action.choices or ()]
-        if match and (advice := self.advice.get(match[1])):
-            return f"; {advice}"
         return did_you_mean(match[1], known, _LIKENESS) if match else ""
 
 
@@ -89,6 +110,11 @@ class _Formatter(argparse.HelpFormatter):
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+def _option(word: str) -> str | None:
+    """The name of the option in a word of the command line."""
+    return word.partition("=")[0] if len(word) > 1 and word[0] == "-" else None
 
 
 def add_settings(parser: Parser, table: Iterable[Setting]) -> None:

@@ -31,6 +31,7 @@ from ..base.named_files import in_time, reason_of
 from ..base.own_log import SharedHandler, claim, keep_log
 from ..config import FILE_NAME, TABLE, Settings, SettingSources
 from .arguments import Parser, add_settings, configure_bokeh, sources_of, split_app_arguments
+from .foreign_options import FAMILIES, FOREIGN_OPTIONS, panel_login
 
 if TYPE_CHECKING:
     from ..hosts.host import AppInfo
@@ -39,13 +40,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("hotshoe")
 
 _STDOUT = 1
-_PANEL_OPTIONS = {
-    "--autoreload": "use --dev",
-    "--basic-auth": "use --auth basic, and add users with hotshoe user add",
-    "--num-threads": "use --threads",
-    "--oauth-provider": "use --auth oidc and --oidc-issuer",
-    "--reuse-sessions": "leave it out, as each page has a session of its own",
-}
 _DEFAULTS = Settings()
 _MB = 1024**2
 TRACE = 9
@@ -57,6 +51,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Serve the files. Returns the exit status; raises ``UserError`` for a mistake in the arguments."""
     files, sources = read(arguments, environ)
     settings = sources.settings()
+    if settings.auth_module is None and "auth" not in sources.gather() and (wrong := panel_login(environ)):
+        raise ConfigError(wrong)
     # bokeh is imported from here on, so that --help and errors are fast.
     configure_logs(settings)
     configure_bokeh(sources.bokeh)
@@ -106,7 +102,8 @@ def make_parser() -> Parser:
                "except BOKEH_ALLOW_WS_ORIGIN. `hotshoe settings NAME` explains one option in full.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="app.py, app.ipynb or a directory")
     add_settings(parser, TABLE)
-    parser.advice |= _PANEL_OPTIONS
+    parser.advice |= FOREIGN_OPTIONS
+    parser.families |= FAMILIES
     return parser
 
 

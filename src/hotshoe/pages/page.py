@@ -19,6 +19,7 @@ from jinja2 import Template
 
 from ..base.errors import TokenError
 from ..seams.needs import EVERYTHING, needs_of_code
+from ..seams.panel import with_panel_spinner
 from .assets import STATIC, dev_script, embed_script, script_tag
 from .bundles import Tags, bundle_for
 
@@ -106,7 +107,8 @@ def render_page(document: Document, *, app_url: str, busy_sign: bool = True, ver
     html = template.render(context)
     if template is not bundle.base and not bundle.needs >= EVERYTHING:
         bundle = _with_scripts_of(html, bundle, load)
-    return Page(html.replace(_CSS_SLOT, bundle.css).replace(_JS_SLOT, bundle.js), TOKEN_SLOT, NONCE_SLOT)
+    html = html.replace(_CSS_SLOT, bundle.css).replace(_JS_SLOT, bundle.js)
+    return Page(with_panel_spinner(document, html), TOKEN_SLOT, NONCE_SLOT)
 
 
 def _with_scripts_of(html: str, bundle: Tags, load: Callable[..., Tags]) -> Tags:

@@ -18,9 +18,10 @@ from .panel_documents import (
     localize_styles,
     panel_file,
     panel_page,
+    with_panel_spinner,
 )
 from .stock_session import StockSession, request_class
 
 __all__ = ["StockSession", "adopt_panel", "ask_panel", "begin_panel", "component_file", "component_source", "end_panel",
            "finish_panel", "forget_panel", "has_content", "is_panel_application", "is_panel_loaded", "localize_styles",
-           "panel_file", "panel_page", "request_class", "show_in_panel"]
+           "panel_file", "panel_page", "request_class", "show_in_panel", "with_panel_spinner"]

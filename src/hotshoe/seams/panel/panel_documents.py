@@ -15,6 +15,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any, cast
 
 from bokeh.document import Document
@@ -22,19 +23,23 @@ from bokeh.models import ImportedStyleSheet
 from bokeh.resources import Resources
 from jinja2 import Template
 
+from ...base.imports import when_imported
+from .panel_settings import warn_of_unused
 from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
 
 _COMPONENTS = "components/"
 """Files beside the modules of components, below the server."""
+_whole = threading.Event()
+"""Set once all of Panel has been imported."""
 
 
 def panel_state() -> Any:
     """Panel's state, patched for hotshoe; None if no app has imported the whole of Panel yet."""
-    state = getattr(sys.modules.get("panel.io.state"), "state", None)
-    if state is None or not hasattr(sys.modules.get("panel"), "extension"):
+    if not _whole.is_set():
         return None
-    _install(state)
+    state = sys.modules["panel.io.state"].state
+    _install(state)  # again, if it failed: without it apps are not guarded
     return state
 
 
@@ -100,7 +105,6 @@ def _install(state: Any) -> None:
     if isinstance(cls._thread_id_, _ThreadIds):
         return
     # Not by param's metaclass, which takes a value set on a class for a parameter's default.
-    type.__setattr__(cls, "_thread_id_", _ThreadIds(cls._thread_id_))
     if hasattr(cls, "_on_loop_thread"):
         type.__setattr__(cls, "_on_loop_thread", _on_loop_thread(cls._on_loop_thread))
     type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
@@ -110,6 +114,14 @@ def _install(state: Any) -> None:
     logging.getLogger(module.__name__).addFilter(_no_false_alarm)
     module.write_events = _writer(module.write_events)
     module.schedule_write_events = _writer(module.schedule_write_events)
+    type.__setattr__(cls, "_thread_id_", _ThreadIds(cls._thread_id_))
+
+
+@functools.partial(when_imported, "panel")
+def _install_first(panel: ModuleType) -> None:
+    """Patch Panel before any session uses it: also the one whose script imports it, and those beside it."""
+    _whole.set()
+    panel_state()
 
 
 def is_panel_application(application: object) -> bool:
@@ -159,6 +171,11 @@ def finish_panel(document: Document) -> None:
             template.server_doc(title=template.title, location=True, doc=document)
     document.on_event("document_ready", functools.partial(state._schedule_on_load, document))
     _localize(state, document)  # now, too: a session that a websocket makes again has no page
+    if document in state._thread_id_:
+        # Panel has notifications of its own.
+        document.config.update(notifications=None, notify_connection_status=False)
+        with sys.modules["panel.io.state"].set_curdoc(document):
+            warn_of_unused(sys.modules["panel.config"].config, state._rest_endpoints)
 
 
 def _locate(state: Any, document: Document) -> None:
@@ -235,6 +252,24 @@ def _is_of_document(document: Document, url: str) -> bool:
     """Whether it is no file of a component that the script of another session has made."""
     module = _plain_url(url).removeprefix(_COMPONENTS).partition("/")[0]
     return not module.startswith("bokeh_app_") or any(own.__name__ == module for own in document.modules._modules)
+
+
+def with_panel_spinner(document: Document, html: str) -> str:
+    """The document's page with the sign that it loads, if the app sets ``global_loading_spinner``.
+
+    Panel takes the sign away when the page is drawn.
+    """
+    state = panel_state()
+    if state is None or document not in state._thread_id_:
+        return html
+    with sys.modules["panel.io.state"].set_curdoc(document):
+        config = sys.modules["panel.config"].config
+        if not config.global_loading_spinner:
+            return html
+        loading: Any = sys.modules["panel.io.loading"]
+        since_1_10 = getattr(loading, "_loading_css_classes", None)
+        classes = since_1_10() if since_1_10 else [loading.LOADING_INDICATOR_CSS_CLASS, f"pn-{config.loading_spinner}"]
+    return html.replace("<body>", f'<body class="{" ".join(classes)}">', 1)
 
 
 def _plain_url(url: str) -> str:

@@ -1,0 +1,256 @@
+"""Panel's own notebooks, from a checkout, on `panel serve` and on hotshoe: what runs there must run here.
+
+    python -m tests.peers.gallery FOLDER [NAME...]
+
+FOLDER holds a checkout of Panel, as `panel`; a NAME is a notebook (Button.ipynb) or a folder (widgets). One process of
+each server has some notebooks. Chromium, without a network, looks at each, clicks its first button and drags its first
+slider. Notebooks that need the network or a library that is not installed fail on both servers alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+from tests.peers.visit import Patches, without_ids
+from tests.support.browser.chromium import FLAGS
+from tests.support.browser.chromium import program as browser_program
+from tests.support.browser.tab import IN_PAGE, Tab
+from tests.support.server_process import ServerProcess, start, wait_until_started
+
+NOTEBOOKS = "panel/examples/reference"
+STOCK, OURS = "panel serve", "hotshoe serve"
+DRAWN_TIMEOUT_MS = 30_000
+QUIET_MS, MOST_QUIET_CHECKS = 400, 8
+"""A page has settled once its texts are the same for a while."""
+PART = 5
+"""Notebooks of one process."""
+
+_IDLE = "documents().length > 0 && documents().every((doc) => doc.roots().length > 0 && doc.is_idle)"
+_TEXTS = """
+(() => {
+  const texts = [], views = new Map()
+  const walk = (node) => {
+    if (node.nodeType == Node.TEXT_NODE) {
+      const text = node.textContent.trim().replace(/\\s+/g, " ")
+      if (text) texts.push(text)
+      return
+    }
+    if (["STYLE", "SCRIPT", "LINK", "NOSCRIPT", "TEMPLATE"].includes(node.nodeName)) return
+    if (node.shadowRoot) {
+      const kind = [...node.classList].find((name) => name.startsWith("bk-")) ?? node.localName
+      views.set(kind, (views.get(kind) ?? 0) + 1)
+      node.shadowRoot.childNodes.forEach(walk)
+    }
+    node.childNodes.forEach(walk)
+  }
+  walk(document.body)
+  return {texts, views: Object.fromEntries(views)}
+})()
+"""
+_VOLATILE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bp\d{3,}\b|\d{1,2}:\d\d(:\d\d)?|\d+\.\d+|"
+                       r"bokeh_app_\w+|:\d{4,5}/")
+
+
+@dataclass
+class Seen:
+    """What a browser saw of a notebook."""
+
+    status: int = 0
+    drawn: bool = False
+    problems: list[str] = field(default_factory=list)
+    strangers: int = 0
+    texts: list[str] = field(default_factory=list)
+    views: dict[str, int] = field(default_factory=dict)
+    clicked: list[str] = field(default_factory=list)
+    """New texts after the click and the drag, and which of them were possible."""
+    received: int = 0
+    sent: int = 0
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        if self.status != 200 or not self.drawn:
+            return f"HTTP {self.status}, {'drawn' if self.drawn else 'empty'}"
+        return f"{sum(self.views.values())} views, {len(self.problems)} problems, {self.received} in, {self.sent} out"
+
+
+def look(url: str, browser: Browser) -> Seen:
+    """Open the page, wait until it has settled, click, drag."""
+    seen = Seen()
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    try:
+        tab = Tab(context)
+        patches = Patches(tab.page)
+        statuses: list[int] = []
+        tab.page.on("response", lambda answer: _note(answer, tab.page, statuses))
+        tab.page.goto(url)
+        # 202 is a page that waits for the app, and then asks again.
+        if statuses and statuses[-1] < 300:
+            _use(tab, seen)
+        seen.status = statuses[-1] if statuses else 0
+        seen.problems = sorted({without_ids(problem) for problem in tab.problems})
+        seen.strangers = len(tab.strangers)
+        seen.received, seen.sent = patches.received, patches.sent
+    except PlaywrightError as error:
+        seen.problems.append(f"browser: {str(error).splitlines()[0]}")
+    finally:
+        context.close()
+    return seen
+
+
+def _note(answer: Response, page: Page, statuses: list[int]) -> None:
+    if answer.request.is_navigation_request() and answer.frame == page.main_frame:
+        statuses.append(answer.status)
+
+
+def _use(tab: Tab, seen: Seen) -> None:
+    try:
+        tab.page.wait_for_function(f"() => {{ {IN_PAGE} return ({_IDLE}) }}", timeout=DRAWN_TIMEOUT_MS)
+    except PlaywrightError:
+        seen.drawn = bool(tab.ask("documents().some((doc) => doc.roots().length > 0)"))
+    else:
+        seen.drawn = True
+    seen.texts, seen.views = _settled(tab)
+    for what, action in (("click", _click), ("drag", _drag)):
+        try:
+            if action(tab):
+                texts, _ = _settled(tab)
+                new = Counter(texts) - Counter(seen.texts)
+                seen.clicked += [what, *sorted(new)]
+        except PlaywrightError as error:
+            seen.clicked.append(f"{what}: {str(error).splitlines()[0][:80]}")
+
+
+def _settled(tab: Tab) -> tuple[list[str], dict[str, int]]:
+    last: Any = None
+    for _ in range(MOST_QUIET_CHECKS):
+        tab.page.wait_for_timeout(QUIET_MS)
+        now = tab.page.evaluate(_TEXTS)
+        if now == last:
+            break
+        last = now
+    return [_VOLATILE.sub("#", text) for text in last["texts"]], last["views"]
+
+
+def _click(tab: Tab) -> bool:
+    buttons = tab.page.locator(".bk-Button button:visible, button.bk-btn:visible")
+    if not buttons.count():
+        return False
+    buttons.first.click(timeout=3000, no_wait_after=True)
+    return True
+
+
+def _drag(tab: Tab) -> bool:
+    handles = tab.page.locator(".noUi-handle:visible")
+    if not handles.count():
+        return False
+    tab.drag(handles.first, 60)
+    return True
+
+
+def differences(stock: Seen, ours: Seen) -> Iterator[str]:
+    """In what hotshoe shows something else than `panel serve`."""
+    if (stock.status, stock.drawn) != (ours.status, ours.drawn):
+        yield f"status: {stock.summary} | {ours.summary}"
+        return
+    yield from (f"only here: {problem}" for problem in ours.problems if problem not in stock.problems)
+    yield from (f"only there: {problem}" for problem in stock.problems if problem not in ours.problems)
+    if stock.views != ours.views:
+        kinds = sorted({*stock.views, *ours.views})
+        changed = [f"{kind} {stock.views.get(kind, 0)}→{ours.views.get(kind, 0)}" for kind in kinds
+                   if stock.views.get(kind) != ours.views.get(kind)]
+        yield f"views: {', '.join(changed)}"
+    if ours.strangers > stock.strangers:
+        yield f"only here: {ours.strangers} requests to other machines, {stock.strangers} there"
+    for what, mine, other in (("texts", ours.texts, stock.texts), ("after use", ours.clicked, stock.clicked)):
+        less, more = Counter(other) - Counter(mine), Counter(mine) - Counter(other)
+        if less or more:
+            yield f"{what}: only there {_some(less)}, only here {_some(more)}"
+    if bool(stock.sent) != bool(ours.sent) or bool(stock.received) != bool(ours.received):
+        yield f"patches: {stock.received} in, {stock.sent} out | {ours.received} in, {ours.sent} out"
+
+
+def _some(texts: Counter[str]) -> str:
+    return str([text[:60] for text in list(texts)[:4]])
+
+
+@contextmanager
+def _serving(files: list[Path], program: str) -> Iterator[ServerProcess]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = start([str(file) for file in files], (), Path(folder) / "log", program)
+        try:
+            wait_until_started(server, len(files))
+            yield server
+        finally:
+            server.process.send_signal(signal.SIGTERM)
+            try:
+                server.process.wait(15)
+            except subprocess.TimeoutExpired:
+                server.process.kill()
+                server.process.wait()
+
+
+def look_at_all(files: list[Path], program: str, browser: Browser) -> dict[str, Seen]:
+    """All files on one server; with each what the log said meanwhile."""
+    found: dict[str, Seen] = {}
+    with _serving(files, program) as server:
+        for file in files:
+            before = len(server.log)
+            found[file.stem] = seen = look(server.urls[file.stem], browser)
+            seen.log = [line[:300] for line in server.log[before:].splitlines()
+                        if re.match(r"[\w.]*(Error|Exception)\b|.*\bERROR\b", line)]
+    return found
+
+
+def main() -> int:
+    """Look at all, print a table of differences; 1 if there are any problems that only hotshoe has."""
+    parser = argparse.ArgumentParser(prog="make peers", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="holds the checkout of Panel")
+    parser.add_argument("names", nargs="*", help="some notebooks or folders, say Button.ipynb (default: all)")
+    parser.add_argument("--json", type=Path, help="write all that was seen into this file, one line each")
+    arguments = parser.parse_args()
+    root = arguments.folder / NOTEBOOKS
+    files = sorted(path for path in root.rglob("*") if path.suffix in {".ipynb", ".py"} and (
+        not arguments.names or {path.name, path.stem, path.parent.name} & set(arguments.names)))
+    if not files:
+        parser.error(f"no such notebooks in {root}: give the folder that holds a checkout of Panel")
+    worse = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
+        for number in range(0, len(files), PART):
+            part = files[number:number + PART]
+            stock, ours = (look_at_all(part, server, browser) for server in (STOCK, OURS))
+            for file in part:
+                worse += _report(file, stock[file.stem], ours[file.stem], arguments.json)
+        browser.close()
+    print(f"{len(files)} notebooks, {worse} with problems that only hotshoe has")
+    return 1 if worse else 0
+
+
+def _report(file: Path, stock: Seen, ours: Seen, log: Path | None) -> bool:
+    found = list(differences(stock, ours))
+    print(f"{file.parent.name}/{file.stem:24} {stock.summary:44} {ours.summary}", flush=True)
+    print("".join(f"    {what}\n" for what in found), end="", flush=True)
+    if log is not None:
+        with log.open("a") as lines:
+            print(json.dumps({"file": str(file), "stock": asdict(stock), "ours": asdict(ours)}), file=lines)
+    return any(what.startswith(("only here", "status")) for what in found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
