@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from .own import Own, begin_own, current_own, warn_once
+from .own_state import Own, begin_own, current_own, warn_once
+from .pickling import send_apps_by_value
 from .process_wide import watch_process
 from .pyplot import isolate_pyplot
 from .seeds import isolate_seeds
@@ -19,6 +20,7 @@ def isolate_sessions() -> None:
     isolate_streams()
     isolate_warnings()
     isolate_seeds()
+    send_apps_by_value()
     watch_process()
 
 

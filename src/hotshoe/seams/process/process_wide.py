@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .own import Own, current_own, warn_once
+from .own_state import Own, current_own, warn_once
 
 NAMES_MOST = 1000
 """How many variables are remembered, with the session that has set each."""
@@ -33,8 +33,8 @@ class _Environ(os._Environ[str]):
 def _note(own: Own, name: str, differs: bool) -> None:
     before = _setters.get(name)
     if before is not None and before() is not own and differs:
-        warn_once(own, "environ", f"sessions set os.environ[{name!r}] to different values, but all of the process share "
-                                  "it: pass the value to functions, or as env= to subprocesses")
+        warn_once(own, "environ", f"sessions set os.environ[{name!r}] to different values, but they all share it: pass "
+                                  "the value to functions, or as env= to subprocesses")
     if before is not None or len(_setters) < NAMES_MOST:
         _setters[name] = weakref.ref(own)
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from ...base.imports import when_imported
-from .own import current_own, forwarding
+from .own_state import current_own, forwarding
 
 log = logging.getLogger("hotshoe.app")
 

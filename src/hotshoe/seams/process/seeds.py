@@ -13,10 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from ...base.imports import when_imported
-from .own import current_own
+from .own_state import current_own
 from .streams import OwnModule
 
-_SETTERS = ("setstate", "set_state")
 _lock = threading.Lock()
 
 
@@ -33,7 +32,7 @@ class _Generators:
         self._forwards = False
         for module in modules:
             if hasattr(module, "seed"):
-                setattr(module, "seed", self._seeding(module.seed))
+                module.__dict__["seed"] = self._seeding(module.seed)
 
     def current(self) -> Any:
         own = current_own()
@@ -72,8 +71,6 @@ class _Generators:
         @functools.wraps(original)
         def draw(*arguments: Any, **options: Any) -> Any:
             generator = self.current()
-            if generator is None and name in _SETTERS:
-                generator = self._make()
             return (original if generator is None else getattr(generator, name))(*arguments, **options)
 
         return draw
@@ -100,5 +97,5 @@ def _isolate_numpy(numpy_random: Any) -> None:
 def isolate_seeds() -> None:
     """Begin to tell the seeds of sessions apart. Further calls change nothing."""
     if not _isolated:
-        _isolated["random"] = _Generators("random", random._inst, (random,))  # type: ignore[attr-defined]
+        _isolated["random"] = _Generators("random", random._inst, (random,))
         when_imported("numpy.random", _isolate_numpy)

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
-from .own import current_own
+from .own_state import current_own
 
 
 class OwnModule(ModuleType):
@@ -23,20 +23,23 @@ class OwnModule(ModuleType):
         return importlib.import_module, (self.__name__,)
 
 
+_UNSET: Any = object()
+
+
 class _Stream:
     """Forwards to the stream of this context, else to that of the process."""
 
     def __init__(self, name: str, stream: Any) -> None:
         self._of_process = stream
-        self._of_context: ContextVar[Any] = ContextVar(f"hotshoe_{name}", default=None)
+        self._of_context: ContextVar[Any] = ContextVar(f"hotshoe_{name}", default=_UNSET)
 
     def current(self) -> Any:
         stream = self._of_context.get()
-        return self._of_process if stream is None else stream
+        return self._of_process if stream is _UNSET else stream
 
     def replace(self, stream: Any) -> None:
         if current_own() is not None:
-            self._of_context.set(None if stream is self or stream is self._of_process else stream)
+            self._of_context.set(_UNSET if stream is self or stream is self._of_process else stream)
         elif stream is not self:
             self._of_process = stream
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from .own import current_own, forwarding
+from .own_state import current_own, forwarding
 from .streams import OwnModule
 
 _OF_BLOCK = ("showwarning", "_showwarnmsg_impl")

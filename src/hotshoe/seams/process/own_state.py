@@ -37,8 +37,8 @@ class Own:
         self.generators.clear()
 
 
-_SPECIAL = ("__getitem__", "__setitem__", "__delitem__", "__len__", "__iter__", "__reversed__", "__contains__", "__eq__",
-            "__repr__")
+_SPECIAL = ("__contains__", "__delitem__", "__eq__", "__getitem__", "__iter__", "__len__", "__repr__", "__reversed__",
+            "__setitem__")
 _own: ContextVar[Own | None] = ContextVar("hotshoe_own", default=None)
 _of_documents: WeakKeyDictionary[Document, Own] = WeakKeyDictionary()
 _lock = threading.Lock()
