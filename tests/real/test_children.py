@@ -59,7 +59,7 @@ import jobs
 from bokeh.io import curdoc
 from bokeh.models import Div, TextInput
 
-trigger, echo = TextInput(name="trigger"), Div(name="echo", text="")
+trigger, echo = TextInput(name="trigger"), Div(name="echo", text="start")
 document = curdoc()
 document.add_root(trigger)
 document.add_root(echo)
@@ -127,9 +127,10 @@ def idle_pool():
     return pool.submit(os.getpid).result()
 
 def change(attr, old, new):
-    echo.text = repr(globals()[new]())
+    echo.text = f"{new}: {globals()[new]()!r}"
 
-echo.text = pool_terminate() if "script" in document.session_context.request.arguments else ""
+if "script" in document.session_context.request.arguments:
+    echo.text = pool_terminate()
 trigger.on_change("value", change)
 '''
 
@@ -159,17 +160,15 @@ def opened(server: ServerProcess) -> WebSocket:
 
 def asked(socket: WebSocket, name: str) -> str:
     """What the app answers to ``name``."""
-    document = socket.pull()
-    before = model_of(document, "echo")["attributes"]["text"]
-    socket.set(model_of(document, "trigger")["id"], "value", name)
-    said = [before]
+    socket.set(model_of(socket.pull(), "trigger")["id"], "value", name)
+    said = [""]
 
-    def changed() -> bool:
+    def answered() -> bool:
         said[0] = model_of(socket.pull(), "echo")["attributes"]["text"]
-        return said[0] != before
+        return said[0].startswith(f"{name}: ")
 
-    wait_until(changed, 60)
-    return str(said[0])
+    wait_until(answered, 60, lambda: said[0])
+    return said[0].removeprefix(f"{name}: ")
 
 
 def lives(pid: int) -> bool:
@@ -189,22 +188,27 @@ def all_killed(pids: list[int]) -> Iterator[None]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_each_way_to_start_a_process_works_in_a_callback(app: Path) -> None:
-    with serve(app) as server:
-        for name, result in RESULTS.items():
-            with opened(server) as socket:
-                assert (name, asked(socket, name)) == (name, result)
-        page = get(server.port, "/app?script=1")  # and a script may end a pool, too
-        with connect(server.port, "/app/ws", token=page.token, timeout_s=60) as socket:
+def test_children_work_in_apps_and_end_with_their_session_or_the_server(app: Path) -> None:
+    flags = ("--unused-session-lifetime", "100", "--check-unused-sessions", "100")
+    with serve(app, flags=flags) as server:
+        with opened(server) as socket:
+            assert {name: asked(socket, name) for name in RESULTS} == RESULTS
+        token = get(server.port, "/app?script=1").token  # and a script may end a pool, too
+        with connect(server.port, "/app/ws", token=token, timeout_s=60) as socket:
             assert model_of(socket.pull(), "echo")["attributes"]["text"] == "terminated"
         assert "shutting down" not in server.log
 
+        with opened(server) as socket:
+            of_session = int(asked(socket, "idle_pool"))
+            assert lives(of_session)
+        wait_until(lambda: not lives(of_session), 20)
 
-def test_no_child_outlives_the_server_but_in_a_session_of_its_own(app: Path) -> None:
-    with serve(app) as server, opened(server) as socket:
-        pids = [int(pid) for pid in re.findall(r"\d+", asked(socket, "leave"))]
-        assert [lives(pid) for pid in pids] == [True] * 4
-    with all_killed(pids):
+        with opened(server) as socket:
+            pids = [int(pid) for pid in re.findall(r"\d+", asked(socket, "leave"))]
+            assert [lives(pid) for pid in pids] == [True] * 4
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(30)
+    with all_killed(pids):  # only the program in a session of its own lives on
         assert [lives(pid) for pid in pids] == [False, False, False, True]
 
 
@@ -213,16 +217,7 @@ def test_forked_children_end_when_the_server_is_killed(app: Path) -> None:
         pid = int(asked(socket, "idle_pool"))
         assert lives(pid)
         server.process.kill()
+        server.process.wait()
         with all_killed([pid]):
             wait_until(lambda: not lives(pid), 20)
         server.stop = lambda: None  # type: ignore[method-assign]  # it was killed
-
-
-def test_what_only_a_session_held_ends_with_it(app: Path) -> None:
-    flags = ("--unused-session-lifetime", "100", "--check-unused-sessions", "100")
-    with serve(app, flags=flags) as server:
-        with opened(server) as socket:
-            pid = int(asked(socket, "idle_pool"))
-            assert lives(pid)
-        with all_killed([pid]):
-            wait_until(lambda: not lives(pid), 20)

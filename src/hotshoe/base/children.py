@@ -36,9 +36,18 @@ class Forkable(Protocol):
 _owners: WeakSet[Forkable] = WeakSet()
 _lifeline: tuple[int, int] | None = None
 """A pipe: this process alone can write to it, so it breaks when this process ends, however that happens."""
-_by_main_thread = False
 _generation = 0
 """How often this process and those before it were forked."""
+
+
+class _Fork(threading.local):
+    """The fork that a thread is about to make: its mask of signals, and whether it is the main thread."""
+
+    mask: set[int | signal.Signals] | None = None
+    is_by_main_thread = False
+
+
+_fork = _Fork()
 
 
 def register(owner: Forkable) -> None:
@@ -61,7 +70,7 @@ def generation() -> int:
 
 def is_by_main_thread() -> bool:
     """In a child: whether the main thread of the server's process has forked it."""
-    return _by_main_thread
+    return _fork.is_by_main_thread
 
 
 def use_default_signals() -> None:
@@ -100,15 +109,28 @@ def end_child(before: int, error: BaseException | None) -> None:
 
 
 def _before_fork() -> None:
-    global _by_main_thread
-    _by_main_thread = threading.current_thread() is threading.main_thread()
-
-
-def _after_fork() -> None:
-    global _generation
-    _generation += 1
     if not _owners and _lifeline is None:  # no server has been here
         return
+    _fork.is_by_main_thread = threading.current_thread() is threading.main_thread()
+    # A child that is ended at once would lose the signal, or handle it as the server does. So it waits.
+    _fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+def _restore_mask() -> None:
+    mask, _fork.mask = _fork.mask, None
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _after_fork_in_child() -> None:
+    global _generation
+    _generation += 1
+    if _fork.mask is not None:
+        _become_child()
+        _restore_mask()
+
+
+def _become_child() -> None:
     with suppress(ValueError):  # a subinterpreter
         signal.set_wakeup_fd(-1)
     _forget_loop()
@@ -151,4 +173,4 @@ def _end_with_parent() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_restore_mask, after_in_child=_after_fork_in_child)
