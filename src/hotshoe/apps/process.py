@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 from .. import seams
+from ..seams.process import current_own, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -139,15 +140,20 @@ class _Cwd:
 _cwd = _Cwd()
 
 
+_SHARED_FOLDER = "os.chdir() changes the folder of every session of the process; use paths from __file__"
+
+
 def _chdir(path: Any) -> None:
     run = _run.get()
     if run is None or run.ended:
         _cwd.change(path)
+        if (own := current_own()) is not None:  # a callback
+            warn_once(own, "chdir", _SHARED_FOLDER)
         return
     with _lock:
         _cwd.move(run, path)
     if run.moved:
-        run.warn_once("chdir", "os.chdir() changes the folder of every session of the process; use paths from __file__")
+        run.warn_once("chdir", _SHARED_FOLDER)
 
 
 class _Argv(list[str]):

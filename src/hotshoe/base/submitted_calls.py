@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from .children import end_child, generation
+
 T = TypeVar("T")
 
 
@@ -22,11 +24,14 @@ class SubmittedCall(Future[T]):
         function, self._function = self._function, None  # its objects must not live as long as its result
         if function is None or not self.set_running_or_notify_cancel():
             return
+        born = generation()
         try:
             result = function()
         except BaseException as error:
+            end_child(born, error)
             self.set_exception(error)
         else:
+            end_child(born, None)
             self.set_result(result)
 
     def cancel(self) -> bool:

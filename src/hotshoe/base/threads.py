@@ -279,6 +279,12 @@ class ThreadPool(Executor):
                 worker.wake.release()
             self._idle.clear()
 
+    def after_fork(self) -> None:
+        """In a child there are no threads, and the lock may be locked for ever: take no job any more."""
+        self._mutex = threading.RLock()
+        self._closed = True
+        self._turns, self._workers, self._idle, self._count = Turns(), set(), [], 0
+
     def _work(self) -> None:
         worker, idle_s, loop = Worker(), self._idle_s, self._loop
         with self._mutex:

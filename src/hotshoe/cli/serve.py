@@ -24,6 +24,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .. import __version__
+from ..base.ending_children import kill_descendants
 from ..base.errors import AppError, ConfigError
 from ..base.log_writing import LogWriter
 from ..base.logs import FIELDS, UNKNOWN, AddFields
@@ -161,6 +162,7 @@ def _handle_signal(same_order_s: float, number: signal.Signals) -> None:
 
 def _end_now(not_before: float, number: int, frame: FrameType | None) -> None:
     if time.monotonic() >= not_before:
+        kill_descendants()
         os._exit(1)
 
 

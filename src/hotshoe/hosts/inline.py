@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import pages
 from ..apps import App, Request
+from ..base import children
 from ..base.counters import Counters
 from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, SessionGone
 from ..base.first_imports import order_first_imports
@@ -27,6 +28,7 @@ from ..config import Settings, value_for
 from ..http.hook_requests import hook_request, plain
 from ..pages.assets import STATIC
 from ..seams.panel import component_source
+from ..seams.process import current_own
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
 from ..sessions.failures import report
 from .app_files import AppFiles
@@ -103,6 +105,7 @@ class InlineHost:
         spare = SPARE * threads if threads > 1 else 0  # one thread runs one callback at a time, also if it waits
         self._pool = ThreadPool(threads, loop, spare=spare) if threads else None
         self._files = AppFiles(dotfiles=self._settings.serve_dotfiles)
+        children.register(self)
         pulse = Pulse()
         collapse = not self._settings.no_collapse
         surroundings = Surroundings(loop, self._pool, pulse, collapse=collapse, dev=self._dev,
@@ -128,6 +131,16 @@ class InlineHost:
             works["reloading"] = reloading.run
         self._tasks = [start_task(name, work) for name, work in works.items()]
 
+    def after_fork(self) -> None:
+        """In a child that an app has forked there are no threads, and the handlers of signals are a server's.
+
+        A child that the program itself forks keeps the program's handlers.
+        """
+        if self._pool is not None:
+            self._pool.after_fork()
+        if not children.is_by_main_thread() or current_own() is not None:
+            children.use_default_signals()
+
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """End every session and run the unload hooks, within ``grace_s``. May be called more than once."""
         if not self._tasks:
@@ -141,6 +154,7 @@ class InlineHost:
         self._close_pools()
 
     def _close_pools(self) -> None:
+        children.unregister(self)
         self._files.close()
         if self._pool is not None:
             self._pool.close()

@@ -72,6 +72,13 @@ def set_current_document(document: DocumentLike) -> None:
     _CURDOC.set((weakref.ref(document),))
 
 
+def current_document() -> DocumentLike | None:
+    """The document that this context has set as current, if it still lives; never bokeh's default document."""
+    stack = _CURDOC.get()
+    document: DocumentLike | None = stack[-1]() if stack else None
+    return document
+
+
 @contextmanager
 def document_context(document: DocumentLike) -> Iterator[None]:
     """Make ``document`` the result of ``curdoc()`` inside; after it, also after an exception, the previous one."""

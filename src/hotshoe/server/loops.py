@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from ..base import children
 from ..base.logs import PacedLog, origin_of
 from ..base.tracebacks import user_traceback
 
@@ -125,9 +126,15 @@ class StopSignals:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handler) for number in ending_signals()}
+            children.register(self)
         return self
 
+    def after_fork(self) -> None:
+        """In a child, a signal must not stop the server, but the child."""
+        children.use_default_signals()
+
     def __exit__(self, *error: object) -> None:
+        children.unregister(self)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

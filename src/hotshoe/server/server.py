@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
+from ..base.ending_children import descendants, end_descendants
 from ..base.tasks import STOP_GRACE_S, supervise
 from ..config import Settings
 from ..hosts.factory import make_host
@@ -263,20 +264,28 @@ class Server:
 
         ``on_started`` is called when the server accepts requests, ``on_signal`` in the handler of the first signal.
         For a process that does nothing else: this shortens Python's switch interval while apps run on threads,
-        collects garbage when the process is idle, and raises the limit of open files.
+        collects garbage when the process is idle, raises the limit of open files, and at the end ends the children
+        that apps have started and left.
         """
         raise_file_limit()
+        programs_own = descendants()
         signals = StopSignals(partial(self._on_signal, on_signal))
         with short_switch_interval(self._settings.threads > 0), tidy_process(), signals:
-            thread = self._thread
-            if thread is None:
-                self._run_here(signals, on_started)
-                return
-            if on_started is not None:
-                on_started()
-            while thread.is_alive():
-                thread.join(0.2)  # a signal's handler runs between two calls of join
-                signals.restore()
+            try:
+                self._run_until_end(signals, on_started)
+            finally:
+                end_descendants(programs_own)
+
+    def _run_until_end(self, signals: StopSignals, on_started: Callable[[], None] | None) -> None:
+        thread = self._thread
+        if thread is None:
+            self._run_here(signals, on_started)
+            return
+        if on_started is not None:
+            on_started()
+        while thread.is_alive():
+            thread.join(0.2)  # a signal's handler runs between two calls of join
+            signals.restore()
 
     def run_until_shutdown(self) -> None:
         """``run``, under its name in ``bokeh.server``."""

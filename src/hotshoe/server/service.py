@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..base import children
 from ..base.counters import Counters
 from ..base.tasks import Deadline
 from ..base.tasks import start as start_task
@@ -162,6 +163,7 @@ class Serving:
 
     async def start(self) -> None:
         """Start to accept connections."""
+        children.register(self)
         loop = asyncio.get_running_loop()
         self._set_date()
         self._tasks = [start_task("the Date header", self._keep_date)]
@@ -180,6 +182,12 @@ class Serving:
             "ssl_shutdown_timeout": SHUTDOWN_TIMEOUT_S,
         }
         return await loop.create_server(protocol, sock=sock, backlog=BACKLOG, **tls)
+
+    def after_fork(self) -> None:
+        """A child must not hold ports and connections: they would stay open after the server has closed them."""
+        connections = (connection.transport.get_extra_info("socket") for connection in self._state.connections)
+        sockets = (*self._listeners.sockets, *connections)
+        children.close_in_child(sock.fileno() for sock in sockets if sock is not None)
 
     def stop_listening(self) -> None:
         """Accept no more connections; open ones stay open."""
@@ -201,6 +209,7 @@ class Serving:
                 task.cancel()
             await self._wait_until_ended(1.0)
         self._servers.clear()
+        children.unregister(self)
 
     async def _wait_until_ended(self, timeout_s: float) -> bool:
         end = time.monotonic() + timeout_s

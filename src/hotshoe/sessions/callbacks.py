@@ -17,6 +17,7 @@ from bokeh.document import Document
 from bokeh.document.locking import UnlockedDocumentProxy
 
 from .. import seams
+from ..base.children import end_child, generation
 from ..base.threads import ThreadPool, post
 from ..base.turns import TurnQueue
 from ..wire.messages import Outgoing
@@ -191,12 +192,15 @@ class Unlocked:
         proxy = UnlockedDocumentProxy(self._document)
         current.set(None)
         seams.set_current_document(proxy)
+        born = generation()
         try:
             result = function()
         except BaseException as error:
+            end_child(born, error)
             self._report_error(error)
             done()
             return
+        end_child(born, None)
         if inspect.isawaitable(result):
             post(self._loop, self._start_task, self._await(result, done, proxy), contextvars.copy_context())
         else:

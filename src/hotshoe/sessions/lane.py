@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..base import housekeeping
+from ..base.children import end_child, generation
 from ..base.counters import Counters
 from ..base.errors import SessionGone
 from ..base.threads import ThreadPool, post
@@ -119,14 +120,17 @@ class Work:
         section = Section(owner, self._origin)
         current.set(section)
         owner.enter(section)
+        born = generation()
         try:
             result = self._function()
             # In here, since an exception that was raised in this thread to end the function may come after its end: at
             # the latest in this call.
             must_wait = inspect.isawaitable(result)
         except BaseException as raised:
+            end_child(born, raised)
             self._end(section, None, raised)
             return None
+        end_child(born, None)
         if must_wait:
             return self._await(section, result)
         self._end(section, result, None)

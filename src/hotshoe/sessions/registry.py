@@ -13,6 +13,7 @@ from typing import Any
 from ..apps import App, Request
 from ..base.errors import BuildError, RequestError
 from ..base.tasks import Deadline
+from ..seams.process import isolate_sessions
 from .context import ServerContext, SessionVisit
 from .lifecycle import HalfMadeModule, build, discard, end, give_up_lane
 from .session import Session, Surroundings
@@ -43,6 +44,7 @@ class Registry:
 
     def __init__(self, app: App, url: str, surroundings: Surroundings, *,
                  on_gone: OnGone = lambda session_id: None) -> None:
+        isolate_sessions()
         self.app = app
         self.url = url
         self.loop = surroundings.loop

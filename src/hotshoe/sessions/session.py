@@ -23,6 +23,7 @@ from ..base.threads import ThreadPool
 from ..base.turns import Shares
 from ..base.users import user_name
 from ..seams.panel import StockSession, adopt_panel
+from ..seams.process import begin_own
 from ..wire.messages import Outgoing
 from .audience import Audience, LateChanges
 from .blank import Blank, is_blank
@@ -91,6 +92,7 @@ class Session:
         self.counters = surroundings.counters
         self._variables = contextvars.Context()
         self._variables.run(logs.note, app=app_url)
+        self._own = self._variables.run(begin_own, self.document, app_url)
         self.lane = Lane(self, loop, pool, self._variables, self.counters)
         self._shares = surroundings.shares
         self._subscribers: set[Subscriber] = set()
@@ -352,6 +354,7 @@ class Session:
         self._snapshots.forget()
         self._late.clear()
         self._unlocked.cancel()
+        self._own.clear()
         try:
             seams.dismantle(self.document, self)
         finally:

@@ -1,0 +1,176 @@
+"""Children that apps fork: they are no second server, and no child outlives the server.
+
+A forked process inherits the handlers of signals, the descriptor that wakes the event loop, all sockets, and the
+memory with the loop and the pools, but only one thread. Owners of such things ``register``, and let go of them in the
+child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Protocol
+from weakref import WeakSet
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing forks
+    fcntl = None  # type: ignore[assignment]
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+
+
+class Forkable(Protocol):
+    """Something that a forked child must not use."""
+
+    def after_fork(self) -> None:
+        """Let go of it. Runs in the child, where locks may be locked for ever."""
+
+
+_owners: WeakSet[Forkable] = WeakSet()
+_lifeline: tuple[int, int] | None = None
+"""A pipe: this process alone can write to it, so it breaks when this process ends, however that happens."""
+_generation = 0
+"""How often this process and those before it were forked."""
+
+
+class _Fork(threading.local):
+    """The fork that a thread is about to make: its mask of signals, and whether it is the main thread."""
+
+    mask: set[int | signal.Signals] | None = None
+    is_by_main_thread = False
+
+
+_fork = _Fork()
+
+
+def register(owner: Forkable) -> None:
+    """Call ``owner.after_fork()`` in children that are forked before ``owner`` is unregistered or gone."""
+    global _lifeline
+    _owners.add(owner)
+    if (_lifeline is None or _lifeline[1] < 0) and hasattr(fcntl, "F_SETSIG"):  # only Linux has it
+        _lifeline = os.pipe()
+
+
+def unregister(owner: Forkable) -> None:
+    """``owner`` holds nothing any more."""
+    _owners.discard(owner)
+
+
+def generation() -> int:
+    """A number that differs in a process and its forked children."""
+    return _generation
+
+
+def is_by_main_thread() -> bool:
+    """In a child: whether the main thread of the server's process has forked it."""
+    return _fork.is_by_main_thread
+
+
+def use_default_signals() -> None:
+    """In a child: let the signals that end a process do so; those that are ignored stay ignored."""
+    for number in ENDING:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def close_in_child(descriptors: Iterable[int]) -> None:
+    """In a child: let the descriptors lead nowhere. Their objects still exist, so the numbers stay in use."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            os.dup2(nowhere, descriptor, inheritable=False)
+    os.close(nowhere)
+
+
+def end_child(before: int, error: BaseException | None) -> None:
+    """End this process if it was forked since ``generation()`` was ``before``, with the status of ``error``.
+
+    Call it where an app's code has come to its end: what comes after that is the server's, not a child's.
+    """
+    if _generation == before:
+        return
+    status = 0
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else 1 if error.code else 0
+    elif error is not None:
+        status = 1
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(status & 0xFF)
+
+
+def _before_fork() -> None:
+    if not _owners and _lifeline is None:  # no server has been here
+        return
+    _fork.is_by_main_thread = threading.current_thread() is threading.main_thread()
+    # A child that is ended at once would lose the signal, or handle it as the server does. So it waits.
+    _fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+def _restore_mask() -> None:
+    mask, _fork.mask = _fork.mask, None
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _after_fork_in_child() -> None:
+    global _generation
+    _generation += 1
+    if _fork.mask is not None:
+        _become_child()
+        _restore_mask()
+
+
+def _become_child() -> None:
+    with suppress(ValueError):  # a subinterpreter
+        signal.set_wakeup_fd(-1)
+    _forget_loop()
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # libuv has its own handler, of which Python does not know
+    for owner in list(_owners):
+        try:
+            owner.after_fork()
+        except Exception:
+            traceback.print_exc()
+    _owners.clear()
+    _end_with_parent()
+
+
+def _forget_loop() -> None:
+    """Let the child have a loop of its own, as Python does since 3.12."""
+    asyncio._set_running_loop(None)  # noqa: SLF001 - what asyncio itself does in a child since then
+    if sys.version_info < (3, 12):
+        asyncio.set_event_loop_policy(type(asyncio.get_event_loop_policy())())
+
+
+def _end_with_parent() -> None:
+    """Get SIGTERM when the server's process has ended, even if it was killed.
+
+    Not by PR_SET_PDEATHSIG: that tells of the end of the thread that has forked, and pools end idle threads.
+    """
+    global _lifeline
+    if _lifeline is None:
+        return
+    reading, writing = _lifeline
+    if writing >= 0:
+        os.close(writing)
+        _lifeline = reading, -1
+    with suppress(OSError):
+        # Opened again, since this setting would count for all processes that share a descriptor.
+        own = os.open(f"/proc/self/fd/{reading}", os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGTERM)
+        fcntl.fcntl(own, fcntl.F_SETFL, fcntl.fcntl(own, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_restore_mask, after_in_child=_after_fork_in_child)
