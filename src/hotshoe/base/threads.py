@@ -78,6 +78,7 @@ class ThreadPool(Executor):
         self._name = name
         self._idle_s = IDLE_S if idle_s is None else idle_s
         self._is_lasting = is_lasting
+        self._apart: ThreadPool | None = None
         # Reentrant, since with it held Python may collect garbage, and a destructor of an app may start a job.
         self._mutex = threading.RLock()
         self._turns = Turns()
@@ -229,6 +230,15 @@ class ThreadPool(Executor):
             if self._turns.ready_count and self._room > 0 and not self._closed:
                 self._grow(self._line, _nothing)
 
+    def substitute(self) -> ThreadPool:
+        """The pool for more work of a line that was given up: of a lasting pool, some threads apart."""
+        if not self._is_lasting:
+            return self
+        with self._mutex:
+            if self._apart is None:
+                self._apart = ThreadPool(EAGER, self._loop, name=f"{self._name}-end")
+            return self._apart
+
     def _lose(self, worker: Worker) -> None:
         if worker.is_waiting:
             self._waiting_jobs -= 1
@@ -281,6 +291,8 @@ class ThreadPool(Executor):
         """Let idle threads end at once, and busy threads after all jobs. Does not wait."""
         with self._mutex:
             self._closed = True
+            if self._apart is not None:
+                self._apart.close()
             for worker in self._idle:
                 worker.wake.release()
             self._idle.clear()
@@ -322,18 +334,22 @@ class ThreadPool(Executor):
         if not worker.wake.acquire(timeout=idle_s):
             if self._is_lasting:
                 housekeeping.leave()
-                worker.wake.acquire()
-            with self._mutex:
-                if worker in self._idle:
-                    self._idle.remove(worker)
-                    self._end_worker(worker)
-                    return None
-            worker.wake.acquire()  # it got a job meanwhile, or must end
+            elif self._end_idle(worker):
+                return None
+            worker.wake.acquire()  # for the next job, or one that it got meanwhile, or it must end
         given, worker.job = worker.job, None
         if given is None:
             with self._mutex:
                 self._end_worker(worker)
         return given
+
+    def _end_idle(self, worker: Worker) -> bool:
+        with self._mutex:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            self._end_worker(worker)
+            return True
 
     def _end_job(self, worker: Worker) -> None:
         if worker.line is None:
