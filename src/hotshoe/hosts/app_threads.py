@@ -97,7 +97,7 @@ class AppThreads:
         if place.thread == "own" and place.pool is not None:
             return place.pool.submit(function).result()
         if place.thread == "loop" and self._loop is not None and not _is_current(self._loop):
-            called: SubmittedCall[T] = SubmittedCall(function, _keep)
+            called: SubmittedCall[T] = SubmittedCall(function, _leave_queued)
             post(self._loop, called)
             return called.result()
         return function()
@@ -132,5 +132,5 @@ def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-def _keep(call: Future[T]) -> None:
+def _leave_queued(call: Future[T]) -> None:
     """A call that waits on the loop can't be taken out of its queue."""
