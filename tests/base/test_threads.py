@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.support.waiting import until
 
-from hotshoe.base import threads
+from hotshoe.base import housekeeping, threads
 from hotshoe.base.threads import ThreadPool, in_thread, post
 from hotshoe.base.turns import Gate, Pass, TurnQueue, enter
 from hotshoe.base.workers import LONG_S, SPAN_S, RunningJob
@@ -661,3 +661,35 @@ def test_no_thread_looks_for_an_exception_that_was_revoked() -> None:
     """In Python 3.11 all threads would, for ever, and the first call with a profile function would never return."""
     done = subprocess.run([sys.executable, "-c", REVOKED], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("4\n", "")
+
+
+async def test_a_lasting_thread_stays_and_tidies_up_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(housekeeping, "leave", lambda: left.append(threading.get_ident()))
+    pool = ThreadPool(1, asyncio.get_running_loop(), idle_s=0.01, is_lasting=True)
+    ident = await pool.run(threading.get_ident)
+    for count in (1, 2):
+        async with asyncio.timeout(10):
+            while len(left) < count:
+                await asyncio.sleep(0.002)
+        assert await pool.run(threading.get_ident) == ident
+    assert (pool.count, set(left)) == (1, {ident})
+    pool.close()
+    async with asyncio.timeout(10):
+        while len(left) < 3:  # when it ends
+            await asyncio.sleep(0.002)
+    assert pool.count == 0
+
+
+def test_a_lasting_pool_runs_before_it_has_a_loop() -> None:
+    pool = ThreadPool(1, is_lasting=True)
+    ident = pool.submit(threading.get_ident).result(10)
+
+    async def serve() -> tuple[int, bool]:
+        loop = asyncio.get_running_loop()
+        pool.serve(loop)
+        found: tuple[int, bool] = await pool.run(lambda: (threading.get_ident(), asyncio.get_event_loop() is loop))
+        return found
+
+    assert asyncio.run(serve()) == (ident, True)
+    pool.close()

@@ -66,17 +66,20 @@ class ThreadPool(Executor):
     each job gets a thread at once, up to ``most``.
 
     Up to ``spare`` threads whose jobs only wait do not count: others start in their places. The idle thread that worked
-    last gets the next job. ``idle_s`` is how long an idle thread is kept.
+    last gets the next job. ``idle_s`` is how long an idle thread is kept. The threads of a *lasting* pool never end
+    before ``close``, and no other thread starts in the place of one that is stuck.
     """
 
     def __init__(self, most: int, loop: asyncio.AbstractEventLoop | None = None, *, spare: int = 0,
-                 name: str = "hotshoe-lane", idle_s: float | None = None) -> None:
+                 name: str = "hotshoe-lane", idle_s: float | None = None, is_lasting: bool = False) -> None:
         self._most = most
         self._spare = spare
         self._eager = most if loop is None else min(EAGER, most)
         self._loop = loop
         self._name = name
         self._idle_s = IDLE_S if idle_s is None else idle_s
+        self._is_lasting = is_lasting
+        self._apart: ThreadPool | None = None
         # Reentrant, since with it held Python may collect garbage, and a destructor of an app may start a job.
         self._mutex = threading.RLock()
         self._turns = Turns()
@@ -102,6 +105,10 @@ class ThreadPool(Executor):
     def waiting_count(self) -> int:
         """The number of jobs that wait for a thread."""
         return len(self._turns)
+
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run app code for ``loop`` from now on: of a pool that was made before there was one."""
+        self._loop = loop
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call ``fn`` on a thread, as any executor does. Raises ``RuntimeError`` if the pool is closed."""
@@ -215,6 +222,8 @@ class ThreadPool(Executor):
 
     def give_up(self, line: TurnQueue) -> None:
         """Do not count the threads of the jobs of ``line`` that run: others may start in their places."""
+        if self._is_lasting:
+            return
         with self._mutex:
             for worker in self._workers:
                 if worker.line is line and not worker.is_lost:
@@ -222,6 +231,15 @@ class ThreadPool(Executor):
             self._wake_more()
             if self._turns.ready_count and self._room > 0 and not self._closed:
                 self._grow(self._line, _nothing)
+
+    def substitute(self) -> ThreadPool:
+        """The pool for more work of a line that was given up: of a lasting pool, some threads apart."""
+        if not self._is_lasting:
+            return self
+        with self._mutex:
+            if self._apart is None:
+                self._apart = ThreadPool(EAGER, self._loop, name=f"{self._name}-end")
+            return self._apart
 
     def _lose(self, worker: Worker) -> None:
         if worker.is_waiting:
@@ -275,6 +293,8 @@ class ThreadPool(Executor):
         """Let idle threads end at once, and busy threads after all jobs. Does not wait."""
         with self._mutex:
             self._closed = True
+            if self._apart is not None:
+                self._apart.close()
             for worker in self._idle:
                 worker.wake.release()
             self._idle.clear()
@@ -286,10 +306,11 @@ class ThreadPool(Executor):
         self._turns, self._workers, self._idle, self._count = Turns(), set(), [], 0
 
     def _work(self) -> None:
-        worker, idle_s, loop = Worker(), self._idle_s, self._loop
+        worker, idle_s = Worker(), self._idle_s
         with self._mutex:
             self._workers.add(worker)
         while (job := self._next(worker, idle_s)) is not None:
+            loop = self._loop
             if loop is not None:
                 asyncio.set_event_loop(loop)  # an app may have replaced it: asyncio.run() leaves none
             try:
@@ -300,7 +321,7 @@ class ThreadPool(Executor):
             if loop is not None:
                 allowed_s = housekeeping.tidy()
                 idle_s = self._idle_s if allowed_s is None else min(allowed_s, self._idle_s)
-        if loop is not None:
+        if self._loop is not None:
             housekeeping.leave()
             asyncio.set_event_loop(None)
 
@@ -319,17 +340,24 @@ class ThreadPool(Executor):
                 return None
             self._idle.append(worker)
         if not worker.wake.acquire(timeout=idle_s):
-            with self._mutex:
-                if worker in self._idle:
-                    self._idle.remove(worker)
-                    self._end_worker(worker)
-                    return None
-            worker.wake.acquire()  # it got a job meanwhile, or must end
+            if self._is_lasting:
+                housekeeping.leave()
+            elif self._end_idle(worker):
+                return None
+            worker.wake.acquire()  # for the next job, or one that it got meanwhile, or it must end
         given, worker.job = worker.job, None
         if given is None:
             with self._mutex:
                 self._end_worker(worker)
         return given
+
+    def _end_idle(self, worker: Worker) -> bool:
+        with self._mutex:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            self._end_worker(worker)
+            return True
 
     def _end_job(self, worker: Worker) -> None:
         if worker.line is None:

@@ -13,9 +13,10 @@ from ..apps import App, failing_app
 from ..base.errors import AppError
 from ..base.housekeeping import await_with_keepers
 from ..base.tasks import Deadline
-from ..base.threads import ThreadPool
+from ..base.thread_errors import add_hint
 from ..base.tracebacks import in_one_line
 from ..sessions import Registry
+from .app_threads import AppThreads
 
 log = logging.getLogger("hotshoe.host")
 
@@ -24,19 +25,20 @@ UNLOAD_SHARE = 0.7
 
 
 class ServerHooks:
-    """Runs the hooks of apps on ``pool``, or on the event loop without one.
+    """Runs the hooks of apps where their code runs.
 
     In dev mode, an app whose load hook fails becomes a broken app, which shows the error.
     """
 
-    def __init__(self, pool: ThreadPool | None, *, dev: bool) -> None:
-        self._pool = pool
+    def __init__(self, threads: AppThreads, *, dev: bool) -> None:
+        self._threads = threads
         self._dev = dev
 
-    async def call(self, function: Callable[[], Any]) -> Any:
-        """Run an app's code, and return its result; an awaitable result is awaited."""
+    async def call(self, function: Callable[[], Any], app: str | None = None) -> Any:
+        """Run code of the app at this URL, or of any app, and return its result; an awaitable result is awaited."""
+        pool = self._threads.at(app).pool
         try:
-            result = function() if self._pool is None else await self._pool.run(function)
+            result = function() if pool is None else await pool.run(function)
             return await await_with_keepers(result) if inspect.isawaitable(result) else result
         except SystemExit as error:  # it must not end the event loop
             raise RuntimeError(f"the app's code ended with {error!r}") from error
@@ -67,8 +69,9 @@ class ServerHooks:
         """Run the load hook of ``app``. Returns the app to serve, in dev mode perhaps a broken one."""
         try:
             if (loaded := app.hooks.server_loaded) is not None:
-                await self.call(partial(loaded, registry.context))
+                await self.call(partial(loaded, registry.context), registry.url)
         except Exception as error:
+            add_hint(error, registry.thread)
             if not self._dev:
                 raise
             log.exception("on_server_loaded of app %s failed", registry.url)
@@ -82,8 +85,9 @@ class ServerHooks:
         if (unloaded := app.hooks.server_unloaded) is None:
             return
         try:
-            await self.call(partial(unloaded, registry.context))
-        except Exception:
+            await self.call(partial(unloaded, registry.context), registry.url)
+        except Exception as error:
+            add_hint(error, registry.thread)
             log.exception("on_server_unloaded of app %s failed", registry.url)
 
     async def reload(self, app: App, registry: Registry) -> App:

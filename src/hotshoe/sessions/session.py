@@ -19,8 +19,9 @@ from .. import seams
 from ..base import logs
 from ..base.counters import Counters
 from ..base.errors import SessionGone, UnlockedChangeError
+from ..base.thread_errors import AppThread
 from ..base.threads import ThreadPool
-from ..base.turns import Shares
+from ..base.turns import Shares, TurnQueue
 from ..base.users import user_name
 from ..seams.panel import StockSession, adopt_panel
 from ..seams.process import begin_own
@@ -44,6 +45,8 @@ class Surroundings:
     pool: ThreadPool | None
     """The threads that run app code; ``None`` runs it on the loop."""
     pulse: Pulse
+    thread: AppThread = "pool"
+    """What the app has chosen for its code; errors that are typical of it name the setting."""
     collapse: bool = True
     """Whether waiting changes of one control collapse, unless the session says otherwise."""
     dev: bool = False
@@ -98,7 +101,7 @@ class Session:
         self._subscribers: set[Subscriber] = set()
         self._audience = Audience(self.document)
         self._busy_sign = BusySign(self._audience)
-        self.reporter = Reporter(app_url, self._audience, dev=self.dev)
+        self.reporter = Reporter(app_url, self._audience, dev=self.dev, thread=surroundings.thread)
         self._late = LateChanges(self.document)
         self._snapshots = Snapshots(self.document, loop)
         self.blank: Blank | None = None
@@ -108,6 +111,7 @@ class Session:
                                   line=self.lane.line, report=report)
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
+        seams.await_by(self.document, self.callbacks.run_once)
         self.document.callbacks.on_change_dispatch_to(self)
         self.document.on_message("hotshoe:too-big", self.reporter.note_too_big)
         if visit is not None:
@@ -335,10 +339,13 @@ class Session:
         """Replace the lane, in which something is stuck; work that waits gets ``SessionGone`` in the new one."""
         if self._life is Life.ALIVE:
             self._refuse_work(Life.GIVEN_UP)
-        if self._pool is not None:
-            self._pool.give_up(self.lane.line)
-        stuck = self.lane
-        self.lane = Lane(self, self.loop, self._pool, self._variables.copy(), self.counters, stuck.line)
+        stuck, pool = self.lane, self._pool
+        line: TurnQueue | None = stuck.line
+        if pool is not None:
+            pool.give_up(stuck.line)
+            if (substitute := pool.substitute()) is not pool:  # a line belongs to one pool
+                pool, line = substitute, None
+        self.lane = Lane(self, self.loop, pool, self._variables.copy(), self.counters, line)
         stuck.abandon(self.lane)
 
     def withdraw(self) -> bool:

@@ -24,9 +24,11 @@ from bokeh.resources import Resources
 from jinja2 import Template
 
 from ...base.imports import when_imported
+from ..documents import Awaited
 from .panel_settings import warn_of_unused
 from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
+from .watchers import await_watchers
 
 _COMPONENTS = "components/"
 """Files beside the modules of components, below the server."""
@@ -110,6 +112,7 @@ def _install(state: Any) -> None:
     type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
     type.__setattr__(cls, "user_info", _of_user(cls.user_info, _user_info))
     share_edits()
+    await_watchers()
     module: Any = sys.modules["panel.io.document"]
     logging.getLogger(module.__name__).addFilter(_no_false_alarm)
     module.write_events = _writer(module.write_events)
@@ -152,7 +155,7 @@ def adopt_panel(document: Document) -> None:
 
 
 def _call_created(state: Any, document: Document) -> None:
-    for callback in (*state._on_session_created_internal, *state._on_session_created):
+    for callback in map(Awaited, (*state._on_session_created_internal, *state._on_session_created)):
         callback(document.session_context)
 
 
