@@ -14,8 +14,10 @@ from typing import Any
 
 from .. import pages
 from ..apps import App, Request
+from ..base import running_loop
 from ..base.counters import Counters
 from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, SessionGone
+from ..base.lent_loop import lend
 from ..base.tasks import STOP_GRACE_S, Deadline
 from ..base.tasks import start as start_task
 from ..base.threads import ThreadPool, in_thread
@@ -62,6 +64,7 @@ class InlineHost:
     """
 
     def __init__(self, targets: Any, settings: Settings, *, reloads: bool = True, static: str = STATIC) -> None:
+        running_loop.install()  # before the apps import what uses it
         self._settings = settings
         self._dev = settings.dev
         self._served = ServedApps(targets, settings, reloads=reloads, notify=self._notify_of_apps)
@@ -93,6 +96,7 @@ class InlineHost:
     async def start(self) -> None:
         """Make the threads, run the load hooks, begin to expire sessions."""
         loop = asyncio.get_running_loop()
+        lend(loop)
         threads = self._settings.threads
         spare = SPARE * threads if threads > 1 else 0  # one thread runs one callback at a time, also if it waits
         self._pool = ThreadPool(threads, loop, spare=spare) if threads else None

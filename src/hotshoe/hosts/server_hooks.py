@@ -12,6 +12,7 @@ from typing import Any
 from ..apps import App, failing_app
 from ..base.errors import AppError
 from ..base.housekeeping import await_with_keepers
+from ..base.lent_loop import call_with
 from ..base.tasks import Deadline
 from ..base.threads import ThreadPool
 from ..base.tracebacks import in_one_line
@@ -36,7 +37,11 @@ class ServerHooks:
     async def call(self, function: Callable[[], Any]) -> Any:
         """Run an app's code, and return its result; an awaitable result is awaited."""
         try:
-            result = function() if self._pool is None else await self._pool.run(function)
+            if self._pool is None:
+                result = function()
+            else:
+                loop = asyncio.get_running_loop()
+                result = await self._pool.run(partial(call_with, loop, True, function))
             return await await_with_keepers(result) if inspect.isawaitable(result) else result
         except SystemExit as error:  # it must not end the event loop
             raise RuntimeError(f"the app's code ended with {error!r}") from error

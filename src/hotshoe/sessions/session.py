@@ -17,6 +17,7 @@ from bokeh.events import ConnectionLost
 
 from .. import seams
 from ..base import logs
+from ..base.app_tasks import AppTasks, owner
 from ..base.counters import Counters
 from ..base.errors import SessionGone, UnlockedChangeError
 from ..base.threads import ThreadPool
@@ -47,6 +48,8 @@ class Surroundings:
     dev: bool = False
     """Whether pages are sent tracebacks."""
     counters: Counters = field(default_factory=Counters)
+    running_loop: bool = True
+    """Whether the event loop counts as running in app code on threads."""
     shares: Shares = field(default_factory=Shares)
     """How much of the threads each user, address and app may use."""
 
@@ -89,7 +92,8 @@ class Session:
         self.counters = surroundings.counters
         self._variables = contextvars.Context()
         self._variables.run(logs.note, app=app_url)
-        self.lane = Lane(self, loop, pool, self._variables, self.counters)
+        self._running_loop = surroundings.running_loop
+        self.lane = Lane(self, loop, pool, self._variables, self.counters, running_loop=self._running_loop)
         self._shares = surroundings.shares
         self._subscribers: set[Subscriber] = set()
         self._audience = Audience(self.document)
@@ -98,8 +102,11 @@ class Session:
         self._late = LateChanges(self.document)
         self._snapshots = Snapshots(self.document, loop)
         report = self.reporter.report
+        self.tasks = AppTasks(partial(report, what="a task"))
+        """The tasks that the app's code has made."""
+        self._variables.run(owner.set, self.tasks)
         self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool,
-                                  line=self.lane.line, report=report)
+                                  line=self.lane.line, report=report, running_loop=self._running_loop)
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
         self.document.callbacks.on_change_dispatch_to(self)
@@ -320,7 +327,8 @@ class Session:
         if self._pool is not None:
             self._pool.give_up(self.lane.line)
         stuck = self.lane
-        self.lane = Lane(self, self.loop, self._pool, self._variables.copy(), self.counters, stuck.line)
+        self.lane = Lane(self, self.loop, self._pool, self._variables.copy(), self.counters, stuck.line,
+                         running_loop=self._running_loop)
         stuck.abandon(self.lane)
 
     def withdraw(self) -> bool:
@@ -336,6 +344,7 @@ class Session:
         self._snapshots.forget()
         self._late.clear()
         self._unlocked.cancel()
+        self.tasks.release()
         try:
             seams.dismantle(self.document, self)
         finally:
