@@ -163,15 +163,15 @@ async def test_the_loop_itself_runs_a_coroutine_for_a_thread_that_waits(away: Aw
 
 @both_loops
 async def test_packages_that_refuse_a_running_loop_see_none(away: Away) -> None:
-    module = {"__name__": "django.utils.asyncio", "asyncio": asyncio}
+    module: dict[str, Any] = {"__name__": "django.utils.asyncio", "asyncio": asyncio}
     exec("def is_inside():\n    return asyncio.get_running_loop()", module)
-    with pytest.raises(RuntimeError, match="^no running event loop$"):
+    with pytest.raises(RuntimeError, match=r"^no running event loop$"):
         await away(module["is_inside"])
 
 
 @both_loops
 async def test_without_the_setting_the_error_names_it(away: Any) -> None:
-    with pytest.raises(RuntimeError, match="no running event loop.*running-loop"):
+    with pytest.raises(RuntimeError, match=r"no running event loop.*running-loop"):
         await away(asyncio.get_running_loop, is_running=False)
 
 

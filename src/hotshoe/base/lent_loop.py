@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from asyncio import _get_running_loop
 from collections.abc import Callable
 from functools import cache, partial
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .app_tasks import AppTasks, owner
@@ -42,15 +42,20 @@ here = _Here()
 class Call(asyncio.Handle):
     """A call that was scheduled from another thread than the loop's. It can be cancelled on any thread."""
 
+    _handle: asyncio.Handle | None = None
+
     def begin(self, loop: LentLoop) -> None:
         """Schedule it, on the loop's thread."""
-        if not self._cancelled:  # type: ignore[attr-defined]
-            loop.call_soon(self, context=self._context)  # type: ignore[attr-defined]
-
-    def __call__(self) -> None:
         callback, args = self._callback, self._args  # type: ignore[attr-defined]
         if callback is not None and args is not None:  # else it was cancelled, perhaps just now
-            callback(*args)
+            # Not a method of this object: its frame would keep a failed task alive, so that nobody hears of the error.
+            self._handle = loop.call_soon(callback, *args, context=self._context)  # type: ignore[attr-defined]
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        super().cancel()
+        if self._handle is not None:
+            self._handle.cancel()
 
 
 class Timer(asyncio.TimerHandle):
@@ -60,7 +65,7 @@ class Timer(asyncio.TimerHandle):
 
     def begin(self, loop: LentLoop) -> None:
         """Start it, on the loop's thread."""
-        if not self._cancelled:  # type: ignore[attr-defined]
+        if not self.cancelled():
             self._timer = loop.call_at(self.when(), self, context=self._context)  # type: ignore[attr-defined]
 
     def cancel(self) -> None:
@@ -71,39 +76,35 @@ class Timer(asyncio.TimerHandle):
             self._loop.run_here(timer.cancel)  # type: ignore[attr-defined]
 
     def __call__(self) -> None:
+        callback, args = self._callback, self._args  # type: ignore[attr-defined]
         self._timer = None  # they keep each other
-        Call.__call__(self)  # type: ignore[arg-type]
+        if callback is not None and args is not None:
+            callback(*args)
 
 
 class LentLoop(_Loop):
     """Methods of a lent loop: the same on the loop's thread, and safe on all others."""
 
-    ident = 0
-    """The loop's own thread."""
-
-    def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
-        if get_ident() == self.ident:
-            return super().call_soon(callback, *args, context=context)  # type: ignore[safe-super]
-        return self._schedule(Call(callback, args, self, context))
-
-    def call_later(self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
+    def call_later(self, delay: float, callback: Any, *args: Any,  # type: ignore[override]
+                   context: contextvars.Context | None = None) -> Any:
         if self._is_own_timer(callback):
-            return super().call_later(delay, callback, *args, context=context)  # type: ignore[safe-super]
+            return super().call_later(delay, callback, *args, context=context)
         return self._schedule(Timer(self.time() + delay, callback, args, self, context))
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
+    def call_at(self, when: float, callback: Any, *args: Any,  # type: ignore[override]
+                context: contextvars.Context | None = None) -> Any:
         if self._is_own_timer(callback):
-            return super().call_at(when, callback, *args, context=context)  # type: ignore[safe-super]
+            return super().call_at(when, callback, *args, context=context)
         return self._schedule(Timer(when, callback, args, self, context))
 
     def _is_own_timer(self, callback: Any) -> bool:
         """Whether only the loop's thread will touch a timer: it is the server's, or the inner one of a ``Timer``."""
-        return get_ident() == self.ident and (owner.get() is None or type(callback) is Timer)
+        return _get_running_loop() is self and (owner.get() is None or type(callback) is Timer)
 
     def _schedule(self, call: Any) -> Any:
-        if get_ident() == self.ident:
+        if _get_running_loop() is self:
             call.begin(self)
-        elif here.calls is not None and here.loop is self:
+        elif here.loop is self and here.calls is not None:
             here.calls.append(call)
         else:
             self.call_soon_threadsafe(call.begin, self)
@@ -111,56 +112,50 @@ class LentLoop(_Loop):
 
     def run_here(self, function: Callable[..., Any], *args: Any) -> None:
         """Call ``function`` on the loop's thread: at once if this is it."""
-        if get_ident() == self.ident:
+        if _get_running_loop() is self:
             function(*args)
         else:
             self.call_soon(function, *args)
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         tasks = owner.get()
-        is_away = get_ident() != self.ident
-        if is_away:
+        if _get_running_loop() is not self:
             options.pop("eager_start", None)  # it would run on this thread
         elif tasks is None or self.get_task_factory() is not None:
-            return super().create_task(coro, **options)  # type: ignore[safe-super]
+            return super().create_task(coro, **options)
         if tasks is None:
             return asyncio.Task(coro, loop=self, **options)
         return tasks.new(self, coro, options)
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
-        self.run_here(partial(super().add_reader, fd, callback, *args))  # type: ignore[safe-super]
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        self.run_here(partial(super().add_reader, fd, callback, *args))
 
-    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:
-        self.run_here(partial(super().add_writer, fd, callback, *args))  # type: ignore[safe-super]
+    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        self.run_here(partial(super().add_writer, fd, callback, *args))
 
     def remove_reader(self, fd: Any) -> bool:
-        if get_ident() == self.ident:
-            return super().remove_reader(fd)  # type: ignore[safe-super]
-        self.call_soon(super().remove_reader, fd)  # type: ignore[safe-super]
+        if _get_running_loop() is self:
+            return super().remove_reader(fd)
+        self.call_soon(super().remove_reader, fd)
         return True
 
     def remove_writer(self, fd: Any) -> bool:
-        if get_ident() == self.ident:
-            return super().remove_writer(fd)  # type: ignore[safe-super]
-        self.call_soon(super().remove_writer, fd)  # type: ignore[safe-super]
+        if _get_running_loop() is self:
+            return super().remove_writer(fd)
+        self.call_soon(super().remove_writer, fd)
         return True
-
-    def run_forever(self) -> None:
-        if not self.is_running():
-            self.ident = get_ident()
-        super().run_forever()  # type: ignore[safe-super]
 
     def run_until_complete(self, future: Any) -> Any:
         """On another thread than the loop's: run ``future`` on the loop, and wait for it."""
         if not self.is_running():
-            return super().run_until_complete(future)  # type: ignore[safe-super]
-        return _wait_for(self, future) if get_ident() != self.ident else _refuse(future)
+            return super().run_until_complete(future)
+        return _refuse(future) if _get_running_loop() is self else _wait_for(self, future)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         tasks = getattr(context.get("future"), "owner", None)
         error = context.get("exception")
         if not isinstance(tasks, AppTasks) or error is None or not tasks.report(error):
-            super().call_exception_handler(context)  # type: ignore[safe-super]
+            super().call_exception_handler(context)
 
 
 def lend(loop: asyncio.AbstractEventLoop) -> None:
@@ -171,25 +166,32 @@ def lend(loop: asyncio.AbstractEventLoop) -> None:
     if isinstance(loop, LentLoop):
         return
     try:
-        loop.__class__ = _lent_class(type(loop))
+        loop.__class__ = _lent_class(type(loop))  # type: ignore[arg-type]
     except TypeError:
         return
     assert isinstance(loop, LentLoop)
-    loop.ident = get_ident()
     if isinstance(loop, asyncio.BaseEventLoop):
         # nest_asyncio replaces the method of the class, so that it runs the loop on any thread.
-        loop.run_until_complete = partial(_run_nested, loop)  # type: ignore[method-assign]
+        loop.run_until_complete = partial(_run_nested, loop)
 
 
 @cache
-def _lent_class(kind: type[asyncio.AbstractEventLoop]) -> type[LentLoop]:
-    # nest_asyncio raises an error for loops that it can't patch, unless they say that they need no patch.
-    members = {} if issubclass(kind, asyncio.BaseEventLoop) else {"_nest_patched": True}
+def _lent_class(kind: Any) -> type[LentLoop]:
+    here_call_soon = kind.call_soon
+
+    def call_soon(self: LentLoop, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
+        if _get_running_loop() is self:  # each step of each task comes here
+            return here_call_soon(self, callback, *args, context=context)
+        return self._schedule(Call(callback, args, self, context))
+
+    members: dict[str, Any] = {"call_soon": call_soon}
+    if not issubclass(kind, asyncio.BaseEventLoop):
+        members["_nest_patched"] = True  # nest_asyncio raises an error for loops that it can't patch; it need not
     return type(f"Lent{kind.__name__.lstrip('_')}", (LentLoop, kind), members)
 
 
 def _run_nested(loop: LentLoop, future: Any) -> Any:
-    if get_ident() != loop.ident and loop.is_running():
+    if _get_running_loop() is not loop and loop.is_running():
         return _wait_for(loop, future)
     return type(loop).run_until_complete(loop, future)
 
