@@ -16,8 +16,9 @@ from tests.support.size import full_size
 
 from hotshoe.base.errors import BuildError, SessionGone
 from hotshoe.config import Settings
+from hotshoe.hosts.app_threads import SPARE
 from hotshoe.hosts.host import AsPage, Host
-from hotshoe.hosts.inline import SPARE, InlineHost
+from hotshoe.hosts.inline import InlineHost
 from hotshoe.wire import Close, Incoming
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]

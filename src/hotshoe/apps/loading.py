@@ -8,6 +8,7 @@ import os
 import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -45,14 +46,24 @@ def load(target: Target, *, argv: Sequence[str] = ()) -> App:
     return load_at("", target, argv)
 
 
+LoadCall = Callable[[str, Callable[[], App]], App]
+"""Calls a function that loads the app at a URL, on the thread where the app's code runs, and returns its result."""
+
+
+def directly(url: str, load: Callable[[], App]) -> App:
+    """Call it here: a ``LoadCall``."""
+    return load()
+
+
 def load_all(
-    targets: Target | Iterable[Target] | Mapping[str, Target] | None = None, *, argv: Sequence[str] = ()
+    targets: Target | Iterable[Target] | Mapping[str, Target] | None = None, *, argv: Sequence[str] = (),
+    call: LoadCall = directly,
 ) -> dict[str, App]:
     """Load apps. Returns them by URL: ``/name`` for a file or directory, ``/`` for a function, or a mapping's keys.
 
     Without targets there is one empty app at ``/``. Raises AppError, also for two apps at one URL.
     """
-    return {url: load_at(url, target, argv) for url, target in place(targets).items()}
+    return {url: call(url, partial(load_at, url, target, argv)) for url, target in place(targets).items()}
 
 
 def place(targets: Target | Iterable[Target] | Mapping[str, Target] | None = None) -> dict[str, Target]:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +22,7 @@ from ..base.tracebacks import real
 from .app import App
 from .directory import HOOK_FILES, MAINS, load_directory
 from .imports import Edges, Reader, importers, own_folders, own_modules
-from .loading import Target, is_path, load_at, place, titled
+from .loading import LoadCall, Target, directly, is_path, load_at, place, titled
 from .notebook import code_of
 from .script import MODULE_PREFIX, absolute, compile_python, read
 
@@ -50,13 +51,14 @@ class Reload:
 class Source:
     """A script, notebook or directory, and its app."""
 
-    def __init__(self, url: str, target: Any, argv: Sequence[str]) -> None:
+    def __init__(self, url: str, target: Any, argv: Sequence[str], call: LoadCall = directly) -> None:
         self.url = url
         self.path = absolute(target)
         self.is_folder = self.path.is_dir()
         self.folder = real(self.path if self.is_folder else self.path.parent)
         self.edges: Edges = {}
         self._argv = argv
+        self._call = call
         self._pending: set[Path] = set()
         self._good: App | None = None
         if not self.path.exists():
@@ -116,7 +118,7 @@ class Source:
 
     def _try_load(self, stale: Collection[Path] = ()) -> tuple[App, AppError | None]:
         try:
-            self._good = titled(self._load(stale), self.url, self.path)
+            self._good = titled(self._call(self.url, partial(self._load, stale)), self.url, self.path)
         except AppError as error:
             return self._failing_app(error), error
         self._pending.clear()
@@ -143,12 +145,13 @@ class Sources:
     """
 
     def __init__(self, targets: Target | Iterable[Target] | Mapping[str, Target] | None = None, *,
-                 argv: Sequence[str] = (), watched: Sequence[str | Path] = ()) -> None:
+                 argv: Sequence[str] = (), watched: Sequence[str | Path] = (), call: LoadCall = directly) -> None:
         if missing := next((path for path in watched if not Path(path).exists()), None):
             raise AppError(f"{missing}: there is no such file or folder to watch (--dev FILE, --watch)")
         self._reader = Reader(lambda file: code_of(read(file)) if file.suffix == ".ipynb" else read(file))
         self._watched = [real(path) for path in watched]
         self._argv = argv
+        self._call = call
         self._sources: dict[str, Source] = {}
         self.apps: dict[str, App] = {}
         for url, target in place(targets).items():
@@ -158,8 +161,9 @@ class Sources:
 
     def add(self, url: str, target: Target) -> App:
         """Load the app at ``url``, in place of an earlier one there, and watch its files from now on."""
-        source = Source(url, target, self._argv) if is_path(target) else None
-        app = self.apps[url] = load_at(url, target, self._argv) if source is None else source.app
+        source = Source(url, target, self._argv, self._call) if is_path(target) else None
+        load = partial(load_at, url, target, self._argv)
+        app = self.apps[url] = self._call(url, load) if source is None else source.app
         others = {key: other for key, other in self._sources.items() if key != url}
         # A new mapping, since another thread may be reading the old one.
         self._sources = others if source is None else {**others, url: source}

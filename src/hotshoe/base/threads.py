@@ -68,17 +68,19 @@ class ThreadPool(Executor):
     each job gets a thread at once, up to ``most``.
 
     Up to ``spare`` threads whose jobs only wait do not count: others start in their places. The idle thread that worked
-    last gets the next job. ``idle_s`` is how long an idle thread is kept.
+    last gets the next job. ``idle_s`` is how long an idle thread is kept. The threads of a *lasting* pool never end
+    before ``close``, and no other thread starts in the place of one that is stuck.
     """
 
     def __init__(self, most: int, loop: asyncio.AbstractEventLoop | None = None, *, spare: int = 0,
-                 name: str = "hotshoe-lane", idle_s: float | None = None) -> None:
+                 name: str = "hotshoe-lane", idle_s: float | None = None, is_lasting: bool = False) -> None:
         self._most = most
         self._spare = spare
         self._eager = most if loop is None else min(EAGER, most)
         self._loop = loop
         self._name = name
         self._idle_s = IDLE_S if idle_s is None else idle_s
+        self._is_lasting = is_lasting
         # Reentrant, since with it held Python may collect garbage, and a destructor of an app may start a job.
         self._mutex = threading.RLock()
         self._turns = Turns()
@@ -104,6 +106,10 @@ class ThreadPool(Executor):
     def waiting_count(self) -> int:
         """The number of jobs that wait for a thread."""
         return len(self._turns)
+
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run app code for ``loop`` from now on: of a pool that was made before there was one."""
+        self._loop = loop
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call ``fn`` on a thread, as any executor does. Raises ``RuntimeError`` if the pool is closed."""
@@ -216,6 +222,8 @@ class ThreadPool(Executor):
 
     def give_up(self, line: TurnQueue) -> None:
         """Do not count the threads of the jobs of ``line`` that run: others may start in their places."""
+        if self._is_lasting:
+            return
         with self._mutex:
             for worker in self._workers:
                 if worker.line is line and not worker.is_lost:
@@ -281,10 +289,11 @@ class ThreadPool(Executor):
             self._idle.clear()
 
     def _work(self) -> None:
-        worker, idle_s, loop = Worker(), self._idle_s, self._loop
+        worker, idle_s = Worker(), self._idle_s
         with self._mutex:
             self._workers.add(worker)
         while (job := self._next(worker, idle_s)) is not None:
+            loop = self._loop
             if loop is not None:
                 asyncio.set_event_loop(loop)  # an app may have replaced it: asyncio.run() leaves none
             try:
@@ -295,7 +304,7 @@ class ThreadPool(Executor):
             if loop is not None:
                 allowed_s = housekeeping.tidy()
                 idle_s = self._idle_s if allowed_s is None else min(allowed_s, self._idle_s)
-        if loop is not None:
+        if self._loop is not None:
             housekeeping.leave()
             asyncio.set_event_loop(None)
 
@@ -314,6 +323,9 @@ class ThreadPool(Executor):
                 return None
             self._idle.append(worker)
         if not worker.wake.acquire(timeout=idle_s):
+            if self._is_lasting:
+                housekeeping.leave()
+                worker.wake.acquire()
             with self._mutex:
                 if worker in self._idle:
                     self._idle.remove(worker)

@@ -130,3 +130,8 @@ Tenant: TypeAlias = Annotated[str, _text(
 AccessRule: TypeAlias = Annotated[str, _text(
     "APP=WHO[,WHO ...]", "a rule of who may open which app, like sales=staff,@alice",
     r"\s*[^=\s][^=]*=(.*,)?(?!\s*@?\s*(,|$)).+")]
+AppThread: TypeAlias = Annotated[str, _text(
+    "[APP=]THREAD", "pool, own or loop, or such a value for one app, like sales=own",
+    r"([^=\s][^=]*=|\*=)?\s*(pool|own|loop)")]
+AppSwitch: TypeAlias = Annotated[str, _text(
+    "[APP=]YES|NO", "yes or no, or such a value for one app, like sales=no", r"([^=\s][^=]*=|\*=)?\s*(yes|no)")]

@@ -7,7 +7,7 @@ the name that its author used.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -18,6 +18,8 @@ from msgspec import Meta
 from ..base.errors import ConfigError
 
 SWITCHES = {**dict.fromkeys(("1", "yes", "true", "on"), True), **dict.fromkeys(("0", "no", "false", "off"), False)}
+ALL_APPS = "*"
+"""In place of an app's name: all apps without a value of their own."""
 _UNITS = {"s": "seconds", "ms": "milliseconds"}
 
 
@@ -59,6 +61,9 @@ class Doc:
     """Whether several values may follow one option; else a list repeats its option."""
     separator: str | None = ","
     """Splits a list in an environment variable; ``None`` is white space."""
+    of_app: str | None = None
+    """The key in the tables of ``hotshoe.toml`` for single apps, if apps may have different values. The setting is then
+    a list: a value for all apps, and ``APP=VALUE`` for single ones. A program may give one text, or a mapping."""
 
 
 class Given(NamedTuple):
@@ -166,7 +171,9 @@ class Setting:
             return None
         if not self.is_list:
             return self._convert(value, text)
-        if text:
+        if self.doc.of_app is not None:
+            value = _entries(value)
+        if text or (self.doc.of_app is not None and isinstance(value, str)):
             value = [part.strip() for part in str(value).split(self.doc.separator) if part.strip()]
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"{self._shown(value)} is not a list")
@@ -214,6 +221,27 @@ class Setting:
 
     def _shown(self, value: object) -> str:
         return "the value" if self.doc.secret else repr(value)
+
+
+def _entries(value: object) -> object:
+    """The entries ``APP=VALUE`` of a mapping; a mapping's key ``*`` is all apps."""
+    if not isinstance(value, Mapping):
+        return value
+    return [each if app == ALL_APPS else f"{app}={each}" for app, each in value.items()]
+
+
+def value_for(entries: Iterable[str], url: str) -> str | None:
+    """The value of a setting that apps may have different values of (``Doc.of_app``), for the app at ``url``."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        app, _, value = entry.rpartition("=")
+        found[app.strip().strip("/") if app else ALL_APPS] = value.strip()
+    return found.get(url.strip("/"), found.get(ALL_APPS))
+
+
+def apps_in(entries: Iterable[str]) -> list[str]:
+    """The URLs of the apps that have entries of their own."""
+    return ["/" + app.strip().strip("/") for app in (entry.rpartition("=")[0] for entry in entries) if app]
 
 
 def read_switch(text: str, where: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..base.errors import ConfigError
 from ..base.named_files import read_named, reason_of
-from .setting import Given, Setting, read_switch
+from .setting import Given, Setting, did_you_mean, read_switch
 from .settings import BY_NAME, TABLE, Settings, read_all
 
 FILE_NAME = "hotshoe.toml"
@@ -99,7 +99,24 @@ def _from_file(file: Path | None) -> dict[str, Given]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: this is not valid TOML: {error}") from error
     values = {key.replace("_", "-"): value for key, value in values.items()}
+    _gather_apps(values, file)
     return read_all(values, {row.key: row for row in TABLE}, lambda row: f"{file}: {row.key}", f"{file}: ")
+
+
+def _gather_apps(values: dict[str, Any], file: Path) -> None:
+    """Turn the tables of single apps, like ``[apps.sales]``, into entries of the settings."""
+    rows = {row.doc.of_app: row for row in TABLE if row.doc.of_app is not None}
+    tables = values.pop("apps", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigError(f"{file}: apps: write a table for each app, like [apps.sales]")
+    for app, table in tables.items():
+        for key, value in table.items():
+            where = f"{file}: [apps.{app}] {key}"
+            if (row := rows.get(key.replace("_", "-"))) is None:
+                raise ConfigError(f"{where}: apps have no such setting{did_you_mean(key, map(str, rows))}")
+            text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+            (entry,) = row.read([f"{app}={text}"], where).value
+            values[row.key] = [*row.read(values.get(row.key, []), f"{file}: {row.key}").value, entry]
 
 
 def _from_bokeh(file: BokehFile | None) -> dict[str, Given]:

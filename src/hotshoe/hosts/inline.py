@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -20,15 +20,15 @@ from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, Ses
 from ..base.lent_loop import lend
 from ..base.tasks import STOP_GRACE_S, Deadline
 from ..base.tasks import start as start_task
-from ..base.threads import ThreadPool, in_thread
+from ..base.threads import in_thread
 from ..base.tracebacks import describe
-from ..base.turns import Shares
 from ..base.users import discard, user_name
 from ..config import Settings
 from ..pages.assets import STATIC
 from ..sessions import Connection, Pulse, Registry, Session, Surroundings, attach
 from ..sessions.failures import report
 from .app_files import AppFiles
+from .app_threads import AppThreads
 from .host import (
     AppInfo,
     AppsChanged,
@@ -47,17 +47,13 @@ from .host import (
 from .served_apps import ServedApps
 from .tidying import Tidying
 from .usage import Usage
-from .watch import Watch
 
 TASKS_SHARE = 0.1
 """The share of the host's own tasks in the time for stopping. They end at once, except for a reload."""
 
-SPARE = 7
-"""How many more threads may start in the places of those whose callbacks only wait, in multiples of --threads."""
-
 
 class InlineHost:
-    """Loads apps, and runs them on threads of this process, or on the event loop if ``settings.threads`` is 0.
+    """Loads apps, and runs them in this process: on threads, or on the event loop (``AppThreads``).
 
     ``targets`` and ``reloads`` are those of ``make_host``. ``static`` is the path of BokehJS below the prefix. Raises
     ``AppError``, ``ConfigError``.
@@ -67,7 +63,8 @@ class InlineHost:
         running_loop.install()  # before the apps import what uses it
         self._settings = settings
         self._dev = settings.dev
-        self._served = ServedApps(targets, settings, reloads=reloads, notify=self._notify_of_apps)
+        self._threads = AppThreads(settings)
+        self._served = ServedApps(targets, settings, self._threads, reloads=reloads, notify=self._notify_of_apps)
         self._registries = self._served.registries
         self._files = AppFiles(dotfiles=settings.serve_dotfiles)
         self.counters = Counters()
@@ -78,8 +75,11 @@ class InlineHost:
         self._openings = Counter[tuple[str, str]]()
         """The number of running calls of ``open`` and ``attach`` that may create a session, by app and id."""
         self._notify: Listener = _ignore
-        self._pool: ThreadPool | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def _lifetime_s(self) -> float:
+        return self._settings.unused_session_lifetime_milliseconds / 1000
 
     @property
     def apps(self) -> Mapping[str, AppInfo]:
@@ -97,31 +97,30 @@ class InlineHost:
         """Make the threads, run the load hooks, begin to expire sessions."""
         loop = asyncio.get_running_loop()
         lend(loop)
-        threads = self._settings.threads
-        spare = SPARE * threads if threads > 1 else 0  # one thread runs one callback at a time, also if it waits
-        self._pool = ThreadPool(threads, loop, spare=spare) if threads else None
+        self._threads.start(loop)
         self._files = AppFiles(dotfiles=self._settings.serve_dotfiles)
         pulse = Pulse()
         collapse = not self._settings.no_collapse
-        surroundings = Surroundings(loop, self._pool, pulse, collapse=collapse, dev=self._dev,
-                                    counters=self.counters,
-                                    shares=Shares(threads, self._settings.max_computing_per_user))
 
         def new_registry(app: App, url: str) -> Registry:
+            place = self._threads.at(url)
+            surroundings = Surroundings(loop, place.pool, pulse, thread=place.thread,
+                                        running_loop=place.running_loop, collapse=collapse, dev=self._dev,
+                                        counters=self.counters, shares=place.shares)
             return Registry(app, url, surroundings, on_gone=partial(self._notify_if_gone, url))
 
         try:
-            await self._served.start(self._pool, new_registry)
+            await self._served.start(new_registry)
         except BaseException:
             self._close_pools()
             raise
         tidying = Tidying(self._served, freeze=not self._dev)
         tidying.freeze()
-        works = {"live updates": pulse.run, "statistics": self._usage.run, "tidying": tidying.run,
-                 "expiry of sessions": self._expire}
-        if self._pool is not None:
-            works["threads"] = Watch(self._pool, self._registries, most=threads, spare=SPARE * threads,
-                                     lifetime_s=self._settings.unused_session_lifetime_milliseconds / 1000).run
+        works: dict[str, Callable[[], Awaitable[None]]] = {
+            "live updates": pulse.run, "statistics": self._usage.run, "tidying": tidying.run,
+            "expiry of sessions": self._expire,
+            "threads": partial(self._threads.watch, self._registries, self._lifetime_s),
+        }  # fmt: skip
         if (reloading := self._served.reloading()) is not None:
             works["reloading"] = reloading.run
         self._tasks = [start_task(name, work) for name, work in works.items()]
@@ -140,8 +139,7 @@ class InlineHost:
 
     def _close_pools(self) -> None:
         self._files.close()
-        if self._pool is not None:
-            self._pool.close()
+        self._threads.close()
 
     async def open(self, open_request: OpenRequest) -> Opened:
         """Find or create the session, and render it if a view is asked for."""
@@ -205,7 +203,7 @@ class InlineHost:
 
     async def metadata(self, app: str) -> Any:
         """The app's metadata."""
-        return await self._served.hooks.call(self._registries[app].app.metadata)
+        return await self._served.hooks.call(self._registries[app].app.metadata, app)
 
     async def serve_app(self, url: str, target: Any) -> None:
         """Load ``target``, run its load hook, and serve it at ``url``. It replaces the app that is there now."""
@@ -236,7 +234,7 @@ class InlineHost:
         return Statistics(
             sessions={url: len(some) for url, some in sessions.items()},
             connections=sum(session.connection_count for some in sessions.values() for session in some),
-            threads=self._pool.count if self._pool is not None else 0,
+            threads=self._threads.count,
             unused={url: sum(not session.connection_count for session in some) for url, some in sessions.items()},
         )
 
@@ -256,7 +254,7 @@ class InlineHost:
         (As ``BokehASGI.update_sessions`` of bokeh 3.10 does.)
         """
         registry = self._registries[app]
-        call = await self._served.hooks.call(partial(_import, function)) if isinstance(function, str) else function
+        call = await self._served.hooks.call(partial(_import, function), app) if isinstance(function, str) else function
         updates = [session.run(partial(call, session.document, *args)) for session in registry.sessions]
         errors = [result for result in await asyncio.gather(*updates, return_exceptions=True)
                   if isinstance(result, BaseException)]
@@ -288,15 +286,16 @@ class InlineHost:
         if (process := registry.app.hooks.process_request) is None:
             return {}
         try:
-            payload = await self._served.hooks.call(partial(process, request))
+            payload = await self._served.hooks.call(partial(process, request), registry.url)
             if payload is not None and not isinstance(payload, Mapping):
                 discard(payload)
                 raise TypeError(f"process_request must return a dictionary, not a {type(payload).__qualname__}")
         except RemoteError:
             raise
         except Exception as error:
-            info = report(error, what="process_request", app=registry.url, user=user_name(request.user))
-            described = await self._served.hooks.call(partial(describe, error)) if self._dev else None
+            info = report(error, what="process_request", app=registry.url, user=user_name(request.user),
+                          thread=registry.thread)
+            described = await self._served.hooks.call(partial(describe, error), registry.url) if self._dev else None
             raise BuildError(registry.url, info.error_id, described) from error
         return {} if payload is None else payload
 
@@ -304,7 +303,7 @@ class InlineHost:
         while True:
             await asyncio.sleep(self._settings.check_unused_sessions_milliseconds / 1000)
             for registry in list(self._registries.values()):
-                await registry.expire(self._settings.unused_session_lifetime_milliseconds / 1000)
+                await registry.expire(self._lifetime_s)
 
 
 def _import(name: str) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..apps import App, Reload, Sources, load_all
+from ..apps.loading import LoadCall, directly
 from ..base.extras import need
 from ..base.logs import PacedLog
 from ..base.threads import in_thread
@@ -121,14 +122,14 @@ def _names(files: Sequence[Path]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
-def load_apps(targets: Any, settings: Settings, *,
+def load_apps(targets: Any, settings: Settings, call: LoadCall = directly, *,
               reloads: bool = True) -> tuple[Mapping[str, App], Sources | None]:
-    """Load the apps, by URL; in dev mode with ``reloads``, also their sources. Raises the errors of ``load_all``.
+    """Load the apps, by URL, each by ``call``; in dev mode with ``reloads``, also their sources.
 
-    Raises ``ConfigError`` in dev mode if watchfiles is not installed.
+    Raises the errors of ``load_all``, and ``ConfigError`` in dev mode if watchfiles is not installed.
     """
     if not (settings.dev and reloads):
-        return load_all(targets, argv=settings.args), None
+        return load_all(targets, argv=settings.args, call=call), None
     need("--dev", "dev", "watchfiles")
-    sources = Sources(targets, argv=settings.args, watched=settings.watch)
+    sources = Sources(targets, argv=settings.args, watched=settings.watch, call=call)
     return sources.apps, sources

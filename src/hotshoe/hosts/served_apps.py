@@ -16,11 +16,11 @@ from ..apps import App
 from ..apps.loading import load_at, place
 from ..base.errors import AppError, RequestError
 from ..base.tasks import Deadline
-from ..base.threads import ThreadPool
 from ..base.tracebacks import in_one_line
 from ..config import Settings
 from ..http.paths import normalized_url
 from ..sessions import Registry
+from .app_threads import AppThreads
 from .host import AppInfo
 from .reloading import Reloading, load_apps
 from .server_hooks import ServerHooks
@@ -45,18 +45,20 @@ class ServedApps:
     installed.
     """
 
-    def __init__(self, targets: Any, settings: Settings, *, reloads: bool, notify: Callable[[], None]) -> None:
+    def __init__(self, targets: Any, settings: Settings, threads: AppThreads, *, reloads: bool,
+                 notify: Callable[[], None]) -> None:
         self._dev = settings.dev
         self._argv = settings.args
         self._notify = notify
         self._process = secrets.token_hex(4)
         self._version_count = 0
-        apps, self._sources = load_apps(targets, settings, reloads=reloads)
+        self._threads = threads
+        apps, self._sources = load_apps(targets, settings, threads.call, reloads=reloads)
         self._apps = dict(apps)
         self.infos: Mapping[str, AppInfo] = {url: self._describe(url, app) for url, app in self._apps.items()}
         self.registries = Registries()
         """One for each app, by URL; always the same mapping."""
-        self.hooks = ServerHooks(None, dev=self._dev)
+        self.hooks = ServerHooks(threads, dev=self._dev)
         self._ended_before = 0
         """Sessions of apps that were withdrawn."""
         self._new_registry: Callable[[App, str], Registry] | None = None
@@ -64,9 +66,8 @@ class ServedApps:
         """Held while an app is added, replaced or withdrawn."""
         self._changes: set[asyncio.Task[None]] = set()
 
-    async def start(self, pool: ThreadPool | None, new_registry: Callable[[App, str], Registry]) -> None:
+    async def start(self, new_registry: Callable[[App, str], Registry]) -> None:
         """Make the registries, and run the load hooks."""
-        self.hooks = ServerHooks(pool, dev=self._dev)
         self._new_registry = new_registry
         self._changing = asyncio.Lock()  # of this loop
         self.registries.clear()
@@ -135,8 +136,7 @@ class ServedApps:
         async with self._changing:
             new_registry = self._registry_maker()
             ((url, target),) = place({url: target}).items()
-            load = partial(load_at, argv=self._argv) if self._sources is None else self._sources.add
-            app: App = await self.hooks.call(partial(load, url, target))
+            app: App = await self.hooks.call(partial(self._load, url, target))
             self._registry_maker()
             known = self.registries.get(url)
             registry = new_registry(app, url) if known is None else known
@@ -151,6 +151,11 @@ class ServedApps:
             self._publish(url, app)
             if known is not None:  # last: a stop that begins meanwhile has to find the new app
                 await self.hooks.unload(replaced, known)
+
+    def _load(self, url: str, target: Any) -> App:
+        if self._sources is not None:
+            return self._sources.add(url, target)
+        return self._threads.call(url, partial(load_at, url, target, self._argv))
 
     def _registry_maker(self) -> Callable[[App, str], Registry]:
         """Makes registries. Raises ``RequestError`` if the host stops or has stopped."""
@@ -178,6 +183,7 @@ class ServedApps:
             await registry.close(deadline.share(SESSIONS_SHARE))
             self._ended_before += registry.ended_count
             await self.hooks.unload_all([registry], deadline)
+            self._threads.forget(url)
 
     def _publish(self, url: str, app: App) -> None:
         """Update the front's description of the app."""

@@ -14,9 +14,10 @@ from ..base.errors import AppError
 from ..base.housekeeping import await_with_keepers
 from ..base.lent_loop import call_with
 from ..base.tasks import Deadline
-from ..base.threads import ThreadPool
+from ..base.thread_errors import add_hint
 from ..base.tracebacks import in_one_line
 from ..sessions import Registry
+from .app_threads import AppThreads
 
 log = logging.getLogger("hotshoe.host")
 
@@ -25,23 +26,24 @@ UNLOAD_SHARE = 0.7
 
 
 class ServerHooks:
-    """Runs the hooks of apps on ``pool``, or on the event loop without one.
+    """Runs the hooks of apps where their code runs.
 
     In dev mode, an app whose load hook fails becomes a broken app, which shows the error.
     """
 
-    def __init__(self, pool: ThreadPool | None, *, dev: bool) -> None:
-        self._pool = pool
+    def __init__(self, threads: AppThreads, *, dev: bool) -> None:
+        self._threads = threads
         self._dev = dev
 
-    async def call(self, function: Callable[[], Any]) -> Any:
-        """Run an app's code, and return its result; an awaitable result is awaited."""
+    async def call(self, function: Callable[[], Any], app: str | None = None) -> Any:
+        """Run code of the app at this URL, or of any app, and return its result; an awaitable result is awaited."""
+        place = self._threads.at(app)
         try:
-            if self._pool is None:
+            if place.pool is None:
                 result = function()
             else:
                 loop = asyncio.get_running_loop()
-                result = await self._pool.run(partial(call_with, loop, True, function))
+                result = await place.pool.run(partial(call_with, loop, place.running_loop, function))
             return await await_with_keepers(result) if inspect.isawaitable(result) else result
         except SystemExit as error:  # it must not end the event loop
             raise RuntimeError(f"the app's code ended with {error!r}") from error
@@ -72,8 +74,9 @@ class ServerHooks:
         """Run the load hook of ``app``. Returns the app to serve, in dev mode perhaps a broken one."""
         try:
             if (loaded := app.hooks.server_loaded) is not None:
-                await self.call(partial(loaded, registry.context))
+                await self.call(partial(loaded, registry.context), registry.url)
         except Exception as error:
+            add_hint(error, registry.thread)
             if not self._dev:
                 raise
             log.exception("on_server_loaded of app %s failed", registry.url)
@@ -87,8 +90,9 @@ class ServerHooks:
         if (unloaded := app.hooks.server_unloaded) is None:
             return
         try:
-            await self.call(partial(unloaded, registry.context))
-        except Exception:
+            await self.call(partial(unloaded, registry.context), registry.url)
+        except Exception as error:
+            add_hint(error, registry.thread)
             log.exception("on_server_unloaded of app %s failed", registry.url)
 
     async def reload(self, app: App, registry: Registry) -> App:

@@ -38,29 +38,24 @@ PAUSE_S = 0.002
 
 
 class Watch:
-    """Watches the threads of a host's ``pool``, of which there are ``most`` without spare ones.
+    """Watches the threads of a ``pool``, of which there are ``most`` without spare ones. It may be of one ``app``.
 
     ``lifetime_s`` is how long nobody must have seen a session. ``spare`` bounds the threads that are replaced because
     nobody sees their sessions.
     """
 
     def __init__(self, pool: ThreadPool, registries: Mapping[str, Registry], *, most: int, spare: int,
-                 lifetime_s: float) -> None:
+                 lifetime_s: float, app: str | None = None) -> None:
         self._pool = pool
         self._registries = registries
         self._most = most
         self._spare = spare
         self._lifetime_s = lifetime_s
+        self._app = app
         self._waited = False
         """Whether jobs waited for a thread at the last look."""
         self._tries: dict[tuple[int, int], int] = {}
         """How often each running job was interrupted, by its thread and number."""
-
-    async def run(self) -> None:
-        """Look until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await self.look()
 
     async def look(self) -> None:
         """Look once."""
@@ -76,10 +71,15 @@ class Watch:
 
     def _warn(self, jobs: list[RunningJob]) -> None:
         waited, self._waited = self._waited, self._pool.waiting_count > 0
-        if not jobs or (2 * len(jobs) < self._most and not (waited and self._waited)):
+        is_full = self._app is None and 2 * len(jobs) >= self._most  # the one thread of an app is always full
+        if not jobs or not (is_full or (waited and self._waited)):
             return
         names = ", ".join(map(_described, jobs[:NAMED_MOST]))
         more = f", and {len(jobs) - NAMED_MOST} more" if len(jobs) > NAMED_MOST else ""
+        if self._app is not None:
+            _paced.warning("A callback has run for more than %g s on the one thread of app %s (--app-thread own); %d "
+                           "pieces of work wait for it: %s", LONG_S, self._app, self._pool.waiting_count, names)
+            return
         _paced.warning("%d callbacks have run for more than %g s, and hold threads (--threads %d, "
                        "--max-computing-per-user); %d pieces of work wait for a thread: %s%s",
                        len(jobs), LONG_S, self._most, self._pool.waiting_count, names, more)

@@ -23,7 +23,7 @@ from ..web.site.extensions import Search
 from ..web.site.sites import site_of
 from .limits import raise_file_limit
 from .listening import Listeners, listen, listen_unix
-from .loops import StopSignals, close_loop, is_current, new_loop, run_to_end, short_switch_interval
+from .loops import StopSignals, check_loop, close_loop, is_current, new_loop, run_to_end, short_switch_interval
 from .service import Service
 from .tls import Tls
 
@@ -91,6 +91,7 @@ class Server:
         auth = auth if auth_provider is None else auth_provider
         self._auth_options = AuthOptions(auth, authorize, extension=guard)
         self._settings = settings_of(settings, auth, overrides)
+        check_loop(self._settings.loop)
         self._tls = Tls.of(self._settings)
         self._site = site_of(site, self._settings, guard)
         of_site = None if self._site is None else self._site.apps
@@ -310,7 +311,7 @@ class Server:
             raise
 
     def _serve_on_thread(self, started: concurrent.futures.Future[None]) -> None:
-        loop = new_loop()
+        loop = new_loop(self._settings.loop)
         asyncio.set_event_loop(loop)
         try:
             run_to_end(loop, loop.create_task(self.serve(partial(started.set_result, None))))
@@ -335,7 +336,7 @@ class Server:
             raise RuntimeError("the server already runs on a loop; run that loop")
         self._ending = asyncio.Event()
         self._listen()
-        loop = self._given_loop or new_loop()
+        loop = self._given_loop or new_loop(self._settings.loop)
         try:
             keeping = loop.create_task(supervise("signal handlers", signals.keep))
             try:

@@ -21,6 +21,7 @@ from typing import Any
 from .. import wire
 from ..base.errors import SessionGone
 from ..base.logs import Lines, PacedLog, origin_of, session_hash
+from ..base.thread_errors import AppThread, add_hint
 from ..base.tracebacks import comes_from_app, in_one_line, user_traceback
 from ..wire.messages import Outgoing
 from .audience import Audience
@@ -88,8 +89,9 @@ def _remove(entry: Callable[..., object]) -> None:
 
 
 def report(error: BaseException, *, what: str, app: str, session_id: str | None = None, user: str | None = None,
-           unreported: int = 0) -> FailureInfo:
-    """Log an error that an app raised, and call the listeners."""
+           unreported: int = 0, thread: AppThread = "pool") -> FailureInfo:
+    """Log an error that an app raised, and call the listeners. ``thread`` is where the app's code runs."""
+    add_hint(error, thread)
     failure = FailureInfo(secrets.token_hex(4), what, app, session_id, user, unreported)
     text = Lines.of(user_traceback(error).rstrip())
     session = None if session_id is None else session_hash(session_id)
@@ -208,13 +210,14 @@ def _key(error: BaseException) -> str:
 class Reporter:
     """Reports errors in the code of one session's app. May be used from any thread."""
 
-    def __init__(self, app_url: str, audience: Audience, *, dev: bool) -> None:
+    def __init__(self, app_url: str, audience: Audience, *, dev: bool, thread: AppThread = "pool") -> None:
         self.session_id: str | None = None
         """``None`` until the session is adopted."""
         self.user: str | None = None
         self._app_url = app_url
         self._audience = audience
         self._dev = dev
+        self._thread = thread
         self._notices = Notices(dev=dev)
         self._repeats = Repeats()
 
@@ -248,7 +251,7 @@ class Reporter:
         info, unreported = self._repeats.count(error)
         if info is None:
             info = report(error, what=what, app=self._app_url, session_id=self.session_id, user=self.user,
-                          unreported=unreported)
+                          unreported=unreported, thread=self._thread)
             self._repeats.remember(error, info)
         notice = self._notices.next(error, info)
         return info.error_id, {"failure": notice} if notice else {}

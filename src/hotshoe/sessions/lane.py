@@ -34,6 +34,8 @@ log = logging.getLogger("hotshoe.lane")
 
 TURN = 64
 """How many pieces of work one lane runs before it lets other lanes have the thread."""
+TURN_S = 0.02
+"""How long it does so at most, unless one piece takes longer: an app, or all of them, may have only one thread."""
 
 OnDone = Callable[[Any, BaseException | None], Sequence[Outgoing]]
 """Called with the result of a piece of work and what it raised, while the lock is held; returns replies to the
@@ -258,8 +260,11 @@ class Lane:
             post(self._loop, self._drain)
 
     def _drain(self) -> None:
-        self._counters.thread_waits.add(time.monotonic() - self._dispatched_s)
+        began_s = time.monotonic()
+        self._counters.thread_waits.add(began_s - self._dispatched_s)
         for number in range(TURN):
+            if number and time.monotonic() - began_s > TURN_S:
+                break
             if number and self._pool is not None:
                 asyncio.set_event_loop(self._loop)  # the work before may have replaced it
             with self._mutex:

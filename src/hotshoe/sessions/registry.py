@@ -46,6 +46,7 @@ class Registry:
         self.app = app
         self.url = url
         self.loop = surroundings.loop
+        self.thread = surroundings.thread
         self.ended_count = 0
         """Sessions that have ended so far."""
         self.context = ServerContext(url, self.loop, lambda: [session.stock for session in self.sessions])

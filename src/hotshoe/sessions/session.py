@@ -20,6 +20,7 @@ from ..base import logs
 from ..base.app_tasks import AppTasks, owner
 from ..base.counters import Counters
 from ..base.errors import SessionGone, UnlockedChangeError
+from ..base.thread_errors import AppThread
 from ..base.threads import ThreadPool
 from ..base.turns import Shares
 from ..base.users import user_name
@@ -43,6 +44,8 @@ class Surroundings:
     pool: ThreadPool | None
     """The threads that run app code; ``None`` runs it on the loop."""
     pulse: Pulse
+    thread: AppThread = "pool"
+    """What the app has chosen for its code; errors that are typical of it name the setting."""
     collapse: bool = True
     """Whether waiting changes of one control collapse, unless the session says otherwise."""
     dev: bool = False
@@ -98,7 +101,7 @@ class Session:
         self._subscribers: set[Subscriber] = set()
         self._audience = Audience(self.document)
         self._busy_sign = BusySign(self._audience)
-        self.reporter = Reporter(app_url, self._audience, dev=self.dev)
+        self.reporter = Reporter(app_url, self._audience, dev=self.dev, thread=surroundings.thread)
         self._late = LateChanges(self.document)
         self._snapshots = Snapshots(self.document, loop)
         report = self.reporter.report
