@@ -186,3 +186,23 @@ async def test_nobody_waits_for_a_piece_that_holds_a_thread(away: Away) -> None:
     task, is_free = await held
     assert is_free
     assert (await task)[0] == 7
+
+
+class ForeignLoop(asyncio.SelectorEventLoop):
+    """As loops that are not written in Python: their class can't be changed."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "__class__":
+            raise TypeError("__class__ assignment only supported for mutable types")
+        super().__setattr__(name, value)
+
+
+def test_a_loop_that_can_not_be_lent_stays_as_it_is(away: Away) -> None:
+    async def main() -> None:
+        assert await away(lambda: 5) == 5
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            await away(asyncio.get_running_loop)
+        assert type(asyncio.get_running_loop()) is ForeignLoop
+
+    with asyncio.Runner(loop_factory=ForeignLoop) as runner:
+        runner.run(main())
