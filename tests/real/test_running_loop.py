@@ -78,7 +78,7 @@ def answer(server: ServerProcess, path: str, value: str | None) -> str:
         shown: list[str] = []
 
         def is_there() -> bool:
-            shown.append(model_of(socket.pull(), "echo")["attributes"]["text"])
+            shown.append(model_of(socket.pull(), "echo")["attributes"].get("text", ""))
             return shown[-1] not in ("", "0")
 
         wait_until(is_there, 20, lambda: server.log)
@@ -88,7 +88,7 @@ def answer(server: ServerProcess, path: str, value: str | None) -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     notebook = tmp_path_factory.mktemp("notebook") / "in_a_notebook.ipynb"
-    cell = {"cell_type": "code", "source": APP.read_text(), "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, object] = {"cell_type": "code", "source": APP.read_text(), "metadata": {}, "outputs": [], "execution_count": None}
     notebook.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     with HTTPServer(("127.0.0.1", 0), Page) as site:
         threading.Thread(target=site.serve_forever, daemon=True).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -117,6 +118,17 @@ async def test_a_task_that_does_not_end_does_not_keep_the_session(
     assert session.tasks
     free.set()
     await until(lambda: not session.tasks)
+
+
+async def test_tasks_that_a_library_makes_for_itself_live_on(open_session: Open) -> None:
+    library: dict[str, Any] = {"__name__": "library", "asyncio": asyncio}
+    exec(compile("def connect(): return asyncio.create_task(asyncio.sleep(60))", json.__file__, "exec"), library)
+    library_task: list[asyncio.Task[None]] = []
+    session = await open_session(lambda document: library_task.append(library["connect"]()))
+    assert not session.tasks
+    await session.tasks.end(1)
+    assert not library_task[0].done()
+    library_task[0].cancel()
 
 
 async def test_the_error_of_a_task_is_logged_with_its_session(

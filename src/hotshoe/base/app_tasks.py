@@ -1,4 +1,7 @@
-"""The tasks that the code of a session has made: they end with it, and it hears of errors that nobody looks at."""
+"""The tasks that the code of a session has made: they end with it, and it hears of errors that nobody looks at.
+
+Tasks that a library makes for itself, such as that of a connection, are not among them: other sessions may share it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ import contextvars
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
+from types import FrameType
 from typing import Any
+
+from .tracebacks import is_called_by_app, is_own
 
 
 class AppTasks:
@@ -27,6 +33,12 @@ class AppTasks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    @staticmethod
+    def are_to_have(coroutine: Any, frame: FrameType | None) -> bool:
+        """Whether a task for ``coroutine`` is the app's own: by its code, or by that which makes it in ``frame``."""
+        code = getattr(coroutine, "cr_code", None)
+        return (code is not None and is_own(code.co_filename)) or is_called_by_app(frame)
 
     def report(self, error: BaseException) -> bool:
         """Report the error of a task. Returns ``False`` if the session has ended."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable
@@ -119,12 +120,11 @@ class LentLoop(_Loop):
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         tasks = owner.get()
-        if _get_running_loop() is not self:
+        is_away = _get_running_loop() is not self
+        if is_away:
             options.pop("eager_start", None)  # it would run on this thread
-        elif tasks is None or self.get_task_factory() is not None:
-            return super().create_task(coro, **options)
-        if tasks is None:
-            return asyncio.Task(coro, loop=self, **options)
+        if tasks is None or not tasks.are_to_have(coro, sys._getframe(1)):  # noqa: SLF001
+            return asyncio.Task(coro, loop=self, **options) if is_away else super().create_task(coro, **options)
         return tasks.new(self, coro, options)
 
     def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]

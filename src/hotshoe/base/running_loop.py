@@ -13,8 +13,9 @@ from typing import Any
 
 from .lent_loop import here
 
-OUTSIDE = frozenset({"django", "asgiref", "playwright"})
-"""Packages that refuse to work inside of a loop. Here they work on a thread of their own, so they are told of none."""
+OUTSIDE = ("django.", "asgiref.", "playwright.", "panel.io.", "panel.widgets.")
+"""Modules that see no running loop on these threads: they refuse to work inside of one, or ask whether they are on its
+thread."""
 
 
 def get_running_loop() -> asyncio.AbstractEventLoop:
@@ -22,7 +23,7 @@ def get_running_loop() -> asyncio.AbstractEventLoop:
     loop = _get_running_loop()
     if loop is not None:
         return loop
-    if (lent := here.loop) is not None and _top_package(sys._getframe(1).f_globals) not in OUTSIDE:  # noqa: SLF001
+    if (lent := here.loop) is not None and not _is_outside(sys._getframe(1).f_globals):  # noqa: SLF001
         if here.is_running:
             return lent
         raise RuntimeError('no running event loop: this app has the setting running-loop "no" (--running-loop)')
@@ -34,8 +35,8 @@ def _current_task(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Task
     return None if here.loop is not None and _get_running_loop() is None else current_task(loop)
 
 
-def _top_package(variables: dict[str, Any]) -> str:
-    return str(variables.get("__name__")).partition(".")[0]
+def _is_outside(variables: dict[str, Any]) -> bool:
+    return str(variables.get("__name__")).startswith(OUTSIDE)
 
 
 def install() -> None:

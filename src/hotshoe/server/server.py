@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
+from ..base.app_tasks import context_without_owner
 from ..base.tasks import STOP_GRACE_S, supervise
 from ..config import Settings
 from ..hosts.factory import make_host
@@ -188,7 +189,9 @@ class Server:
     def _begin(self, call: Callable[[], Coroutine[Any, Any, None]]) -> Pending:
         self._need_running()
         assert self._loop is not None
-        return Pending(asyncio.run_coroutine_threadsafe(call(), self._loop))
+        # If app code calls this, the work must not end with its session.
+        run = partial(asyncio.run_coroutine_threadsafe, call(), self._loop)
+        return Pending(context_without_owner().run(run))
 
     def start(self) -> None:
         """Listen, then serve: on the given loop if there is one (as soon as it runs), else on a thread of its own."""

@@ -15,6 +15,7 @@ document.add_root(trigger)
 document.add_root(echo)
 loop = asyncio.get_running_loop()
 main_thread = threading.main_thread()
+site = sys.argv[1]
 
 
 def tell(text):
@@ -106,7 +107,7 @@ def aiohttp():
     client = ClientSession()
 
     async def get():
-        async with client, client.get(sys.argv[1]) as response:
+        async with client, client.get(site) as response:
             return "ok" if response.status == 200 else str(response.status)
 
     asyncio.create_task(send(get()))
@@ -119,7 +120,7 @@ def httpx():
 
     async def get():
         async with client:
-            response = await client.get(sys.argv[1])
+            response = await client.get(site)
         return "ok" if response.status_code == 200 else str(response.status_code)
 
     asyncio.create_task(send(get()))
