@@ -9,7 +9,7 @@ import pytest
 from tests.support.cases import every_case
 
 from hotshoe.base.errors import ConfigError
-from hotshoe.config import TABLE, BokehFile, Setting, Settings, SettingSources
+from hotshoe.config import TABLE, BokehFile, Setting, Settings, SettingSources, apps_in, value_for
 
 WHOLE = "is not a whole number"
 TOO_LARGE = "9" * 5000
@@ -31,6 +31,7 @@ WRONG: dict[str, list[str]] = {
     "auth_header_separator": ["", "\n", "é", "123456789"],
     "auth_header_logout_url": ["sign_out", "//other.example", "/\\other.example"],
     "log_format": ["%(nothing)s", "%(message)"],
+    "app_thread": ["", "Own thread", "sales", "sales=", "=own", "sales=pools"],
 }
 """Texts that settings do not take, beside what is wrong for every setting of their kind."""
 RIGHT: dict[str, list[str]] = {
@@ -50,6 +51,7 @@ RIGHT: dict[str, list[str]] = {
     "auth_header_separator": [";", " ", ", "],
     "auth_header_logout_url": ["/oauth2/sign_out", "https://example.org/out?x=1"],
     "log_format": ["%(session)s %(message)s"],
+    "app_thread": ["own", "sales=pool", "/deep/app=loop", "*=own"],
 }
 
 
@@ -266,3 +268,31 @@ def test_no_secret_is_printed() -> None:
     assert secrets
     assert "hush" not in repr(settings)
     assert repr(settings).startswith("Settings(port=5006, ")
+
+
+def test_apps_may_have_values_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "hotshoe.toml"
+    file.write_text('app-thread = "own"\n[apps.sales]\nthread = "loop"\n[apps."deep/app"]\nthread = "pool"\n')
+    for found in (
+        load(file=file), Settings(app_thread={"*": "own", "sales": "loop", "deep/app": "pool"}),  # type: ignore[arg-type]
+        load(environ={"HOTSHOE_APP_THREAD": "own, sales=loop, /deep/app=pool"}),
+        Settings(app_thread=("own", "sales=loop", "/deep/app=pool")),
+    ):
+        urls = "/sales", "/deep/app", "/other", "/"
+        assert [value_for(found.app_thread, url) for url in urls] == ["loop", "pool", "own", "own"]
+        assert apps_in(found.app_thread) == ["/sales", "/deep/app"]
+    assert value_for(Settings().app_thread, "/sales") is None
+
+
+@pytest.mark.parametrize(("text", "error"), [
+    ('[apps.sales]\nthread = "owm"\n', "[apps.sales] thread: 'sales=owm' is not pool, own or loop"),
+    ('[apps.sales]\nthred = "own"\n', "[apps.sales] thred: apps have no such setting; did you mean thread?"),
+    ("apps = 3\n", "apps: write a table for each app, like [apps.sales]"),
+    ("app-thread = 3\n", "app-thread: 3 is not a list"),
+])
+def test_wrong_values_of_single_apps(tmp_path: Path, text: str, error: str) -> None:
+    file = tmp_path / "hotshoe.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(file=file)
+    assert str(caught.value).startswith(f"{file}: {error}")

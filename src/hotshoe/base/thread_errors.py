@@ -17,8 +17,8 @@ _CAUSES_MOST = 8
 _ADVICE: dict[AppThread, str] = {
     "own": "objects that only the thread may use that made them need --app-thread own (or app-thread in hotshoe.toml): "
            "then one thread runs all functions of the app",
-    "loop": "what works only on the main thread, or only on the event loop's, needs --app-thread loop (or app-thread in "
-            "hotshoe.toml): then the app runs on the event loop, as with bokeh serve",
+    "loop": "what works only on the main thread, or only on the event loop's, needs --app-thread loop (or app-thread "
+            "in hotshoe.toml): then the app runs on the event loop, as with bokeh serve",
 }
 
 

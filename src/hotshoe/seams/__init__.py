@@ -9,6 +9,7 @@ from __future__ import annotations
 import bokeh
 
 from .applications import source_of_handler
+from .awaiting import await_callbacks
 from .changes import (
     apply_patch,
     changed_property,
@@ -21,18 +22,19 @@ from .changes import (
     was_known,
 )
 from .current import document_context, isolate_output, set_current_document
-from .documents import bind_session_context, dismantle, held_changes, new_document
+from .documents import await_by, bind_session_context, dismantle, held_changes, new_document
 from .models import bundle_custom_model, custom_models_of, forget_models, python_callbacks
 from .needs import needs_of
 from .warnings import leave_out_warnings, pace_log
 
+await_callbacks()
 leave_out_warnings()
 pace_log()
 
 BOKEH_VERSION: str = bokeh.__version__
 
-__all__ = ["BOKEH_VERSION", "apply_patch", "bind_session_context", "bundle_custom_model", "changed_property",
-           "custom_models_of", "dismantle", "document_context", "encode_document", "encode_event", "encode_late",
-           "forget_models", "held_changes", "isolate_output", "known_ids", "needs_of", "new_document",
+__all__ = ["BOKEH_VERSION", "apply_patch", "await_by", "bind_session_context", "bundle_custom_model",
+           "changed_property", "custom_models_of", "dismantle", "document_context", "encode_document", "encode_event",
+           "encode_late", "forget_models", "held_changes", "isolate_output", "known_ids", "needs_of", "new_document",
            "python_callbacks", "replace_document", "set_current_document", "source_of_handler", "value_event",
            "was_known"]

@@ -72,6 +72,16 @@ def set_current_document(document: DocumentLike) -> None:
     _CURDOC.set((weakref.ref(document),))
 
 
+def current_document() -> Document | None:
+    """The document of this context, also where ``curdoc()`` is its proxy; ``None`` outside of documents."""
+    stack = _CURDOC.get(())
+    document = stack[-1]() if stack else None
+    if isinstance(document, UnlockedDocumentProxy):
+        of_proxy: Document | None = document._doc if hasattr(document, "_doc") else document._document_ref()
+        return of_proxy
+    return document
+
+
 @contextmanager
 def document_context(document: DocumentLike) -> Iterator[None]:
     """Make ``document`` the result of ``curdoc()`` inside; after it, also after an exception, the previous one."""

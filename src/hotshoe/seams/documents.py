@@ -18,6 +18,7 @@ from bokeh.document.events import (
 )
 from bokeh.model import Model
 
+from .awaiting import Awaited, AwaitLater
 from .current import document_context
 
 
@@ -34,7 +35,23 @@ class HoldingCallbackManager(DocumentCallbackManager):
 
     Stock holds added callbacks as well, so a callback that ends the hold never runs. Panel ends its holds in such
     callbacks, on a thread, while another thread may begin its own hold.
+
+    It also awaits what ``async`` callbacks of the document return.
     """
+
+    await_later: AwaitLater | None = None
+    """Set by the session."""
+
+    def on_change(self, *callbacks: Any) -> None:
+        super().on_change(*callbacks)
+        for callback in callbacks:
+            self._change_callbacks[callback] = Awaited(callback)
+
+    def on_message(self, msg_type: str, *callbacks: Any) -> None:
+        super().on_message(msg_type, *map(Awaited, callbacks))
+
+    def event_callbacks_for_event_name(self, event_name: str) -> tuple[Any, ...]:
+        return tuple(map(Awaited, super().event_callbacks_for_event_name(event_name)))
 
     def trigger_on_change(self, event: Any) -> None:
         if not isinstance(event, SessionCallbackAdded | SessionCallbackRemoved):
@@ -75,6 +92,11 @@ def _run_invoker(event: Any) -> None:
             event.callback_invoker()
 
 
+def await_by(document: Document, await_later: AwaitLater) -> None:
+    """Have what callbacks of the document return awaited by this function."""
+    document.callbacks.await_later = await_later  # type: ignore[attr-defined]
+
+
 def new_document() -> Document:
     """An empty document, ready for an app."""
     document = Document()
@@ -100,6 +122,7 @@ def _dismantle_document(document: Document, receiver: object) -> None:
     models._new_models.clear()
     models._seen_model_ids.clear()
     models._models_by_name = type(models._models_by_name)()
+    callbacks.await_later = None  # type: ignore[attr-defined]
     document._roots.clear()
     document._session_context = None
     document._template_variables = {}

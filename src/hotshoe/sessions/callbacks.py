@@ -100,6 +100,15 @@ class Callbacks:
 
         self._lane.run(function, on_done)
 
+    def run_once(self, function: Callable[[], Any], is_unlocked: bool) -> None:
+        """Run ``function`` in the lane, or without the lock. May be called from any thread."""
+        if self._stopped:
+            return
+        if is_unlocked:
+            self._run_unlocked(function, _nothing)
+        else:
+            self.run(function)
+
     def _run_unlocked(self, function: Callable[[], Any], done: Callable[[], None]) -> None:
         if not self.building:
             self._unlocked.begin(function, done)
@@ -151,6 +160,10 @@ class Callbacks:
         if period_ms is not None and callback.id in self._live:
             due_s = max(started_s + period_ms / 1000, self._loop.time())
             post(self._loop, self._arm, callback, due_s)
+
+
+def _nothing() -> None:
+    """There is nothing to do when it is done."""
 
 
 def _is_unlocked(callback: SessionCallback) -> bool:

@@ -112,6 +112,7 @@ class Session:
                                   line=self.lane.line, report=report, running_loop=self._running_loop)
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
+        seams.await_by(self.document, self.callbacks.run_once)
         self.document.callbacks.on_change_dispatch_to(self)
         if visit is not None:
             self._variables.run(self._adopt, visit, logs.known())

@@ -22,8 +22,10 @@ from bokeh.models import ImportedStyleSheet
 from bokeh.resources import Resources
 from jinja2 import Template
 
+from ..awaiting import Awaited
 from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
+from .watchers import await_watchers
 
 
 def panel_state() -> Any:
@@ -103,6 +105,7 @@ def _install(state: Any) -> None:
     type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
     type.__setattr__(cls, "user_info", _of_user(cls.user_info, _user_info))
     share_edits()
+    await_watchers()
     module: Any = sys.modules["panel.io.document"]
     logging.getLogger(module.__name__).addFilter(_no_false_alarm)
     module.write_events = _writer(module.write_events)
@@ -137,7 +140,7 @@ def adopt_panel(document: Document) -> None:
 
 
 def _call_created(state: Any, document: Document) -> None:
-    for callback in (*state._on_session_created_internal, *state._on_session_created):
+    for callback in map(Awaited, (*state._on_session_created_internal, *state._on_session_created)):
         callback(document.session_context)
 
 
