@@ -88,8 +88,8 @@ def answer(server: ServerProcess, path: str, value: str | None) -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     notebook = tmp_path_factory.mktemp("notebook") / "in_a_notebook.ipynb"
-    cell: dict[str, object] = {"cell_type": "code", "source": APP.read_text(), "metadata": {}, "outputs": [], "execution_count": None}
-    notebook.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    cells = [{"cell_type": "code", "source": APP.read_text(), "metadata": {}, "outputs": []}]
+    notebook.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     with HTTPServer(("127.0.0.1", 0), Page) as site:
         threading.Thread(target=site.serve_forever, daemon=True).start()
         with serve(APP, notebook, flags=("--args", f"http://127.0.0.1:{site.server_port}/")) as running:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from bokeh.document import Document
+from bokeh.events import ButtonClick
 from bokeh.io import curdoc
 from bokeh.models.widgets import Button, Div
 from tests.support.session_client import Open
@@ -175,6 +176,16 @@ async def test_a_task_of_an_async_callback_has_the_lock_while_the_callback_is_aw
     session = await open_session(lambda document: document.add_root(div))
     await session.run(callback)
     assert div.text == "ab"
+
+
+async def test_a_callback_that_returns_a_task_does_not_wait_for_it(open_session: Open) -> None:
+    button = Button()
+    button.on_click(lambda: asyncio.create_task(asyncio.sleep(60)))  # type: ignore[arg-type]
+    session = await open_session(lambda document: document.add_root(button))
+    await session.run(lambda: button._trigger_event(ButtonClick(button)))
+    async with asyncio.timeout(5):
+        await session.run(lambda: None)
+    assert len(session.tasks) == 1
 
 
 async def test_hooks_make_tasks(make_registry: MakeRegistry) -> None:
