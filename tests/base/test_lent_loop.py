@@ -14,8 +14,7 @@ import pytest
 import uvloop
 from tests.support.served_app import both_loops
 
-from hotshoe.base import running_loop
-from hotshoe.base.lent_loop import call_with, lend
+from hotshoe.base.lent_loop import call_with, install, lend
 from hotshoe.base.threads import ThreadPool
 
 Away = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
@@ -24,7 +23,7 @@ Away = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
 @pytest.fixture
 def away() -> Iterator[Away]:
     """Runs a piece of app code on a thread, for the loop that runs the test."""
-    running_loop.install()
+    install()
     pools: list[ThreadPool] = []
 
     async def run(function: Callable[[], Any], is_running: bool = True) -> Any:

@@ -17,9 +17,8 @@ from bokeh.models.widgets import Button, Div
 from tests.support.session_client import Open
 
 from hotshoe.apps import Hooks, Request
-from hotshoe.base import running_loop
 from hotshoe.base.errors import UnlockedChangeError
-from hotshoe.base.lent_loop import lend
+from hotshoe.base.lent_loop import install, lend
 from hotshoe.base.threads import ThreadPool
 from hotshoe.sessions import Registry
 
@@ -28,7 +27,7 @@ MakeRegistry = Callable[..., Registry]
 
 @pytest.fixture(autouse=True)
 async def _lent(pool: ThreadPool | None) -> None:
-    running_loop.install()
+    install()
     lend(asyncio.get_running_loop())
 
 

@@ -3,6 +3,9 @@
 ``lend`` gives any loop a class that makes it safe there: what is scheduled from another thread passes through
 ``call_soon_threadsafe``. Inside of a piece of app code (``call_with``) it waits until the piece has ended, as it does
 on the loop's own thread: a task never meets a script that is still running.
+
+There, ``asyncio.get_running_loop()`` returns the lent loop. ``install`` replaces that function, and nothing sets the
+thread's running loop: so ``asyncio.run``, other loops and libraries that refuse to work inside of a loop go on working.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import asyncio
 import contextvars
 import sys
 import threading
-from asyncio import _get_running_loop
+from asyncio import _get_running_loop, current_task
 from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +28,10 @@ else:
 
 T = TypeVar("T")
 
+OUTSIDE = ("django.", "asgiref.", "playwright.", "panel.io.", "panel.widgets.")
+"""Modules that see no running loop on these threads: they refuse to work inside of one, or ask whether they are on its
+thread."""
+
 
 class _Here(threading.local):
     """What this thread does with a lent loop."""
@@ -33,14 +40,14 @@ class _Here(threading.local):
     """The loop that a piece of app code uses on this thread; ``None`` outside of such pieces."""
     is_running: bool = False
     """Whether that loop counts as running on this thread."""
-    calls: list[Call] | None = None
+    calls: list[AwayCall] | None = None
     """Calls that wait for the end of the piece."""
 
 
 here = _Here()
 
 
-class Call(asyncio.Handle):
+class AwayCall(asyncio.Handle):
     """A call that was scheduled from another thread than the loop's. It can be cancelled on any thread."""
 
     _handle: asyncio.Handle | None = None
@@ -59,7 +66,7 @@ class Call(asyncio.Handle):
             self._handle.cancel()
 
 
-class Timer(asyncio.TimerHandle):
+class AwayTimer(asyncio.TimerHandle):
     """A timer of app code. It can be made and cancelled on any thread; a timer of uvloop can't."""
 
     _timer: asyncio.TimerHandle | None = None
@@ -90,17 +97,17 @@ class LentLoop(_Loop):
                    context: contextvars.Context | None = None) -> Any:
         if self._is_own_timer(callback):
             return super().call_later(delay, callback, *args, context=context)
-        return self._schedule(Timer(self.time() + delay, callback, args, self, context))
+        return self._schedule(AwayTimer(self.time() + delay, callback, args, self, context))
 
     def call_at(self, when: float, callback: Any, *args: Any,  # type: ignore[override]
                 context: contextvars.Context | None = None) -> Any:
         if self._is_own_timer(callback):
             return super().call_at(when, callback, *args, context=context)
-        return self._schedule(Timer(when, callback, args, self, context))
+        return self._schedule(AwayTimer(when, callback, args, self, context))
 
     def _is_own_timer(self, callback: Any) -> bool:
-        """Whether only the loop's thread will touch a timer: it is the server's, or the inner one of a ``Timer``."""
-        return _get_running_loop() is self and (owner.get() is None or type(callback) is Timer)
+        """Whether only the loop's thread will touch a timer: it is the server's, or inside of an ``AwayTimer``."""
+        return _get_running_loop() is self and (owner.get() is None or type(callback) is AwayTimer)
 
     def _schedule(self, call: Any) -> Any:
         if _get_running_loop() is self:
@@ -112,7 +119,7 @@ class LentLoop(_Loop):
         return call
 
     def run_here(self, function: Callable[..., Any], *args: Any) -> None:
-        """Call ``function`` on the loop's thread: at once if this is it."""
+        """AwayCall ``function`` on the loop's thread: at once if this is it."""
         if _get_running_loop() is self:
             function(*args)
         else:
@@ -182,7 +189,7 @@ def _lent_class(kind: Any) -> type[LentLoop]:
     def call_soon(self: LentLoop, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
         if _get_running_loop() is self:  # each step of each task comes here
             return here_call_soon(self, callback, *args, context=context)
-        return self._schedule(Call(callback, args, self, context))
+        return self._schedule(AwayCall(callback, args, self, context))
 
     members: dict[str, Any] = {"call_soon": call_soon}
     if not issubclass(kind, asyncio.BaseEventLoop):
@@ -214,7 +221,7 @@ def _refuse(future: Any) -> Any:
 
 
 def call_with(loop: asyncio.AbstractEventLoop, is_running: bool, function: Callable[..., T], *args: Any) -> T:
-    """Call a piece of app code on this thread, which is not the loop's.
+    """AwayCall a piece of app code on this thread, which is not the loop's.
 
     With ``is_running`` the loop counts as running here. What the piece schedules begins when it has ended.
     """
@@ -242,3 +249,30 @@ def _begin_calls(loop: LentLoop) -> None:
 def _begin_all(loop: LentLoop, calls: list[Any]) -> None:
     for call in calls:
         call.begin(loop)
+
+
+def get_running_loop() -> asyncio.AbstractEventLoop:
+    """The loop that runs on this thread, or the server's loop in app code. Raises ``RuntimeError`` if there is none."""
+    loop = _get_running_loop()
+    if loop is not None:
+        return loop
+    if (lent := here.loop) is not None and not _is_outside(sys._getframe(1).f_globals):  # noqa: SLF001
+        if here.is_running:
+            return lent
+        raise RuntimeError('no running event loop: this app has the setting running-loop "no" (--running-loop)')
+    raise RuntimeError("no running event loop")
+
+
+def _current_task(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Task[Any] | None:
+    """The task that runs on this thread: in app code on a thread none, whatever the loop does meanwhile."""
+    return None if here.loop is not None and _get_running_loop() is None else current_task(loop)
+
+
+def _is_outside(variables: dict[str, Any]) -> bool:
+    return str(variables.get("__name__")).startswith(OUTSIDE)
+
+
+def install() -> None:
+    """Replace asyncio's functions, for modules that are imported from now on."""
+    asyncio.get_running_loop = asyncio.events.get_running_loop = get_running_loop
+    asyncio.current_task = asyncio.tasks.current_task = _current_task

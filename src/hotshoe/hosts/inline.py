@@ -14,10 +14,9 @@ from typing import Any
 
 from .. import pages
 from ..apps import App, Request
-from ..base import running_loop
 from ..base.counters import Counters
 from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, SessionGone
-from ..base.lent_loop import lend
+from ..base.lent_loop import install, lend
 from ..base.tasks import STOP_GRACE_S, Deadline
 from ..base.tasks import start as start_task
 from ..base.threads import in_thread
@@ -60,7 +59,7 @@ class InlineHost:
     """
 
     def __init__(self, targets: Any, settings: Settings, *, reloads: bool = True, static: str = STATIC) -> None:
-        running_loop.install()  # before the apps import what uses it
+        install()  # before the apps import what uses it
         self._settings = settings
         self._dev = settings.dev
         self._threads = AppThreads(settings)
