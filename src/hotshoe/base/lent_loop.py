@@ -14,7 +14,8 @@ import asyncio
 import contextvars
 import sys
 import threading
-from asyncio import _get_running_loop, current_task
+from asyncio import _get_running_loop
+from asyncio import current_task as _asyncios_current_task
 from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -265,7 +266,7 @@ def get_running_loop() -> asyncio.AbstractEventLoop:
 
 def _current_task(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Task[Any] | None:
     """The task that runs on this thread: in app code on a thread none, whatever the loop does meanwhile."""
-    return None if here.loop is not None and _get_running_loop() is None else current_task(loop)
+    return None if here.loop is not None and _get_running_loop() is None else _asyncios_current_task(loop)
 
 
 def _is_outside(variables: dict[str, Any]) -> bool:
@@ -273,6 +274,10 @@ def _is_outside(variables: dict[str, Any]) -> bool:
 
 
 def install() -> None:
-    """Replace asyncio's functions, for modules that are imported from now on."""
-    asyncio.get_running_loop = asyncio.events.get_running_loop = get_running_loop
-    asyncio.current_task = asyncio.tasks.current_task = _current_task
+    """Replace asyncio's functions, also where modules have imported them by name."""
+    replaced, asyncio.current_task = asyncio.get_running_loop, _current_task
+    asyncio.tasks.current_task = _current_task
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", {})
+        if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
+            module.get_running_loop = get_running_loop  # type: ignore[attr-defined]
