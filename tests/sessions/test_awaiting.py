@@ -283,3 +283,18 @@ async def test_the_session_s_destroyed_hook(open_session: Open) -> None:
     (hook,) = session.document.session_destroyed_callbacks
     await session.run(partial(cast(Any, hook), session.context))
     assert seen == [False]
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+async def test_a_coroutine_that_the_app_drops_is_logged(open_session: Open, caplog: pytest.LogCaptureFixture) -> None:
+    async def forgotten() -> None:
+        """Is never awaited."""
+
+    def build(document: Document) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            forgotten()  # type: ignore[unused-coroutine]
+
+    await open_session(build)
+    (line,) = [each for each in caplog.messages if "never awaited" in each]
+    assert line.startswith(f"forgotten() of {__file__}:")

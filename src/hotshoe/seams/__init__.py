@@ -9,7 +9,6 @@ from __future__ import annotations
 import bokeh
 
 from .applications import source_of_handler
-from .awaiting import await_callbacks
 from .changes import (
     apply_patch,
     changed_property,
@@ -22,14 +21,15 @@ from .changes import (
     was_known,
 )
 from .current import document_context, isolate_output, set_current_document
-from .documents import await_by, bind_session_context, dismantle, held_changes, new_document
+from .documents import await_by, await_callbacks, bind_session_context, dismantle, held_changes, new_document
 from .models import bundle_custom_model, custom_models_of, forget_models, python_callbacks
 from .needs import needs_of
-from .warnings import leave_out_warnings, pace_log
+from .warnings import leave_out_warnings, pace_log, tell_unawaited
 
 await_callbacks()
 leave_out_warnings()
 pace_log()
+tell_unawaited()
 
 BOKEH_VERSION: str = bokeh.__version__
 

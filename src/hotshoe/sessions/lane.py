@@ -35,7 +35,7 @@ log = logging.getLogger("hotshoe.lane")
 TURN = 64
 """How many pieces of work one lane runs before it lets other lanes have the thread."""
 TURN_S = 0.02
-"""How long it does so at most, unless one piece takes longer: an app, or all of them, may have only one thread."""
+"""How long it does so at most while others wait, unless one piece takes longer: an app may have only one thread."""
 
 OnDone = Callable[[Any, BaseException | None], Sequence[Outgoing]]
 """Called with the result of a piece of work and what it raised, while the lock is held; returns replies to the
@@ -263,7 +263,7 @@ class Lane:
         began_s = time.monotonic()
         self._counters.thread_waits.add(began_s - self._dispatched_s)
         for number in range(TURN):
-            if number and time.monotonic() - began_s > TURN_S:
+            if number and time.monotonic() - began_s > TURN_S and (self._pool is None or self._pool.waiting_count):
                 break
             if number and self._pool is not None:
                 asyncio.set_event_loop(self._loop)  # the work before may have replaced it

@@ -22,7 +22,7 @@ from bokeh.models import ImportedStyleSheet
 from bokeh.resources import Resources
 from jinja2 import Template
 
-from ..awaiting import Awaited
+from ..documents import Awaited
 from .parameter_edits import share_edits
 from .stock_session import StockConnection, session_of
 from .watchers import await_watchers

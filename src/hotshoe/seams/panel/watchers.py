@@ -11,8 +11,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..awaiting import awaiter_of
 from ..current import current_document
+from ..documents import awaiter_of
 
 
 def await_watchers() -> None:
