@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from tests.support.waiting import until
 
-from hotshoe.base import threads
+from hotshoe.base import housekeeping, threads
 from hotshoe.base.threads import ThreadPool, in_thread, post
-from hotshoe.base.turns import Gate, Pass, TurnQueue
+from hotshoe.base.turns import Gate, Pass, TurnQueue, enter
 from hotshoe.base.workers import LONG_S, SPAN_S, RunningJob
 from hotshoe.server.framing import deflated
 
@@ -341,6 +341,26 @@ def test_a_thread_that_the_system_refuses_is_not_counted(monkeypatch: pytest.Mon
     assert pool.submit(int, "3").result(30) == 3
 
 
+async def test_a_job_at_a_gate_runs_although_the_system_refused_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[threading.Thread] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        refused.append(thread)
+        raise RuntimeError("can't start new thread")
+
+    pool = ThreadPool(2, asyncio.get_running_loop())
+    line, gate, done = TurnQueue(), Gate(1), threading.Event()
+    line.needs = Pass(kept=[gate])
+    enter([gate])
+    pool.start(done.set, line)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        pool._turns.leave([gate])
+        await until(lambda: len(refused) > 1)
+    await until(done.is_set)
+    pool.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_in_thread_works_in_a_process_that_was_forked() -> None:
     code = """
@@ -641,3 +661,35 @@ def test_no_thread_looks_for_an_exception_that_was_revoked() -> None:
     """In Python 3.11 all threads would, for ever, and the first call with a profile function would never return."""
     done = subprocess.run([sys.executable, "-c", REVOKED], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("4\n", "")
+
+
+async def test_a_lasting_thread_stays_and_tidies_up_when_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(housekeeping, "leave", lambda: left.append(threading.get_ident()))
+    pool = ThreadPool(1, asyncio.get_running_loop(), idle_s=0.01, is_lasting=True)
+    ident = await pool.run(threading.get_ident)
+    for count in (1, 2):
+        async with asyncio.timeout(10):
+            while len(left) < count:
+                await asyncio.sleep(0.002)
+        assert await pool.run(threading.get_ident) == ident
+    assert (pool.count, set(left)) == (1, {ident})
+    pool.close()
+    async with asyncio.timeout(10):
+        while len(left) < 3:  # when it ends
+            await asyncio.sleep(0.002)
+    assert pool.count == 0
+
+
+def test_a_lasting_pool_runs_before_it_has_a_loop() -> None:
+    pool = ThreadPool(1, is_lasting=True)
+    ident = pool.submit(threading.get_ident).result(10)
+
+    async def serve() -> tuple[int, bool]:
+        loop = asyncio.get_running_loop()
+        pool.serve(loop)
+        found: tuple[int, bool] = await pool.run(lambda: (threading.get_ident(), asyncio.get_event_loop() is loop))
+        return found
+
+    assert asyncio.run(serve()) == (ident, True)
+    pool.close()

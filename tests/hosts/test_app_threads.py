@@ -165,7 +165,7 @@ async def test_no_thread_takes_the_place_of_one_that_is_stuck(make: MakeInline) 
     stuck, other = await session_of(host, name="stuck"), await session_of(host, name="other")
     waiting = asyncio.ensure_future(stuck.run(stop))
     await until(stop.begun.is_set)
-    stuck.abandon()  # as when a build that takes too long is given up
+    stuck.abandon()  # as when its end is forced
     later = asyncio.ensure_future(other.run(lambda: idents.add(HERE())))
     await asyncio.sleep(0.02)
     assert not later.done()
@@ -173,6 +173,21 @@ async def test_no_thread_takes_the_place_of_one_that_is_stuck(make: MakeInline) 
     await asyncio.gather(waiting, later, return_exceptions=True)
     assert len(idents) == 1
     assert (await host.statistics()).threads == 1
+
+
+async def test_the_server_stops_although_the_thread_is_stuck(make: MakeInline) -> None:
+    stop, ended = Stop(), list[str]()
+    hooks = Hooks(session_destroyed=lambda context: ended.append(context.id))
+    host = await make({"app": App(lambda document: None, hooks=hooks)}, app_thread="own")
+    stuck, _ = await session_of(host, name="stuck"), await session_of(host, name="other")
+    waiting = asyncio.ensure_future(stuck.run(stop))
+    await until(stop.begun.is_set)
+    began_s = time.monotonic()
+    await host.stop(0.5)
+    assert time.monotonic() - began_s < 5
+    assert sorted(ended) == ["other", "stuck"]
+    stop.release.set()
+    await asyncio.gather(waiting, return_exceptions=True)
 
 
 @pytest.mark.parametrize("thread", ["own", "loop"])
@@ -266,3 +281,8 @@ async def test_a_reload_runs_on_the_thread(make: MakeInline, tmp_path: Path) -> 
     await until(lambda: host.apps["/reloaded"].version != version)
     del threading.of_test  # type: ignore[attr-defined]
     assert len(idents) == 1
+
+
+async def test_a_name_without_an_app_is_a_warning(make: MakeInline, caplog: pytest.LogCaptureFixture) -> None:
+    await make({"app": lambda document: None}, app_thread={"sales": "own"})
+    assert "app-thread names /sales, but there is no app at that URL now; the apps are at /app" in caplog.messages

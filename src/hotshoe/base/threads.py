@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
@@ -81,6 +82,7 @@ class ThreadPool(Executor):
         self._name = name
         self._idle_s = IDLE_S if idle_s is None else idle_s
         self._is_lasting = is_lasting
+        self._apart: ThreadPool | None = None
         # Reentrant, since with it held Python may collect garbage, and a destructor of an app may start a job.
         self._mutex = threading.RLock()
         self._turns = Turns()
@@ -185,8 +187,9 @@ class ThreadPool(Executor):
         with self._mutex:
             if self._begun == begun:  # all threads have long jobs, or the machine is busy with something else
                 some = max(1, self._count // 2)
-                for _ in range(min(some, self._turns.ready_count, self._room)):
-                    self._grow(self._line, _nothing)
+                with suppress(RuntimeError):  # the system gives no thread now: the next look tries again
+                    for _ in range(min(some, self._turns.ready_count, self._room)):
+                        self._grow(self._line, _nothing)
             self._is_checking = bool(self._turns) and not self._closed
         if self._is_checking:
             self._check_later(loop)
@@ -231,6 +234,15 @@ class ThreadPool(Executor):
             self._wake_more()
             if self._turns.ready_count and self._room > 0 and not self._closed:
                 self._grow(self._line, _nothing)
+
+    def substitute(self) -> ThreadPool:
+        """The pool for more work of a line that was given up: of a lasting pool, some threads apart."""
+        if not self._is_lasting:
+            return self
+        with self._mutex:
+            if self._apart is None:
+                self._apart = ThreadPool(EAGER, self._loop, name=f"{self._name}-end")
+            return self._apart
 
     def _lose(self, worker: Worker) -> None:
         if worker.is_waiting:
@@ -284,6 +296,8 @@ class ThreadPool(Executor):
         """Let idle threads end at once, and busy threads after all jobs. Does not wait."""
         with self._mutex:
             self._closed = True
+            if self._apart is not None:
+                self._apart.close()
             for worker in self._idle:
                 worker.wake.release()
             self._idle.clear()
@@ -325,18 +339,22 @@ class ThreadPool(Executor):
         if not worker.wake.acquire(timeout=idle_s):
             if self._is_lasting:
                 housekeeping.leave()
-                worker.wake.acquire()
-            with self._mutex:
-                if worker in self._idle:
-                    self._idle.remove(worker)
-                    self._end_worker(worker)
-                    return None
-            worker.wake.acquire()  # it got a job meanwhile, or must end
+            elif self._end_idle(worker):
+                return None
+            worker.wake.acquire()  # for the next job, or one that it got meanwhile, or it must end
         given, worker.job = worker.job, None
         if given is None:
             with self._mutex:
                 self._end_worker(worker)
         return given
+
+    def _end_idle(self, worker: Worker) -> bool:
+        with self._mutex:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            self._end_worker(worker)
+            return True
 
     def _end_job(self, worker: Worker) -> None:
         if worker.line is None:

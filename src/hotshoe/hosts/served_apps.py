@@ -6,6 +6,7 @@ The front sees them as a snapshot, ``infos``, which is a new mapping after each 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
@@ -17,13 +18,15 @@ from ..apps.loading import load_at, place
 from ..base.errors import AppError, RequestError
 from ..base.tasks import Deadline
 from ..base.tracebacks import in_one_line
-from ..config import Settings
+from ..config import Settings, apps_in
 from ..http.paths import normalized_url
 from ..sessions import Registry
 from .app_threads import AppThreads
 from .host import AppInfo
 from .reloading import Reloading, load_apps
 from .server_hooks import ServerHooks
+
+log = logging.getLogger("hotshoe.host")
 
 SESSIONS_SHARE = 0.95
 """The sessions' share of the time for stopping; the rest is for changes under way and the unload hooks."""
@@ -55,6 +58,9 @@ class ServedApps:
         self._threads = threads
         apps, self._sources = load_apps(targets, settings, threads.call, reloads=reloads)
         self._apps = dict(apps)
+        if unknown := [url for url in apps_in(settings.app_thread) if url not in apps]:
+            log.warning("app-thread names %s, but there is no app at that URL now; the apps are at %s",
+                        ", ".join(unknown), ", ".join(sorted(apps)))
         self.infos: Mapping[str, AppInfo] = {url: self._describe(url, app) for url, app in self._apps.items()}
         self.registries = Registries()
         """One for each app, by URL; always the same mapping."""

@@ -22,7 +22,7 @@ from ..base.counters import Counters
 from ..base.errors import SessionGone, UnlockedChangeError
 from ..base.thread_errors import AppThread
 from ..base.threads import ThreadPool
-from ..base.turns import Shares
+from ..base.turns import Shares, TurnQueue
 from ..base.users import user_name
 from ..seams.panel import StockSession, adopt_panel
 from ..wire.messages import Outgoing
@@ -328,10 +328,13 @@ class Session:
         """Replace the lane, in which something is stuck; work that waits gets ``SessionGone`` in the new one."""
         if self._life is Life.ALIVE:
             self._refuse_work(Life.GIVEN_UP)
-        if self._pool is not None:
-            self._pool.give_up(self.lane.line)
-        stuck = self.lane
-        self.lane = Lane(self, self.loop, self._pool, self._variables.copy(), self.counters, stuck.line,
+        stuck, pool = self.lane, self._pool
+        line: TurnQueue | None = stuck.line
+        if pool is not None:
+            pool.give_up(stuck.line)
+            if (substitute := pool.substitute()) is not pool:  # a line belongs to one pool
+                pool, line = substitute, None
+        self.lane = Lane(self, self.loop, pool, self._variables.copy(), self.counters, line,
                          running_loop=self._running_loop)
         stuck.abandon(self.lane)
 
