@@ -44,7 +44,9 @@ TABLE = (
     Row("", "main thread is not in main loop|Calling Tcl from different apartment", _OWN),  # tkinter
     Row("RuntimeError", "There is no current event loop|no running event loop", _LOOP),
     Row("RuntimeError", "attached to a different loop|bound to a different event loop", _LOOP),
-    Row("RuntimeError", "cannot be called from a running event loop|This event loop is already running", ("own",)),
+    Row("", "(running|existing|async|asyncio) (event )?loop|loop is (already )?running|async context", (),
+        "a library that refuses to work inside of a running event loop needs plain functions on threads (--app-thread "
+        "own or pool) and --running-loop no (or running-loop in hotshoe.toml)"),
     Row("", "cannot switch to a different thread", _OWN),  # greenlet: Playwright's sync API, gevent
     Row("", "CoInitialize has not been called|marshalled for a different thread", _OWN),  # COM
     Row("", "(?i:no valid context|no current (opengl )?context|context is not current|without a current context)",

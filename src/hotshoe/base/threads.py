@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 from . import housekeeping
+from .app_tasks import context_without_owner, owner
 from .submitted_calls import SubmittedCall, call_safely, close_coroutine
 from .turns import FREE, Job, Pass, TurnQueue, Turns, enter
 from .workers import SPAN_S, RunningJob, Worker, frame_of, revoke_exception, set_exception
@@ -48,10 +49,12 @@ COMPUTING_MOST = 4
 def post(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object) -> None:
     """Call ``callback`` on ``loop``, from any thread. Does nothing if the loop is closed.
 
-    A callback of an app may run longer than the server; its late calls do not matter.
+    A callback of an app may run longer than the server; its late calls do not matter. Tasks that ``callback`` makes are
+    the server's own, also if app code calls this.
     """
+    context = None if owner.get() is None else context_without_owner()
     try:
-        loop.call_soon_threadsafe(callback, *args)
+        loop.call_soon_threadsafe(callback, *args, context=context)
     except RuntimeError:
         if not loop.is_closed():
             raise

@@ -47,6 +47,7 @@ def _files_of(module: ModuleType) -> str:
 
 
 _OURS = (f"{Path(__file__).parent.parent}/",)
+_ASYNCIO = _files_of(asyncio)
 # Libraries whose frames may stand between our frames and the user's.
 _BETWEEN = (
     *_OURS,
@@ -109,10 +110,17 @@ def may_be_interrupted(frame: FrameType) -> bool:
     return start is not None and not any(name.startswith(_LOCKING) for name in files[start:])
 
 
+def is_called_by_app(frame: FrameType | None) -> bool:
+    """Whether an app's own code called this frame: no library's, except for asyncio."""
+    while frame is not None and frame.f_code.co_filename.startswith(_ASYNCIO):
+        frame = frame.f_back
+    return frame is not None and is_own(frame.f_code.co_filename)
+
+
 def place_of(frame: FrameType | None) -> str:
     """File and line of an app's code that a thread runs, or of any code if there is none of an app."""
     frames = [] if frame is None else _outermost_first(frame)
-    own = [each for each in frames if _is_own(each.f_code.co_filename)]
+    own = [each for each in frames if is_own(each.f_code.co_filename)]
     if not frames:
         return "?"
     found = (own or frames)[-1]
@@ -190,7 +198,7 @@ def _without_wrapper(error: BaseException) -> BaseException:
     if not isinstance(error, AppError) or cause is None:
         return error
     files = (frame.f_code.co_filename for frame, _ in traceback.walk_tb(cause.__traceback__))
-    return cause if isinstance(cause, SyntaxError) or any(map(_is_own, files)) else error
+    return cause if isinstance(cause, SyntaxError) or any(map(is_own, files)) else error
 
 
 def _failure(error: BaseException, relation: str) -> Failure:
@@ -221,13 +229,14 @@ def _frames(error: BaseException) -> tuple[Frame, ...]:
 
 def _frame(frame: FrameType, line: int) -> Frame:
     code = frame.f_code
-    if not _is_own(code.co_filename):
+    if not is_own(code.co_filename):
         return Frame(code.co_filename, line, code.co_qualname, False)
     source = _source(code.co_filename, line, frame.f_globals)
     return Frame(code.co_filename, line, code.co_qualname, True, source, _variables(frame))
 
 
-def _is_own(filename: str) -> bool:
+def is_own(filename: str) -> bool:
+    """Whether a file of code is an app's."""
     return not filename.startswith("<") and not is_library(real(filename))
 
 

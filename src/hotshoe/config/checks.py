@@ -134,3 +134,5 @@ AppSwitch: TypeAlias = Annotated[str, _text("APP", "an app, like sales, or sales
 AppThread: TypeAlias = Annotated[str, _text(
     "[APP=]THREAD", "pool, own or loop, or such a value for one app, like sales=own",
     r"([^=\s][^=]*=|\*=)?\s*(pool|own|loop)")]
+AppSwitch: TypeAlias = Annotated[str, _text(
+    "[APP=]YES|NO", "yes or no, or such a value for one app, like sales=no", r"([^=\s][^=]*=|\*=)?\s*(yes|no)")]

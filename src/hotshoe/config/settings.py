@@ -39,6 +39,7 @@ from .setting import SWITCHES, Doc, Given, Group, Setting, did_you_mean
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
+Loop: TypeAlias = Literal["auto", "asyncio", "uvloop"]
 Login: TypeAlias = Literal["none", "basic", "oidc", "header"]
 LogLevel: TypeAlias = Literal["trace", "debug", "info", "warning", "error", "critical", "None"]
 SessionIds: TypeAlias = Literal["auto", "unsigned", "signed", "external-signed"]
@@ -128,6 +129,13 @@ class Settings:
         Group.SESSIONS, "Thread that runs the code of all apps, or of one. pool, the default: any of --threads. own: "
         "always the same one, for objects that only the thread may use that made them. loop: the event loop's, as with "
         "bokeh serve; a slow callback then delays everybody.", of_app="thread")] = ()
+    running_loop: Annotated[tuple[AppSwitch, ...], Doc(
+        Group.SESSIONS, "Whether the event loop counts as running in the code of an app on threads, as with bokeh "
+        "serve, so that scripts and callbacks can make tasks: yes (the default), or no, for libraries that refuse to "
+        "work inside of a running loop.", of_app="running-loop")] = ()
+    loop: Annotated[Loop, Doc(
+        Group.SESSIONS, "Event loop of the server: asyncio, Python's own, which nest_asyncio can patch; uvloop, a "
+        "faster one, not on Windows; auto, uvloop if it is installed.", metavar="LOOP")] = "auto"
     keep_alive_milliseconds: Annotated[Count, Doc(
         Group.SESSIONS, "Time between pings, which keep a websocket open through proxies; 0 sends none.",
         unit="ms")] = 25000

@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ..base.submitted_calls import SubmittedCall
@@ -35,6 +35,8 @@ class Workplace:
     """``None`` is the event loop."""
     shares: Shares = field(default_factory=Shares)
     """Of this pool only: a gate belongs to one pool."""
+    running_loop: bool = True
+    """Whether the event loop counts as running on these threads (``--running-loop``)."""
 
 
 class AppThreads:
@@ -72,6 +74,11 @@ class AppThreads:
 
     def at(self, url: str | None) -> Workplace:
         """The place of the code of the app at ``url``, or of code of no single app."""
+        place = self._at(url)
+        is_running = url is None or value_for(self._settings.running_loop, url) != "no"
+        return place if is_running else replace(place, running_loop=False)
+
+    def _at(self, url: str | None) -> Workplace:
         thread = None if url is None else value_for(self._settings.app_thread, url)
         if url is None or thread in (None, "pool"):
             return self._shared

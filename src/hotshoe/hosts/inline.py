@@ -18,6 +18,7 @@ from ..base import children
 from ..base.counters import Counters
 from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, SessionGone
 from ..base.first_imports import order_first_imports
+from ..base.lent_loop import install, lend
 from ..base.tasks import STOP_GRACE_S, Deadline
 from ..base.tasks import start as start_task
 from ..base.threads import in_thread
@@ -63,6 +64,7 @@ class InlineHost:
     """
 
     def __init__(self, targets: Any, settings: Settings, *, reloads: bool = True, static: str = STATIC) -> None:
+        install()  # before the apps import what uses it
         self._settings = settings
         self._dev = settings.dev
         self._threads = AppThreads(settings)
@@ -101,6 +103,7 @@ class InlineHost:
         """Make the threads, run the load hooks, begin to expire sessions."""
         loop = asyncio.get_running_loop()
         order_first_imports()
+        lend(loop)
         self._threads.start(loop)
         self._files = AppFiles(dotfiles=self._settings.serve_dotfiles)
         children.register(self)
@@ -109,7 +112,8 @@ class InlineHost:
 
         def new_registry(app: App, url: str) -> Registry:
             place = self._threads.at(url)
-            surroundings = Surroundings(loop, place.pool, pulse, thread=place.thread, collapse=collapse, dev=self._dev,
+            surroundings = Surroundings(loop, place.pool, pulse, thread=place.thread,
+                                        running_loop=place.running_loop, collapse=collapse, dev=self._dev,
                                         counters=self.counters, shares=place.shares)
             return Registry(app, url, surroundings, on_gone=partial(self._notify_if_gone, url))
 

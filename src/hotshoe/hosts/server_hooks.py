@@ -12,6 +12,7 @@ from typing import Any
 from ..apps import App, failing_app
 from ..base.errors import AppError
 from ..base.housekeeping import await_with_keepers
+from ..base.lent_loop import call_with
 from ..base.tasks import Deadline
 from ..base.thread_errors import add_hint
 from ..base.tracebacks import in_one_line
@@ -36,9 +37,13 @@ class ServerHooks:
 
     async def call(self, function: Callable[[], Any], app: str | None = None) -> Any:
         """Run code of the app at this URL, or of any app, and return its result; an awaitable result is awaited."""
-        pool = self._threads.at(app).pool
+        place = self._threads.at(app)
         try:
-            result = function() if pool is None else await pool.run(function)
+            if place.pool is None:
+                result = function()
+            else:
+                loop = asyncio.get_running_loop()
+                result = await place.pool.run(partial(call_with, loop, place.running_loop, function))
             return await await_with_keepers(result) if inspect.isawaitable(result) else result
         except SystemExit as error:  # it must not end the event loop
             raise RuntimeError(f"the app's code ended with {error!r}") from error

@@ -7,6 +7,7 @@ served document awaits it, as that of a next-tick callback: with its lock, unles
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import inspect
 import sys
@@ -92,7 +93,7 @@ class Awaited:
 
 def await_result(callback: Callable[..., Any], result: Any, document: Document | None = None) -> None:
     """Have ``result`` awaited, which ``callback`` has returned, if it is an awaitable, and a document is served."""
-    if result is None:
+    if result is None or asyncio.isfuture(result):  # a task runs by itself, and would hold the lock until it is done
         return
     if inspect.isasyncgen(result):
         result = _refuse(callback)

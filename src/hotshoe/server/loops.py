@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..base import children
+from ..base.errors import ConfigError
 from ..base.logs import PacedLog, origin_of
 from ..base.tracebacks import user_traceback
 
@@ -33,14 +35,20 @@ SAME_ORDER_S = 0.5
 RESTORE_EVERY_S = 1.0
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's loop if uvloop is installed, else asyncio's."""
-    try:
-        import uvloop
-    except ImportError:  # there is none for Windows
+def new_loop(kind: str = "auto") -> asyncio.AbstractEventLoop:
+    """A loop by its name in ``--loop``: with ``auto`` uvloop's if uvloop is installed, else asyncio's."""
+    if kind == "asyncio" or (kind == "auto" and find_spec("uvloop") is None):  # there is none for Windows
         return asyncio.new_event_loop()
+    import uvloop
+
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
+
+
+def check_loop(kind: str) -> None:
+    """Raise ``ConfigError`` if ``new_loop`` can't make this kind of loop."""
+    if kind == "uvloop" and find_spec("uvloop") is None:
+        raise ConfigError("--loop uvloop: uvloop is not installed (pip install uvloop); use --loop asyncio")
 
 
 def close_loop(loop: asyncio.AbstractEventLoop) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
+from ..base.app_tasks import context_without_owner
 from ..base.ending_children import descendants, end_descendants
 from ..base.tasks import STOP_GRACE_S, supervise
 from ..config import Settings
@@ -24,7 +25,7 @@ from ..web.site.extensions import Search
 from ..web.site.sites import site_of
 from .limits import raise_file_limit
 from .listening import Listeners, listen, listen_unix
-from .loops import StopSignals, close_loop, is_current, new_loop, run_to_end, short_switch_interval
+from .loops import StopSignals, check_loop, close_loop, is_current, new_loop, run_to_end, short_switch_interval
 from .service import Service
 from .tls import Tls
 
@@ -92,6 +93,7 @@ class Server:
         auth = auth if auth_provider is None else auth_provider
         self._auth_options = AuthOptions(auth, authorize, extension=guard)
         self._settings = settings_of(settings, auth, overrides)
+        check_loop(self._settings.loop)
         self._tls = Tls.of(self._settings)
         self._site = site_of(site, self._settings, guard)
         of_site = None if self._site is None else self._site.apps
@@ -188,7 +190,9 @@ class Server:
     def _begin(self, call: Callable[[], Coroutine[Any, Any, None]]) -> Pending:
         self._need_running()
         assert self._loop is not None
-        return Pending(asyncio.run_coroutine_threadsafe(call(), self._loop))
+        # If app code calls this, the work must not end with its session.
+        run = partial(asyncio.run_coroutine_threadsafe, call(), self._loop)
+        return Pending(context_without_owner().run(run))
 
     def start(self) -> None:
         """Listen, then serve: on the given loop if there is one (as soon as it runs), else on a thread of its own."""
@@ -319,7 +323,7 @@ class Server:
             raise
 
     def _serve_on_thread(self, started: concurrent.futures.Future[None]) -> None:
-        loop = new_loop()
+        loop = new_loop(self._settings.loop)
         asyncio.set_event_loop(loop)
         try:
             run_to_end(loop, loop.create_task(self.serve(partial(started.set_result, None))))
@@ -344,7 +348,7 @@ class Server:
             raise RuntimeError("the server already runs on a loop; run that loop")
         self._ending = asyncio.Event()
         self._listen()
-        loop = self._given_loop or new_loop()
+        loop = self._given_loop or new_loop(self._settings.loop)
         try:
             keeping = loop.create_task(supervise("signal handlers", signals.keep))
             try:

@@ -18,6 +18,7 @@ from bokeh.document.locking import UnlockedDocumentProxy
 
 from .. import seams
 from ..base.children import end_child, generation
+from ..base.lent_loop import call_with
 from ..base.threads import ThreadPool, post
 from ..base.turns import TurnQueue
 from ..wire.messages import Outgoing
@@ -178,12 +179,13 @@ class Unlocked:
     """
 
     def __init__(self, document: Document, variables: contextvars.Context, *, loop: asyncio.AbstractEventLoop,
-                 pool: ThreadPool | None, line: TurnQueue, report: Report) -> None:
+                 pool: ThreadPool | None, line: TurnQueue, report: Report, running_loop: bool = True) -> None:
         self._document = document
         self._variables = variables
         self._loop = loop
         self._pool = pool
         self._line = line
+        self._running_loop = running_loop
         self._report: Report | None = report
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -191,7 +193,7 @@ class Unlocked:
         """Run ``function`` soon, and then ``done``. May be called from any thread."""
         job = partial(self._variables.copy().run, self._work, function, done)
         if self._pool is not None:
-            self._pool.start(job, self._line)
+            self._pool.start(partial(call_with, self._loop, self._running_loop, job), self._line)
         else:
             post(self._loop, job)
 

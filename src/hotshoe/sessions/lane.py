@@ -24,6 +24,7 @@ from ..base import housekeeping
 from ..base.children import end_child, generation
 from ..base.counters import Counters
 from ..base.errors import SessionGone
+from ..base.lent_loop import call_with
 from ..base.threads import ThreadPool, post
 from ..base.turns import TurnQueue
 from ..wire.messages import Outgoing
@@ -167,15 +168,20 @@ def no_replies(result: Any, error: BaseException | None) -> Sequence[Outgoing]:
 
 
 class Lane:
-    """Runs the work of ``owner`` inside ``context``: on ``pool``, in the turns of ``line``, or on ``loop``."""
+    """Runs the work of ``owner`` inside ``context``: on ``pool``, in the turns of ``line``, or on ``loop``.
+
+    With ``running_loop``, ``loop`` counts as running in work on threads, too.
+    """
 
     def __init__(self, owner: LaneOwner, loop: asyncio.AbstractEventLoop, pool: ThreadPool | None,
-                 context: contextvars.Context, counters: Counters, line: TurnQueue | None = None) -> None:
+                 context: contextvars.Context, counters: Counters, line: TurnQueue | None = None, *,
+                 running_loop: bool = True) -> None:
         self._owner = weakref.ref(owner)  # the session has its lane, and must be freed without a search for cycles
         self.line = TurnQueue(self._owner) if line is None else line
         """The place of the session among those that wait for a thread."""
         self._loop = loop
         self._pool = pool
+        self._running_loop = running_loop
         self._context = context
         self._counters = counters
         self._mutex = threading.Lock()
@@ -272,7 +278,9 @@ class Lane:
                 work = self._waiting.popleft()
             self._counters.lane_waits.add(time.monotonic() - work.submitted_s)
             try:
-                awaitable = self._context.run(work)
+                awaitable = (
+                    self._context.run(work) if self._pool is None
+                    else call_with(self._loop, self._running_loop, self._context.run, work))
             except BaseException:  # without this, the session would stand still for ever
                 log.exception("locked work failed")
                 continue

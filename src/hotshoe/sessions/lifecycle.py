@@ -28,6 +28,8 @@ HOOK_SHARE = 0.75
 """Share of the time left then that each destroyed hook gets."""
 HOOK_LEAST_S = 0.05
 """The least that each hook gets, also the last of many slow ones."""
+TASKS_S = 1.0
+"""How long the session waits at most until the app's cancelled tasks have ended."""
 
 
 class HalfMadeModule(Exception):
@@ -80,7 +82,7 @@ def _fill(session: Session, app: App, validate: bool) -> None:
 async def end(
     session: Session, app: App, *, unless: Callable[[], bool] | None = None, deadline: Deadline | None = None
 ) -> bool:
-    """End the session: run the destroyed hooks, close its connections, take the document apart.
+    """End the session: run the destroyed hooks, cancel its tasks, close its connections, take the document apart.
 
     Once the lane is free, ``unless()`` is called; if it is true, the session lives on. If there is a ``deadline`` (the
     server stops) and the lane is not free within a share of it (a callback is stuck), the hooks run without the lock.
@@ -95,6 +97,7 @@ async def end(
     await _perform(session, partial(end_panel, session.document), deadline)
     for hook in _destroyed_hooks(session, app):
         await _perform(session, partial(hook, session.context), deadline)
+    await session.tasks.end(TASKS_S if deadline is None else min(TASKS_S, deadline.share(HOOK_SHARE).left_s))
     await _perform(session, partial(_dismantle, session), deadline)
     return True
 

@@ -17,6 +17,7 @@ from bokeh.events import ConnectionLost
 
 from .. import seams
 from ..base import logs
+from ..base.app_tasks import AppTasks, owner
 from ..base.counters import Counters
 from ..base.errors import SessionGone, UnlockedChangeError
 from ..base.thread_errors import AppThread
@@ -52,6 +53,8 @@ class Surroundings:
     dev: bool = False
     """Whether pages are sent tracebacks."""
     counters: Counters = field(default_factory=Counters)
+    running_loop: bool = True
+    """Whether the event loop counts as running in app code on threads."""
     shares: Shares = field(default_factory=Shares)
     """How much of the threads each user, address and app may use."""
 
@@ -96,7 +99,8 @@ class Session:
         self._variables = contextvars.Context()
         self._variables.run(logs.note, app=app_url)
         self._own = self._variables.run(begin_own, self.document, app_url)
-        self.lane = Lane(self, loop, pool, self._variables, self.counters)
+        self._running_loop = surroundings.running_loop
+        self.lane = Lane(self, loop, pool, self._variables, self.counters, running_loop=self._running_loop)
         self._shares = surroundings.shares
         self._subscribers: set[Subscriber] = set()
         self._audience = Audience(self.document)
@@ -107,8 +111,11 @@ class Session:
         self.blank: Blank | None = None
         """There is one as long as the app has added nothing."""
         report = self.reporter.report
+        self.tasks = AppTasks(partial(report, what="a task"))
+        """The tasks that the app's code has made."""
+        self._variables.run(owner.set, self.tasks)
         self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool,
-                                  line=self.lane.line, report=report)
+                                  line=self.lane.line, report=report, running_loop=self._running_loop)
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
         seams.bind_session_context(self.document, self.context)
         seams.await_by(self.document, self.callbacks.run_once)
@@ -345,7 +352,8 @@ class Session:
             pool.give_up(stuck.line)
             if (substitute := pool.substitute()) is not pool:  # a line belongs to one pool
                 pool, line = substitute, None
-        self.lane = Lane(self, self.loop, pool, self._variables.copy(), self.counters, line)
+        self.lane = Lane(self, self.loop, pool, self._variables.copy(), self.counters, line,
+                         running_loop=self._running_loop)
         stuck.abandon(self.lane)
 
     def withdraw(self) -> bool:
@@ -362,6 +370,7 @@ class Session:
         self._late.clear()
         self._unlocked.cancel()
         self._own.clear()
+        self.tasks.release()
         try:
             seams.dismantle(self.document, self)
         finally:

@@ -4,6 +4,7 @@ themselves: a lambda, for example. param drops these coroutines; here they run a
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import sys
@@ -36,7 +37,7 @@ def _executor(original: Callable[..., None]) -> Callable[..., None]:
 
 def _call(function: Callable[..., Any], /, *arguments: Any, **options: Any) -> None:
     result = function(*arguments, **options)
-    if result is None or not inspect.isawaitable(result):
+    if result is None or asyncio.isfuture(result) or not inspect.isawaitable(result):
         return
     if awaiter_of(current_document()) is not None:
         sys.modules["param.parameterized"].async_executor(functools.partial(_await, result))

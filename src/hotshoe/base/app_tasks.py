@@ -1,0 +1,77 @@
+"""The tasks that the code of a session has made: they end with it, and it hears of errors that nobody looks at.
+
+Tasks that a library makes for itself, such as that of a connection, are not among them: other sessions may share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import cache
+from types import FrameType
+from typing import Any
+
+from .tracebacks import is_called_by_app, is_own
+
+
+class AppTasks:
+    """Tasks of app code. ``report`` is called with the exception of a task that nobody has awaited, on any thread."""
+
+    def __init__(self, report: Callable[[BaseException], object]) -> None:
+        self._report: Callable[[BaseException], object] | None = report
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def new(self, loop: asyncio.AbstractEventLoop, coroutine: Any, options: dict[str, Any]) -> asyncio.Task[Any]:
+        """Make a task of ``loop``, and keep it until it is done. May be called from any thread."""
+        task: asyncio.Task[Any] = _task_class(asyncio.Task)(coroutine, loop=loop, **options)
+        task.owner = self  # type: ignore[attr-defined]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    @staticmethod
+    def are_to_have(coroutine: Any, frame: FrameType | None) -> bool:
+        """Whether a task for ``coroutine`` is the app's own: by its code, or by that which makes it in ``frame``."""
+        code = getattr(coroutine, "cr_code", None)
+        return (code is not None and is_own(code.co_filename)) or is_called_by_app(frame)
+
+    def report(self, error: BaseException) -> bool:
+        """Report the error of a task. Returns ``False`` if the session has ended."""
+        if self._report is None:
+            return False
+        self._report(error)
+        return True
+
+    async def end(self, patience_s: float) -> None:
+        """Cancel the tasks, and wait until they are done, but no longer than ``patience_s``. Call it on their loop."""
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=patience_s)
+
+    def release(self) -> None:
+        """Let go of the session: contexts of timers may keep this object."""
+        self._report = None
+
+
+@cache
+def _task_class(base: type[Any]) -> type[Any]:
+    """A class of tasks that know their owner. Its base may change: nest_asyncio replaces ``asyncio.Task``."""
+    return type("AppTask", (base,), {"owner": None})
+
+
+owner: ContextVar[AppTasks | None] = ContextVar("hotshoe_tasks", default=None)
+"""Whose code runs in this context: its new tasks belong to that session."""
+
+
+def context_without_owner() -> contextvars.Context:
+    """A copy of this context, in which new tasks are the server's own."""
+    context = contextvars.copy_context()
+    context.run(owner.set, None)
+    return context

@@ -1,0 +1,283 @@
+"""An event loop that app code on other threads may use as if it ran inside of it.
+
+``lend`` gives any loop a class that makes it safe there: what is scheduled from another thread passes through
+``call_soon_threadsafe``. Inside of a piece of app code (``call_with``) it waits until the piece has ended, as it does
+on the loop's own thread: a task never meets a script that is still running.
+
+There, ``asyncio.get_running_loop()`` returns the lent loop. ``install`` replaces that function, and nothing sets the
+thread's running loop: so ``asyncio.run``, other loops and libraries that refuse to work inside of a loop go on working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+from asyncio import _get_running_loop
+from asyncio import current_task as _asyncios_current_task
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .app_tasks import AppTasks, owner
+
+if TYPE_CHECKING:
+    _Loop = asyncio.AbstractEventLoop
+else:
+    _Loop = object
+
+T = TypeVar("T")
+
+OUTSIDE = ("django.", "asgiref.", "playwright.", "panel.io.", "panel.widgets.")
+"""Modules that see no running loop on these threads: they refuse to work inside of one, or ask whether they are on its
+thread."""
+
+
+class _Here(threading.local):
+    """What this thread does with a lent loop."""
+
+    loop: LentLoop | None = None
+    """The loop that a piece of app code uses on this thread; ``None`` outside of such pieces."""
+    is_running: bool = False
+    """Whether that loop counts as running on this thread."""
+    calls: list[AwayCall] | None = None
+    """Calls that wait for the end of the piece."""
+
+
+here = _Here()
+
+
+class AwayCall(asyncio.Handle):
+    """A call that was scheduled from another thread than the loop's. It can be cancelled on any thread."""
+
+    _handle: asyncio.Handle | None = None
+
+    def begin(self, loop: LentLoop) -> None:
+        """Schedule it, on the loop's thread."""
+        callback, args = self._callback, self._args  # type: ignore[attr-defined]
+        if callback is not None and args is not None:  # else it was cancelled, perhaps just now
+            # Not a method of this object: its frame would keep a failed task alive, so that nobody hears of the error.
+            self._handle = loop.call_soon(callback, *args, context=self._context)  # type: ignore[attr-defined]
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        super().cancel()
+        if self._handle is not None:
+            self._handle.cancel()
+
+
+class AwayTimer(asyncio.TimerHandle):
+    """A timer of app code. It can be made and cancelled on any thread; a timer of uvloop can't."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def begin(self, loop: LentLoop) -> None:
+        """Start it, on the loop's thread."""
+        if not self.cancelled():
+            self._timer = loop.call_at(self.when(), self, context=self._context)  # type: ignore[attr-defined]
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        asyncio.Handle.cancel(self)
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            self._loop.run_here(timer.cancel)  # type: ignore[attr-defined]
+
+    def __call__(self) -> None:
+        callback, args = self._callback, self._args  # type: ignore[attr-defined]
+        self._timer = None  # they keep each other
+        if callback is not None and args is not None:
+            callback(*args)
+
+
+class LentLoop(_Loop):
+    """Methods of a lent loop: the same on the loop's thread, and safe on all others."""
+
+    def call_later(self, delay: float, callback: Any, *args: Any,  # type: ignore[override]
+                   context: contextvars.Context | None = None) -> Any:
+        if self._is_own_timer(callback):
+            return super().call_later(delay, callback, *args, context=context)
+        return self._schedule(AwayTimer(self.time() + delay, callback, args, self, context))
+
+    def call_at(self, when: float, callback: Any, *args: Any,  # type: ignore[override]
+                context: contextvars.Context | None = None) -> Any:
+        if self._is_own_timer(callback):
+            return super().call_at(when, callback, *args, context=context)
+        return self._schedule(AwayTimer(when, callback, args, self, context))
+
+    def _is_own_timer(self, callback: Any) -> bool:
+        """Whether only the loop's thread will touch a timer: it is the server's, or inside of an ``AwayTimer``."""
+        return _get_running_loop() is self and (owner.get() is None or type(callback) is AwayTimer)
+
+    def _schedule(self, call: Any) -> Any:
+        if _get_running_loop() is self:
+            call.begin(self)
+        elif here.loop is self and here.calls is not None:
+            here.calls.append(call)
+        else:
+            self.call_soon_threadsafe(call.begin, self)
+        return call
+
+    def run_here(self, function: Callable[..., Any], *args: Any) -> None:
+        """AwayCall ``function`` on the loop's thread: at once if this is it."""
+        if _get_running_loop() is self:
+            function(*args)
+        else:
+            self.call_soon(function, *args)
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        tasks = owner.get()
+        is_away = _get_running_loop() is not self
+        if is_away:
+            options.pop("eager_start", None)  # it would run on this thread
+        if tasks is None or not tasks.are_to_have(coro, sys._getframe(1)):  # noqa: SLF001
+            return asyncio.Task(coro, loop=self, **options) if is_away else super().create_task(coro, **options)
+        return tasks.new(self, coro, options)
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        self.run_here(partial(super().add_reader, fd, callback, *args))
+
+    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        self.run_here(partial(super().add_writer, fd, callback, *args))
+
+    def remove_reader(self, fd: Any) -> bool:
+        if _get_running_loop() is self:
+            return super().remove_reader(fd)
+        self.call_soon(super().remove_reader, fd)
+        return True
+
+    def remove_writer(self, fd: Any) -> bool:
+        if _get_running_loop() is self:
+            return super().remove_writer(fd)
+        self.call_soon(super().remove_writer, fd)
+        return True
+
+    def run_until_complete(self, future: Any) -> Any:
+        """On another thread than the loop's: run ``future`` on the loop, and wait for it."""
+        if not self.is_running():
+            return super().run_until_complete(future)
+        return _refuse(future) if _get_running_loop() is self else _wait_for(self, future)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        tasks = getattr(context.get("future"), "owner", None)
+        error = context.get("exception")
+        if not isinstance(tasks, AppTasks) or error is None or not tasks.report(error):
+            super().call_exception_handler(context)
+
+
+def lend(loop: asyncio.AbstractEventLoop) -> None:
+    """Make ``loop``, on which the caller runs, safe for app code on other threads.
+
+    Nothing happens if its class can't be changed, as that of a loop in Rust: then it never counts as running there.
+    """
+    if isinstance(loop, LentLoop):
+        return
+    try:
+        loop.__class__ = _lent_class(type(loop))  # type: ignore[arg-type]
+    except TypeError:
+        return
+    assert isinstance(loop, LentLoop)
+    if isinstance(loop, asyncio.BaseEventLoop):
+        # nest_asyncio replaces the method of the class, so that it runs the loop on any thread.
+        loop.run_until_complete = partial(_run_nested, loop)
+
+
+@cache
+def _lent_class(kind: Any) -> type[LentLoop]:
+    here_call_soon = kind.call_soon
+
+    def call_soon(self: LentLoop, callback: Any, *args: Any, context: contextvars.Context | None = None) -> Any:
+        if _get_running_loop() is self:  # each step of each task comes here
+            return here_call_soon(self, callback, *args, context=context)
+        return self._schedule(AwayCall(callback, args, self, context))
+
+    members: dict[str, Any] = {"call_soon": call_soon}
+    if not issubclass(kind, asyncio.BaseEventLoop):
+        members["_nest_patched"] = True  # nest_asyncio raises an error for loops that it can't patch; it need not
+    return type(f"Lent{kind.__name__.lstrip('_')}", (LentLoop, kind), members)
+
+
+def _run_nested(loop: LentLoop, future: Any) -> Any:
+    if _get_running_loop() is not loop and loop.is_running():
+        return _wait_for(loop, future)
+    return type(loop).run_until_complete(loop, future)
+
+
+def _wait_for(loop: LentLoop, future: Any) -> Any:
+    if here.loop is loop:
+        _begin_calls(loop)
+    return asyncio.run_coroutine_threadsafe(_result_of(future), loop).result()
+
+
+async def _result_of(future: Any) -> Any:
+    return await future
+
+
+def _refuse(future: Any) -> Any:
+    if asyncio.iscoroutine(future):
+        future.close()
+    raise RuntimeError("This event loop is already running: await the coroutine instead, or use nest_asyncio with the "
+                       "setting --loop asyncio (it can't patch uvloop)")
+
+
+def call_with(loop: asyncio.AbstractEventLoop, is_running: bool, function: Callable[..., T], *args: Any) -> T:
+    """AwayCall a piece of app code on this thread, which is not the loop's.
+
+    With ``is_running`` the loop counts as running here. What the piece schedules begins when it has ended.
+    """
+    if not isinstance(loop, LentLoop):
+        return function(*args)
+    here.loop, here.is_running, here.calls = loop, is_running, []
+    try:
+        return function(*args)
+    finally:
+        _begin_calls(loop)
+        here.loop = here.calls = None
+
+
+def _begin_calls(loop: LentLoop) -> None:
+    calls = here.calls
+    if calls:
+        here.calls = []
+        try:
+            loop.call_soon_threadsafe(_begin_all, loop, calls)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+
+
+def _begin_all(loop: LentLoop, calls: list[Any]) -> None:
+    for call in calls:
+        call.begin(loop)
+
+
+def get_running_loop() -> asyncio.AbstractEventLoop:
+    """The loop that runs on this thread, or the server's loop in app code. Raises ``RuntimeError`` if there is none."""
+    loop = _get_running_loop()
+    if loop is not None:
+        return loop
+    if (lent := here.loop) is not None and not _is_outside(sys._getframe(1).f_globals):  # noqa: SLF001
+        if here.is_running:
+            return lent
+        raise RuntimeError('no running event loop: this app has the setting running-loop "no" (--running-loop)')
+    raise RuntimeError("no running event loop")
+
+
+def _current_task(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Task[Any] | None:
+    """The task that runs on this thread: in app code on a thread none, whatever the loop does meanwhile."""
+    return None if here.loop is not None and _get_running_loop() is None else _asyncios_current_task(loop)
+
+
+def _is_outside(variables: dict[str, Any]) -> bool:
+    return str(variables.get("__name__")).startswith(OUTSIDE)
+
+
+def install() -> None:
+    """Replace asyncio's functions, also where modules have imported them by name."""
+    replaced, asyncio.current_task = asyncio.get_running_loop, _current_task
+    asyncio.tasks.current_task = _current_task
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", {})
+        if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
+            module.get_running_loop = get_running_loop  # type: ignore[attr-defined]
