@@ -44,7 +44,8 @@ makers = {
     "terminal": lambda: pn.widgets.Terminal("made by terminal", **box),
     "texteditor": lambda: pn.widgets.TextEditor(value="made by quill", **box),
     "vega": lambda: pn.pane.Vega({
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json", "mark": "bar", "data": {"values": [{"a": "x", "b": 2}]},
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json", "mark": "bar",
+        "data": {"values": [{"a": "x", "b": 2}]},
         "encoding": {"x": {"field": "a", "type": "nominal"}, "y": {"field": "b", "type": "quantitative"}}}, **box),
     "vtk": lambda: pn.pane.VTKVolume(np.zeros((4, 4, 4)), **box),
     "gridstack": lambda: pn.layout.GridStack(**box),

@@ -16,6 +16,7 @@ from ..base.errors import ConfigError
 from .checks import (
     AccessRule,
     AllowedHost,
+    AppOrNot,
     AppSwitch,
     AppThread,
     FileMode,
@@ -112,7 +113,7 @@ class Settings:
     all_bundles: Annotated[bool, Doc(
         Group.APPS, "Load all of BokehJS with each page, as bokeh serve does. Without it, a page loads the bundles "
         "with the models that its document has and its JavaScript names; callbacks bring more later.")] = False
-    all_bundles_for: Annotated[tuple[AppSwitch, ...], Doc(
+    all_bundles_for: Annotated[tuple[AppOrNot, ...], Doc(
         Group.APPS, "App with whose pages all of BokehJS is loaded, such as sales; sales=no excepts it from "
         "--all-bundles.", of_app="all-bundles")] = ()
     show_source: Annotated[bool, Doc(

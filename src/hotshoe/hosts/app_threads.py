@@ -72,6 +72,11 @@ class AppThreads:
             if place.pool is not None:
                 place.pool.close()
 
+    def after_fork(self) -> None:
+        """In a child there are no threads: take no work any more."""
+        for pool in self._pools():
+            pool.after_fork()
+
     def at(self, url: str | None) -> Workplace:
         """The place of the code of the app at ``url``, or of code of no single app."""
         place = self._at(url)

@@ -138,8 +138,7 @@ class InlineHost:
 
         A child that the program itself forks keeps the program's handlers.
         """
-        if self._pool is not None:
-            self._pool.after_fork()
+        self._threads.after_fork()
         if not children.is_by_main_thread() or current_own() is not None:
             children.use_default_signals()
 
