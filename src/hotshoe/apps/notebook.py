@@ -89,8 +89,7 @@ def load_notebook(
 
 
 def _part(cell: Cell) -> Part:
-    is_code = cell.kind == "code"
-    return Part("" if is_code else cell.source, cell.number - 1 if is_code else None, cell.layout)
+    return Part(cell.source, cell.number - 1 if cell.kind == "code" else None, cell.layout)
 
 
 def to_script(path: Path) -> str:

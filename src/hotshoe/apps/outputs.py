@@ -51,9 +51,9 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A cell of a notebook: a text, or the number of its code."""
+    """A cell of a notebook: its text, and its number if that is code."""
 
-    text: str = ""
+    text: str
     cell: int | None = None
     layout: Mapping[str, Any] = field(default_factory=dict)
     """Its place and size, as Panel keeps them in the notebook."""
@@ -106,7 +106,8 @@ def show_outputs(document: Document, name: str, parts: Sequence[Part], outputs: 
     if has_content(document):
         return
     layouts = [value for _, value in found if isinstance(value, LayoutDOM)]
-    if not is_panel_loaded() and (layouts or not found or importlib.util.find_spec("panel") is None):
+    uses_panel = is_panel_loaded() and any("panel" in part.text for part in parts if part.cell is not None)
+    if not uses_panel and (layouts or not found or importlib.util.find_spec("panel") is None):
         for layout in dict.fromkeys(layouts):
             document.add_root(layout)
         return
