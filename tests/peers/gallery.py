@@ -51,8 +51,8 @@ _TEXTS = """
     }
     if (["STYLE", "SCRIPT", "LINK", "NOSCRIPT", "TEMPLATE"].includes(node.nodeName)) return
     if (node.shadowRoot) {
-      const kind = [...node.classList].find((name) => name.startsWith("bk-")) ?? node.localName
-      views.set(kind, (views.get(kind) ?? 0) + 1)
+      const kind = [...node.classList].find((name) => name.startsWith("bk-"))
+      if (kind) views.set(kind, (views.get(kind) ?? 0) + 1)
       node.shadowRoot.childNodes.forEach(walk)
     }
     node.childNodes.forEach(walk)
