@@ -125,6 +125,7 @@ def _use(tab: Tab, seen: Seen) -> None:
     else:
         seen.drawn = True
     seen.texts, seen.views = _settled(tab)
+    seen.drawn = seen.drawn or bool(seen.views)
     for what, action in (("click", _click), ("drag", _drag)):
         try:
             if action(tab):
@@ -164,6 +165,9 @@ def _drag(tab: Tab) -> bool:
 
 def differences(stock: Seen, ours: Seen) -> Iterator[str]:
     """In what hotshoe shows something else than `panel serve`."""
+    if stock.log and ours.status == 500:
+        yield f"its code fails: {stock.summary} | an error page; {stock.log[-1][:90]}"
+        return
     if (stock.status, stock.drawn) != (ours.status, ours.drawn):
         yield f"status: {stock.summary} | {ours.summary}"
         return
