@@ -33,10 +33,10 @@ from tests.support.server_process import ServerProcess, start, wait_until_starte
 
 NOTEBOOKS = "panel/examples/reference"
 STOCK, OURS = "panel serve", "hotshoe serve"
-DRAWN_TIMEOUT_MS = 30_000
+DRAWN_TIMEOUT_MS = 20_000
 QUIET_MS, MOST_QUIET_CHECKS = 400, 8
 """A page has settled once its texts are the same for a while."""
-PART = 5
+PART = 10
 """Notebooks of one process."""
 
 _IDLE = "documents().length > 0 && documents().every((doc) => doc.roots().length > 0 && doc.is_idle)"
@@ -51,8 +51,8 @@ _TEXTS = """
     }
     if (["STYLE", "SCRIPT", "LINK", "NOSCRIPT", "TEMPLATE"].includes(node.nodeName)) return
     if (node.shadowRoot) {
-      const kind = [...node.classList].find((name) => name.startsWith("bk-")) ?? node.localName
-      views.set(kind, (views.get(kind) ?? 0) + 1)
+      const kind = [...node.classList].find((name) => name.startsWith("bk-"))
+      if (kind) views.set(kind, (views.get(kind) ?? 0) + 1)
       node.shadowRoot.childNodes.forEach(walk)
     }
     node.childNodes.forEach(walk)
@@ -125,6 +125,7 @@ def _use(tab: Tab, seen: Seen) -> None:
     else:
         seen.drawn = True
     seen.texts, seen.views = _settled(tab)
+    seen.drawn = seen.drawn or bool(seen.views)
     for what, action in (("click", _click), ("drag", _drag)):
         try:
             if action(tab):
@@ -164,6 +165,9 @@ def _drag(tab: Tab) -> bool:
 
 def differences(stock: Seen, ours: Seen) -> Iterator[str]:
     """In what hotshoe shows something else than `panel serve`."""
+    if stock.log and ours.status == 500:
+        yield f"its code fails: {stock.summary} | an error page; {stock.log[-1][:90]}"
+        return
     if (stock.status, stock.drawn) != (ours.status, ours.drawn):
         yield f"status: {stock.summary} | {ours.summary}"
         return
@@ -204,16 +208,13 @@ def _serving(files: list[Path], program: str) -> Iterator[ServerProcess]:
                 server.process.wait()
 
 
-def look_at_all(files: list[Path], program: str, browser: Browser) -> dict[str, Seen]:
-    """All files on one server; with each what the log said meanwhile."""
-    found: dict[str, Seen] = {}
-    with _serving(files, program) as server:
-        for file in files:
-            before = len(server.log)
-            found[file.stem] = seen = look(server.urls[file.stem], browser)
-            seen.log = [line[:300] for line in server.log[before:].splitlines()
-                        if re.match(r"[\w.]*(Error|Exception)\b|.*\bERROR\b", line)]
-    return found
+def look_at(file: Path, server: ServerProcess, browser: Browser) -> Seen:
+    """Look at one of the server's notebooks; with what its log said meanwhile."""
+    before = len(server.log)
+    seen = look(server.urls[file.stem], browser)
+    seen.log = [line[:300] for line in server.log[before:].splitlines()
+                if re.match(r"[\w.]*(Error|Exception)\b|.*\bERROR\b", line)]
+    return seen
 
 
 def main() -> int:
@@ -234,9 +235,10 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
         for number in range(0, len(files), PART):
             part = files[number:number + PART]
-            stock, ours = (look_at_all(part, server, browser) for server in (STOCK, OURS))
-            for file in part:
-                worse += _report(file, stock[file.stem], ours[file.stem], arguments.json)
+            with _serving(part, STOCK) as stock, _serving(part, OURS) as ours:
+                for file in part:
+                    seen = look_at(file, stock, browser), look_at(file, ours, browser)
+                    worse += _report(file, *seen, arguments.json)
         browser.close()
     print(f"{len(files)} notebooks, {worse} with problems that only hotshoe has")
     return 1 if worse else 0
