@@ -127,7 +127,7 @@ def test_a_request_follows_the_walk(tmp_path: Path) -> None:
             move(session, value)
             patches.append(take())
         session.close()
-    for title, rounds, most in (("page", pages, 47), ("patch", patches, 27)):
+    for title, rounds, most in (("page", pages, 49), ("patch", patches, 29)):
         steps = walk(f"The way of a {title}")
         assert [missing_step(steps, calls) for calls in rounds] == [None] * ROUNDS
         modules = modules_of(rounds)

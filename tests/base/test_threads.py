@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 from hotshoe.base import threads
 from hotshoe.base.threads import ThreadPool, in_thread, post
-from hotshoe.base.turns import Gate, Pass, TurnQueue
+from hotshoe.base.turns import Gate, Pass, TurnQueue, enter
 from hotshoe.base.workers import LONG_S, SPAN_S, RunningJob
 from hotshoe.server.framing import deflated
 
@@ -339,6 +339,26 @@ def test_a_thread_that_the_system_refuses_is_not_counted(monkeypatch: pytest.Mon
                 pool.submit(int, "3")
     assert (pool.count, pool.waiting_count) == (0, 0)
     assert pool.submit(int, "3").result(30) == 3
+
+
+async def test_a_job_at_a_gate_runs_although_the_system_refused_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[threading.Thread] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        refused.append(thread)
+        raise RuntimeError("can't start new thread")
+
+    pool = ThreadPool(2, asyncio.get_running_loop())
+    line, gate, done = TurnQueue(), Gate(1), threading.Event()
+    line.needs = Pass(kept=[gate])
+    enter([gate])
+    pool.start(done.set, line)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        pool._turns.leave([gate])
+        await until(lambda: len(refused) > 1)
+    await until(done.is_set)
+    pool.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")

@@ -20,6 +20,7 @@ from tests.support.proxy_programs import nginx_file
 from tests.support.running_server import Server
 from tests.support.server_thread import serve
 
+from hotshoe.web.files import bodies
 from hotshoe.web.visits import starting
 
 pytestmark = pytest.mark.real
@@ -124,6 +125,7 @@ def server(folder: Path) -> Iterator[Server]:
     flags = ("--use-xheaders", "--keep-alive", "500", "--allow-websocket-origin", "*")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(starting, "PATIENCE_S", PATIENCE_S)
+        patch.setattr(bodies, "PATIENCE_S", PATIENCE_S)
         with serve(*(folder / f"{name}.py" for name in apps), flags=flags) as running:
             running.errors_expected = True
             yield running

@@ -369,28 +369,39 @@ async def test_an_ended_session_is_freed_without_a_collection(make_registry: Mak
         gc.enable()
 
 
-async def test_a_failed_build_whose_client_leaves_meanwhile_is_still_taken_apart() -> None:
+class Holder:
+    """A job that holds its thread."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        self.go_on.wait(120)
+
+
+@pytest.mark.parametrize("has_begun", [False, True], ids=["waits", "has begun"])
+async def test_the_end_of_a_failed_build_goes_on_when_its_client_leaves(has_begun: bool) -> None:
     loop, ended = asyncio.get_running_loop(), threading.Event()
     pool = ThreadPool(1, loop)
-    first, second = threading.Event(), threading.Event()
-
-    def hold_thread(until: threading.Event) -> None:
-        until.wait(120)
+    first, second = Holder(), Holder()
 
     def build(document: Document) -> None:
-        pool.start(partial(hold_thread, first), TurnQueue())
+        pool.start(first, TurnQueue())
         raise ValueError("no")
 
     hooks = Hooks(session_destroyed=lambda context: ended.set())
     registry = Registry(App(build=build, hooks=hooks), "/app", Surroundings(loop, pool, Pulse()))
     opening = asyncio.create_task(registry.open("a", Request(), {}))
-    await eventually(lambda: pool.waiting_count == 1)  # the end of the session begins here
-    pool.start(partial(hold_thread, second), TurnQueue())
-    first.set()
-    await eventually(lambda: pool.waiting_count == 1)  # and goes on here
+    await eventually(lambda: first.begun.is_set() and pool.waiting_count == 1)  # the end of the session waits
+    if has_begun:
+        pool.start(second, TurnQueue())
+        first.go_on.set()
+        await eventually(lambda: second.begun.is_set() and pool.waiting_count == 1)  # its hook waits
     opening.cancel()
     await asyncio.wait([opening])
-    second.set()
+    first.go_on.set()
+    second.go_on.set()
     await eventually(ended.is_set)
     await eventually(lambda: registry.held_count == 0)
     pool.close()

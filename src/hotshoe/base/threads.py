@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any, ParamSpec, TypeVar
@@ -176,8 +177,9 @@ class ThreadPool(Executor):
         with self._mutex:
             if self._begun == begun:  # all threads have long jobs, or the machine is busy with something else
                 some = max(1, self._count // 2)
-                for _ in range(min(some, self._turns.ready_count, self._room)):
-                    self._grow(self._line, _nothing)
+                with suppress(RuntimeError):  # the system gives no thread now: the next look tries again
+                    for _ in range(min(some, self._turns.ready_count, self._room)):
+                        self._grow(self._line, _nothing)
             self._is_checking = bool(self._turns) and not self._closed
         if self._is_checking:
             self._check_later(loop)

@@ -19,7 +19,7 @@ COMPRESSORS = 2
 """The threads that compress."""
 WAITING_MOST = 8
 """How many texts may wait to be compressed, with their contents in memory; others are sent plain."""
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 """How long a response waits until its text is compressed, before it is sent plain: proxies have time limits."""
 
 _T = TypeVar("_T")
