@@ -77,12 +77,12 @@ class _Generators:
 
 
 def _with_generator(generators: _Generators) -> type[ModuleType]:
-    class Module(OwnModule):
+    class SeededModule(OwnModule):
         @property
         def _rand(self) -> Any:
             return generators.current() or self.__dict__["_rand"]
 
-    return Module
+    return SeededModule
 
 
 _isolated: dict[str, _Generators] = {}
