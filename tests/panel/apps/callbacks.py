@@ -71,7 +71,7 @@ def executes(event):
 
 
 def notifies(event):
-    pn.state.notifications.success("Well done")
+    pn.state.notifications.success("Well done", duration=0)
 
 
 def adds(event):
