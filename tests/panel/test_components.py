@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import httpx
 import pytest
 from tests.support.browser.tab import Tab
+from tests.support.needs import need_module
 from tests.support.running_server import Server
 
 pytestmark = pytest.mark.real
@@ -50,3 +55,32 @@ def test_nothing_else_of_the_folder_is_served(server: Server) -> None:
         assert status("antigravity/s/css/x.css") == 404
         assert status("styled_parts/Widget/_stylesheets") == 404
         assert client.post(f"{base}/styled_parts/Widget/_stylesheets/css/two.css").status_code == 405
+
+
+WITHOUT_PAGE = """
+import asyncio, sys
+from hotshoe.apps import Request
+from hotshoe.config import Settings
+from hotshoe.hosts.host import OpenRequest
+from hotshoe.hosts.inline import InlineHost
+
+
+async def main():
+    host = InlineHost([sys.argv[1]], Settings())
+    await host.start()
+    [url] = host.apps
+    await host.open(OpenRequest(url, Request(), "a"))
+    document = host._registries[url].get("a").document
+    urls = [model.url for model in document.models if type(model).__name__ == "ImportedStyleSheet"]
+    assert len(urls) > 3 and not any("://" in url for url in urls), urls
+    await host.stop()
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_session_without_a_page_has_style_sheets_of_this_server() -> None:
+    need_module("panel")
+    app = Path(__file__).parent / "apps" / "styled.py"
+    subprocess.run([sys.executable, "-c", WITHOUT_PAGE, str(app)], check=True, timeout=120)
