@@ -15,7 +15,6 @@ MEANT_CLASSES = {
     "Session": "of sessions/, the document on the server; of client/, what a program holds of it, named as bokeh's is",
 }
 MEANT_FILES = {
-    "imports.py": "of apps/, what an app's code imports; of base/, what is done after an import",
     "session.py": "both hold the Session of their package",
     "settings.py": "cli/ has a file for each command, named as the command: hotshoe settings",
     "static.py": "hotshoe static",

@@ -127,7 +127,7 @@ def test_a_request_follows_the_walk(tmp_path: Path) -> None:
             move(session, value)
             patches.append(take())
         session.close()
-    for title, rounds, most in (("page", pages, 51), ("patch", patches, 31)):
+    for title, rounds, most in (("page", pages, 53), ("patch", patches, 33)):
         steps = walk(f"The way of a {title}")
         assert [missing_step(steps, calls) for calls in rounds] == [None] * ROUNDS
         modules = modules_of(rounds)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bokeh.io import curdoc
 
-from ..base.imports import when_imported
+from ..base.import_hooks import when_imported
 
 _TARGET = "jupyter.widget"
 _MESSAGE = "ipywidgets_bokeh"

@@ -29,7 +29,8 @@ def show_in_panel(document: Document, title: str, cells: Sequence[tuple[Mapping[
     if not cells:
         return
     panel: Any = importlib.import_module("panel")
-    template = panel.template.EditableTemplate(title=title, editable=False)
+    template = panel.template.EditableTemplate(title=title)
+    template.editable = False  # after it has its editor, which its page needs
     layouts = {}
     for layout, values in cells:
         panes = [panel.panel(value) for value in values]

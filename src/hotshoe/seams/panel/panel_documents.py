@@ -23,7 +23,7 @@ from bokeh.models import ImportedStyleSheet
 from bokeh.resources import Resources
 from jinja2 import Template
 
-from ...base.imports import when_imported
+from ...base.import_hooks import when_imported
 from ..documents import Awaited
 from .panel_settings import warn_of_unused
 from .parameter_edits import share_edits

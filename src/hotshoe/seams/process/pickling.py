@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...base.imports import when_imported
+from ...base.import_hooks import when_imported
 
 _APP_MODULES = "bokeh_app_"
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from types import ModuleType
 from typing import Any
 
-from ...base.imports import when_imported
+from ...base.import_hooks import when_imported
 from .own_state import current_own, forwarding
 
 log = logging.getLogger("hotshoe.app")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from ...base.imports import when_imported
+from ...base.import_hooks import when_imported
 from .own_state import current_own
 from .streams import OwnModule
 

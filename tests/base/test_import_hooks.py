@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from hotshoe.base.imports import when_imported
+from hotshoe.base.import_hooks import when_imported
 
 
 @pytest.fixture
