@@ -121,7 +121,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         elif not self.handshake_initiated and conn.handshake_exc is not None:
             self._refuse_handshake()
         else:
-            delay_s = self._delay_s(sent_bytes - reader.unparsed_bytes, conn.payload_bytes - payload_bytes)
+            sent_bytes, payload_bytes = sent_bytes - reader.unparsed_bytes, conn.payload_bytes - payload_bytes
+            is_paced = conn.idle_frames or payload_bytes > sent_bytes
+            delay_s = self._delay_s(sent_bytes, payload_bytes) if is_paced else 0.0
             self._is_behind = reader.left <= 0 and len(reader.buffer) > 0
             if self._frames.slowed_s > self._limits.slowed_s:
                 conn.fail(CloseCode.POLICY_VIOLATION, "too many frames")
