@@ -108,6 +108,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._parse(data)
         else:
             self.conn.reader.feed_data(data)  # it was on its way when reading was paused
+            self._is_behind = True
 
     def _parse(self, data: bytes) -> None:
         """Parse some frames; if there are more, go on in another turn of the loop."""
