@@ -90,3 +90,21 @@ def test_edits_inside_of_edits_and_errors() -> None:
         with pytest.raises(TypeError):
             setattr(sign, name, 3)
     sign.free = 4
+
+
+def test_one_who_watches_a_flag_and_fails_leaves_no_flag_off() -> None:
+    class Watched(param.Parameterized):
+        fixed = param.Integer(default=0, constant=True)
+
+    def fail(event: Any) -> None:
+        raise ValueError("on purpose")
+
+    sign: Any = Watched()  # type: ignore[no-untyped-call]
+    watcher = sign.param.watch(fail, "fixed", what="constant")
+    with pytest.raises(ValueError, match="on purpose"), param.edit_constant(sign):
+        raise AssertionError("it has not begun")
+    sign.param.unwatch(watcher)
+    with param.edit_constant(sign):
+        sign.fixed = 1
+    with pytest.raises(TypeError):
+        sign.fixed = 2

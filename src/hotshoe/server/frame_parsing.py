@@ -15,6 +15,8 @@ FRAME_BYTES = 4096
 TINY_BYTES = 1024
 """Nobody has a reason to cut a message into smaller fragments."""
 
+_DATA = (Opcode.TEXT, Opcode.BINARY)
+
 
 class FrameReader(StreamReader):
     """The bytes of a connection, of which few frames are parsed in one turn of the event loop.
@@ -46,10 +48,15 @@ class FrameReader(StreamReader):
         self.buffer += data[size - at:]
 
     def read_exact(self, n: int) -> Generator[None, None, Any]:
+        buffer = self.buffer
+        if len(buffer) >= n:  # most are short: four calls for each frame
+            data = buffer[:n]
+            del buffer[:n]
+            return data
+        if n <= MAPPED_BYTES:
+            return (yield from super().read_exact(n))
         # A long payload has a mapping of its own: many buffers that grow side by side would fragment the memory, and
         # take eight times their size. The memory of a mapping is used only as far as it is filled.
-        if n <= MAPPED_BYTES or n <= len(self.buffer):
-            return (yield from super().read_exact(n))
         self._payload = payload = mmap(-1, n)
         begin, self.buffer = self.buffer, bytearray()
         self.feed_data(begin)
@@ -96,8 +103,9 @@ class FrameProtocol(ServerProtocol):
         super().recv_frame(frame)
         size = len(frame.data)
         self.payload_bytes += size
-        self.reader.left -= size // FRAME_BYTES
-        if size < TINY_BYTES and not (frame.fin and frame.opcode in (Opcode.TEXT, Opcode.BINARY)):
+        if size >= FRAME_BYTES:
+            self.reader.left -= size // FRAME_BYTES
+        elif size < TINY_BYTES and not (frame.fin and frame.opcode in _DATA):
             self.idle_frames += 1
 
     def fail(self, code: CloseCode | int, reason: str = "") -> None:

@@ -108,6 +108,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._parse(data)
         else:
             self.conn.reader.feed_data(data)  # it was on its way when reading was paused
+            self._is_behind = True
 
     def _parse(self, data: bytes) -> None:
         """Parse some frames; if there are more, go on in another turn of the loop."""
@@ -121,7 +122,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         elif not self.handshake_initiated and conn.handshake_exc is not None:
             self._refuse_handshake()
         else:
-            delay_s = self._delay_s(sent_bytes - reader.unparsed_bytes, conn.payload_bytes - payload_bytes)
+            sent_bytes, payload_bytes = sent_bytes - reader.unparsed_bytes, conn.payload_bytes - payload_bytes
+            is_paced = conn.idle_frames or payload_bytes > sent_bytes
+            delay_s = self._delay_s(sent_bytes, payload_bytes) if is_paced else 0.0
             self._is_behind = reader.left <= 0 and len(reader.buffer) > 0
             if self._frames.slowed_s > self._limits.slowed_s:
                 conn.fail(CloseCode.POLICY_VIOLATION, "too many frames")

@@ -227,10 +227,7 @@ class Front:
             await send_response(own_pages.error_page(503, headers={"Retry-After": "5"}), scope, send)
             return
         if self._host_names.is_misnamed(scope):
-            self.counters.refuse(Refusal.HOST_NAME)
-            page = own_pages.error_page(403, self._host_names.log_misnamed(scope),
-                                        words="This server does not know that name.")
-            await send_response(page, scope, send)
+            await send_response(self._misnamed(scope), scope, send)
             return
         has_file = route.kind in FILES and self._allows(route, scope["method"])
         try:
@@ -263,6 +260,11 @@ class Front:
             await self._static.respond(scope, receive, public, packaged)
         else:
             await send_response(answer, scope, send)
+
+    def _misnamed(self, scope: Scope) -> Response:
+        self.counters.refuse(Refusal.HOST_NAME)
+        error_id = self._host_names.log_misnamed(scope)
+        return own_pages.error_page(403, error_id, words="This server does not know that name.")
 
     def _health(self, scope: Scope, route: Route) -> Response:
         """The response that says whether the process is alive, and whether it is ready for users.

@@ -37,13 +37,13 @@ class _Edits:
         """Let the parameters of an object be written, until nobody edits them any more."""
         own: dict[str, Any] = parameterized._param__private.params
         begun: list[tuple[Any, Flag]] = []
-        with self._lock:
-            for parameter in {**parameterized.param.objects(instance=False), **own}.values():
-                for flag in flags:
-                    if getattr(parameter, flag) or (id(parameter), flag) in self._edits:
-                        begun.append((parameter, flag))
-                        self._begin(parameter, flag, own)
         try:
+            with self._lock:
+                for parameter in {**parameterized.param.objects(instance=False), **own}.values():
+                    for flag in flags:
+                        if getattr(parameter, flag) or (id(parameter), flag) in self._edits:
+                            begun.append((parameter, flag))
+                            self._begin(parameter, flag, own)
             yield
         finally:
             with self._lock:
