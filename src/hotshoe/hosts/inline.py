@@ -68,7 +68,11 @@ class InlineHost:
         self._settings = settings
         self._dev = settings.dev
         self._threads = AppThreads(settings)
-        self._served = ServedApps(targets, settings, self._threads, reloads=reloads, notify=self._notify_of_apps)
+        try:
+            self._served = ServedApps(targets, settings, self._threads, reloads=reloads, notify=self._notify_of_apps)
+        except BaseException:
+            self._threads.close()
+            raise
         self._registries = self._served.registries
         self._files = AppFiles(dotfiles=settings.serve_dotfiles)
         self.counters = Counters()
