@@ -109,7 +109,8 @@ def end_child(before: int, error: BaseException | None) -> None:
 
 
 def _before_fork() -> None:
-    if not _owners and _lifeline is None:  # no server has been here
+    is_child = _lifeline is not None and _lifeline[1] < 0
+    if not _owners and not is_child:  # no server runs here, nor in a parent
         return
     _fork.is_by_main_thread = threading.current_thread() is threading.main_thread()
     # A child that is ended at once would lose the signal, or handle it as the server does. So it waits.
@@ -128,6 +129,8 @@ def _after_fork_in_child() -> None:
     if _fork.mask is not None:
         _become_child()
         _restore_mask()
+    else:
+        _drop_lifeline()
 
 
 def _become_child() -> None:
@@ -145,11 +148,20 @@ def _become_child() -> None:
     _end_with_parent()
 
 
+def _drop_lifeline() -> None:
+    """The server had ended before this process was forked: it is a child of the program."""
+    global _lifeline
+    for descriptor in _lifeline or ():
+        os.close(descriptor)
+    _lifeline = None
+
+
 def _forget_loop() -> None:
     """Let the child have a loop of its own, as Python does since 3.12."""
     asyncio._set_running_loop(None)  # noqa: SLF001 - what asyncio itself does in a child since then
     if sys.version_info < (3, 12):
-        asyncio.set_event_loop_policy(type(asyncio.get_event_loop_policy())())
+        with suppress(TypeError):  # a policy of the program that takes arguments
+            asyncio.set_event_loop_policy(type(asyncio.get_event_loop_policy())())
 
 
 def _end_with_parent() -> None:
