@@ -221,7 +221,7 @@ async def test_only_the_loops_own_thread_runs_on_it(away: Away) -> None:
 
 
 @both_loops
-async def test_a_thread_that_waits_for_what_it_has_scheduled(away: Away) -> None:
+async def test_a_thread_waits_for_what_it_has_scheduled(away: Any) -> None:
     loop = asyncio.get_running_loop()
     for is_running in (True, False):
         both = await away(lambda: await_on(loop, asyncio.gather(value(), value())), is_running)
