@@ -16,7 +16,7 @@ from hotshoe.base import children
 
 class Owner:
     def after_fork(self):
-        pass
+        children.end_with_server()
 
 owner = Owner()
 children.register(owner)

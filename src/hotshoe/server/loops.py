@@ -130,8 +130,9 @@ class StopSignals:
         return self
 
     def after_fork(self) -> None:
-        """In a child, a signal must not stop the server, but the child."""
+        """In a child, a signal must not stop the server, but the child. It ends with the server."""
         children.use_default_signals()
+        children.end_with_server()
 
     def __exit__(self, *error: object) -> None:
         children.unregister(self)
