@@ -138,7 +138,7 @@ class InlineHost:
         self._tasks = [start_task(name, work) for name, work in works.items()]
 
     def after_fork(self) -> None:
-        """Let go of the threads. A child of an app also gets Python's own handlers of signals, and ends with the server.
+        """Let go of the threads. A child of an app also gets Python's handlers of signals, and ends with the server.
 
         A child that the program itself forks keeps the program's handlers, and may live on.
         """
