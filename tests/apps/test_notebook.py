@@ -11,6 +11,7 @@ from hotshoe.apps.loading import load
 from hotshoe.apps.notebook import without_magics
 from hotshoe.base.errors import AppError
 from hotshoe.base.first_imports import order_first_imports
+from hotshoe.base.lent_loop import call_with, install, lend
 from hotshoe.base.threads import ThreadPool
 from hotshoe.base.tracebacks import user_traceback
 
@@ -123,6 +124,24 @@ async def test_a_thread_waits_while_the_servers_loop_awaits(write: Write, build:
         assert values["loop"] != id(asyncio.get_running_loop())
     finally:
         pool.close()
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_a_cell_awaits_tasks_that_cells_have_made(is_running: bool, write: Write, build: Build) -> None:
+    source = notebook(
+        START, "import asyncio\nasync def double(x):\n    await asyncio.sleep(0)\n    return 2 * x",
+        "task = asyncio.ensure_future(double(4))",
+        "keep['task'] = await task\nkeep['both'] = await asyncio.gather(double(1), double(2))")
+    app, loop = load(write({"a.ipynb": source}) / "a.ipynb"), asyncio.get_running_loop()
+    install()
+    lend(loop)
+    pool = ThreadPool(1, loop)
+    try:
+        async with asyncio.timeout(10):
+            document = await pool.run(partial(call_with, loop, is_running, build, app))
+    finally:
+        pool.close()
+    assert document.template_variables == {"task": 8, "both": [2, 4]}
 
 
 def test_await_outside_of_functions_is_explained(write: Write) -> None:

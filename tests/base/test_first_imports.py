@@ -219,3 +219,11 @@ def test_which_errors_say_that_a_module_is_half_made() -> None:
     assert is_half_made(outer)
     assert not is_half_made(ImportError("No module named b"))
     assert not is_half_made(None)
+
+
+def test_a_python_that_imports_in_another_way_is_left_alone() -> None:
+    names = dict(vars(first_imports._bootstrap))
+    assert first_imports._are_known(names)
+    for name in ("_ModuleLockManager", "module_from_spec"):
+        assert not first_imports._are_known({key: value for key, value in names.items() if key != name})
+    assert not first_imports._are_known({**names, "_ModuleLockManager": print})

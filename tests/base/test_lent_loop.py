@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import json
 import os
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import pytest
 import uvloop
 from tests.support.served_app import both_loops
 
-from hotshoe.base.lent_loop import call_with, install, lend
+from hotshoe.base.app_tasks import AppTasks, owner
+from hotshoe.base.lent_loop import await_on, call_with, install, is_current, lend
 from hotshoe.base.threads import ThreadPool
 
 Away = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
@@ -205,3 +211,107 @@ def test_a_loop_that_can_not_be_lent_stays_as_it_is(away: Away) -> None:
 
     with asyncio.Runner(loop_factory=ForeignLoop) as runner:
         runner.run(main())
+
+
+@both_loops
+async def test_only_the_loops_own_thread_runs_on_it(away: Away) -> None:
+    loop = asyncio.get_running_loop()
+    assert is_current(loop)
+    assert not await away(lambda: is_current(loop))
+
+
+@both_loops
+async def test_a_thread_waits_for_what_it_has_scheduled(away: Any) -> None:
+    loop = asyncio.get_running_loop()
+    for is_running in (True, False):
+        both = await away(lambda: await_on(loop, asyncio.gather(value(), value())), is_running)
+        assert both == [(7, threading.get_ident())] * 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@both_loops
+async def test_in_a_forked_child_no_loop_runs(away: Away) -> None:
+    def piece() -> int:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python 3.12 warns of threads
+            child = os.fork()
+        if not child:
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                os._exit(7)
+            os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert await away(piece) == 7
+
+
+@both_loops
+async def test_a_task_that_only_the_loop_has_made_is_nobodys(away: Away) -> None:
+    tasks, loop = AppTasks(lambda error: None), asyncio.get_running_loop()
+    library: dict[str, Any] = {"asyncio": asyncio}
+    code = "def submit(loop): return asyncio.run_coroutine_threadsafe(asyncio.sleep(60), loop)"
+    exec(compile(code, json.__file__, "exec"), library)
+
+    def piece() -> Any:
+        owner.set(tasks)
+        return library["submit"](loop)
+
+    future = await away(partial(contextvars.Context().run, piece))
+    await asyncio.sleep(0.001)
+    assert not tasks
+    future.cancel()
+
+
+class OfNestAsyncio(asyncio.SelectorEventLoop):
+    """A loop as nest_asyncio leaves it."""
+
+    _nest_patched = True
+
+    def run_until_complete(self, future: Any) -> Any:
+        return "nested" if self.is_running() else super().run_until_complete(future)
+
+
+def test_what_a_loop_could_do_before_it_still_can() -> None:
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        lend(loop)
+        return loop.run_until_complete(value())
+
+    with warnings.catch_warnings(), asyncio.Runner(loop_factory=OfNestAsyncio) as runner:
+        warnings.simplefilter("ignore")  # the coroutine is not awaited
+        assert runner.run(main()) == "nested"
+
+
+def test_a_loop_that_does_not_run_is_as_it_was() -> None:
+    made: list[Any] = []
+
+    def make(loop: Any, coroutine: Any, **options: Any) -> Any:
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop = asyncio.new_event_loop()
+    lend(loop)
+    loop.set_task_factory(make)
+    read, write = os.pipe()
+    try:
+        coroutine = value()
+        assert loop.run_until_complete(coroutine)[0] == 7
+        loop.add_reader(read, print)
+        assert made == [coroutine]
+        assert loop.remove_reader(read)
+        assert not loop.remove_reader(read)
+    finally:
+        loop.close()
+        os.close(read)
+        os.close(write)
+
+
+def test_lazy_modules_stay_lazy(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy(ModuleType):
+        @property
+        def __dict__(self) -> Any:  # type: ignore[override]
+            raise AssertionError("it is loaded")
+
+    monkeypatch.setitem(sys.modules, "lazy_one", Lazy("lazy_one"))
+    install()

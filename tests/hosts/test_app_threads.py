@@ -17,7 +17,7 @@ from bokeh.document import Document, without_document_lock
 from tests.support.hosts import join, open_session, until_empty
 
 from hotshoe.apps import App, Hooks
-from hotshoe.base.errors import BuildError
+from hotshoe.base.errors import AppError, BuildError
 from hotshoe.config import Settings
 from hotshoe.hosts import watch
 from hotshoe.hosts.inline import InlineHost
@@ -267,7 +267,8 @@ async def test_a_notice_in_dev_mode_names_the_setting(make: MakeInline) -> None:
     assert "--app-thread own" in sent
 
 
-async def test_a_reload_runs_on_the_thread(make: MakeInline, tmp_path: Path) -> None:
+@pytest.mark.parametrize("thread", ["own", "loop"])
+async def test_a_reload_runs_on_the_thread(thread: str, make: MakeInline, tmp_path: Path) -> None:
     folder = tmp_path / "reloaded"
     folder.mkdir()
     hooks = "import threading\nidents = getattr(threading, 'of_test', set())\nidents.add(threading.get_ident())\n"
@@ -275,12 +276,53 @@ async def test_a_reload_runs_on_the_thread(make: MakeInline, tmp_path: Path) -> 
     (folder / "main.py").write_text("")
     idents: set[int] = set()
     threading.of_test = idents  # type: ignore[attr-defined]
-    host = await make(folder, app_thread="own", dev=True, reloads=True)
+    host = await make(folder, app_thread=thread, dev=True, reloads=True)
     version = host.apps["/reloaded"].version
     (folder / "app_hooks.py").write_text(hooks + "idents.add(threading.get_ident())\nagain = 1\n")
     await until(lambda: host.apps["/reloaded"].version != version)
     del threading.of_test  # type: ignore[attr-defined]
-    assert len(idents) == 1
+    (ident,) = idents
+    assert (ident == HERE()) == (thread == "loop")
+
+
+@pytest.mark.parametrize(("thread", "threads"), [("own", 4), ("own", 0), ("loop", 4), ("loop", 0)])
+async def test_an_app_that_is_added_is_loaded_on_the_thread(
+    thread: str, threads: int, make: MakeInline, tmp_path: Path
+) -> None:
+    folder = tmp_path / "added"
+    folder.mkdir()
+    (folder / "app_hooks.py").write_text("import threading\nthreading.of_test.add(threading.get_ident())\n")
+    (folder / "main.py").write_text("import threading\nthreading.of_test.add(threading.get_ident())\n")
+    idents: set[int] = set()
+    threading.of_test = idents  # type: ignore[attr-defined]
+    host = await make({}, app_thread={"added": thread}, threads=threads)
+    await host.serve_app("/added", folder)
+    await session_of(host, "/added")
+    del threading.of_test  # type: ignore[attr-defined]
+    (ident,) = idents
+    assert (ident == HERE()) == (thread == "loop")
+
+
+async def test_the_loop_does_not_wait_for_the_thread_on_which_an_app_is_loaded(make: MakeInline) -> None:
+    stop, began_s = Stop(), time.monotonic()
+    host = await make({"app": lambda document: None}, app_thread="own", threads=0)
+    session = await session_of(host)
+    busy = asyncio.ensure_future(session.run(stop))
+    await until(stop.begun.is_set)
+    adding = asyncio.ensure_future(host.serve_app("/app", lambda document: None))
+    await asyncio.sleep(0.01)
+    stop.release.set()
+    await asyncio.gather(busy, adding)
+    assert time.monotonic() - began_s < 5
+
+
+async def test_an_app_that_can_not_be_loaded_leaves_no_thread(make: MakeInline, tmp_path: Path) -> None:
+    host = await make({"app": lambda document: None}, app_thread="own")
+    with pytest.raises(AppError):
+        await host.serve_app("/missing", tmp_path / "missing.py")
+    with pytest.raises(AppError):
+        InlineHost({"missing": tmp_path / "missing.py"}, Settings(app_thread="own"))
+    await until(lambda: all(each.name != "hotshoe-app/missing" for each in threading.enumerate()))
 
 
 async def test_a_name_without_an_app_is_a_warning(make: MakeInline, caplog: pytest.LogCaptureFixture) -> None:

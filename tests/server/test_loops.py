@@ -13,7 +13,6 @@ from hotshoe.server.loops import (
     SWITCH_INTERVAL_S,
     StopSignals,
     close_loop,
-    is_current,
     new_loop,
     run_to_end,
     short_switch_interval,
@@ -42,12 +41,6 @@ def test_closing_cancels_and_does_not_wait_for_threads() -> None:
     assert loop.is_closed()
     assert task.cancelled()
     assert ends == ["cancelled"]
-
-
-async def test_is_current() -> None:
-    loop = asyncio.get_running_loop()
-    assert is_current(loop)
-    assert not await asyncio.to_thread(is_current, loop)
 
 
 def test_the_switch_interval_comes_back() -> None:

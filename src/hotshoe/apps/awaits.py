@@ -7,11 +7,12 @@ import asyncio
 import contextlib
 import contextvars
 import threading
+from asyncio import _get_running_loop
 from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
-from ..base.first_imports import is_loop_thread
+from ..base.lent_loop import await_on, here
 from ..base.threads import ThreadPool
 
 
@@ -39,29 +40,27 @@ def without_awaits(tree: ast.Module) -> ast.Module:
 def wait_for(awaitable: Awaitable[Any]) -> Any:
     """Await ``awaitable`` on the event loop in this context, and return its result, or raise its exception.
 
-    If the event loop itself runs this code (``--threads 0``, an export), it can't: another loop awaits meanwhile.
+    If an event loop runs this code itself (``--threads 0``, an export), it can't: another loop awaits meanwhile.
     """
 
     async def awaited() -> Any:
         return await awaitable
 
-    loop = _loop_of_thread()
-    if loop is None:
-        return asyncio.run(awaited())  # no server: the notebook is exported
-    if is_loop_thread():
+    if _get_running_loop() is not None:
         with contextlib.closing(ThreadPool(1, name="hotshoe-await")) as thread:
             return thread.submit(partial(contextvars.copy_context().run, asyncio.run, awaited())).result()
-    return asyncio.run_coroutine_threadsafe(awaited(), loop).result()
+    loop = _loop_of_thread()
+    return asyncio.run(awaited()) if loop is None else await_on(loop, awaited())
 
 
 def _loop_of_thread() -> asyncio.AbstractEventLoop | None:
     """The server's loop; ``None`` if there is no server."""
-    with contextlib.suppress(RuntimeError):
-        return asyncio.get_running_loop()
+    if here.loop is not None:
+        return here.loop
     if threading.current_thread() is threading.main_thread():
         return None
     try:
-        loop = asyncio.get_event_loop()  # that which the pool has set
+        loop = asyncio.get_event_loop()  # that which the pool has set, if it can't be lent
     except RuntimeError:
         return None
     return loop if loop.is_running() else None

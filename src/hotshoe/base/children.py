@@ -36,6 +36,8 @@ class Forkable(Protocol):
 _owners: WeakSet[Forkable] = WeakSet()
 _lifeline: tuple[int, int] | None = None
 """A pipe: this process alone can write to it, so it breaks when this process ends, however that happens."""
+_bound_pid: int | None = None
+"""The process, this one or its parent, that ends with the server (``end_with_server``)."""
 _generation = 0
 """How often this process and those before it were forked."""
 
@@ -80,6 +82,25 @@ def use_default_signals() -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
+def end_with_server() -> None:
+    """In a child: get SIGTERM when the server's process has ended, even if it was killed. Only on Linux.
+
+    Not by PR_SET_PDEATHSIG: that tells of the end of the thread that has forked, and pools end idle threads.
+    """
+    global _bound_pid
+    if _lifeline is None or _bound_pid == os.getpid():
+        return
+    _bound_pid = os.getpid()
+    with suppress(OSError):
+        # Opened again, since this setting would count for all processes that share a descriptor.
+        own = os.open(f"/proc/self/fd/{_lifeline[0]}", os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGTERM)
+        fcntl.fcntl(own, fcntl.F_SETFL, fcntl.fcntl(own, fcntl.F_GETFL) | os.O_ASYNC)
+        if not os.read(own, 1):  # it has ended just now; else this raises BlockingIOError
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 def close_in_child(descriptors: Iterable[int]) -> None:
     """In a child: let the descriptors lead nowhere. Their objects still exist, so the numbers stay in use."""
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -109,7 +130,8 @@ def end_child(before: int, error: BaseException | None) -> None:
 
 
 def _before_fork() -> None:
-    if not _owners and _lifeline is None:  # no server has been here
+    is_child = _lifeline is not None and _lifeline[1] < 0
+    if not _owners and not is_child:  # no server runs here, nor in a parent
         return
     _fork.is_by_main_thread = threading.current_thread() is threading.main_thread()
     # A child that is ended at once would lose the signal, or handle it as the server does. So it waits.
@@ -128,12 +150,15 @@ def _after_fork_in_child() -> None:
     if _fork.mask is not None:
         _become_child()
         _restore_mask()
+    else:
+        _drop_lifeline()
 
 
 def _become_child() -> None:
     with suppress(ValueError):  # a subinterpreter
         signal.set_wakeup_fd(-1)
     _forget_loop()
+    _close_lifeline()
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # libuv has its own handler, of which Python does not know
     for owner in list(_owners):
@@ -142,34 +167,32 @@ def _become_child() -> None:
         except Exception:
             traceback.print_exc()
     _owners.clear()
-    _end_with_parent()
+    if _bound_pid is not None:  # and so are its own children
+        end_with_server()
+
+
+def _drop_lifeline() -> None:
+    """The server had ended before this process was forked: it is a child of the program."""
+    global _lifeline
+    for descriptor in _lifeline or ():
+        os.close(descriptor)
+    _lifeline = None
+
+
+def _close_lifeline() -> None:
+    """Keep only the end that tells when the server's process has ended."""
+    global _lifeline
+    if _lifeline is not None and _lifeline[1] >= 0:
+        os.close(_lifeline[1])
+        _lifeline = _lifeline[0], -1
 
 
 def _forget_loop() -> None:
     """Let the child have a loop of its own, as Python does since 3.12."""
     asyncio._set_running_loop(None)  # noqa: SLF001 - what asyncio itself does in a child since then
     if sys.version_info < (3, 12):
-        asyncio.set_event_loop_policy(type(asyncio.get_event_loop_policy())())
-
-
-def _end_with_parent() -> None:
-    """Get SIGTERM when the server's process has ended, even if it was killed.
-
-    Not by PR_SET_PDEATHSIG: that tells of the end of the thread that has forked, and pools end idle threads.
-    """
-    global _lifeline
-    if _lifeline is None:
-        return
-    reading, writing = _lifeline
-    if writing >= 0:
-        os.close(writing)
-        _lifeline = reading, -1
-    with suppress(OSError):
-        # Opened again, since this setting would count for all processes that share a descriptor.
-        own = os.open(f"/proc/self/fd/{reading}", os.O_RDONLY | os.O_NONBLOCK)
-        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGTERM)
-        fcntl.fcntl(own, fcntl.F_SETFL, fcntl.fcntl(own, fcntl.F_GETFL) | os.O_ASYNC)
+        with suppress(TypeError):  # a policy of the program that takes arguments
+            asyncio.set_event_loop_policy(type(asyncio.get_event_loop_policy())())
 
 
 if hasattr(os, "register_at_fork"):

@@ -53,8 +53,8 @@ def _ends_last(process: Process) -> bool:
 def end_descendants(but: frozenset[Process], *, grace_s: float = GRACE_S) -> None:
     """End the descendants that are not in ``but``: by SIGTERM, and those that live on by SIGKILL.
 
-    ``multiprocessing`` ends its daemons itself when Python ends, and would replace those of a pool. What it has not
-    ended ``grace_s`` later is killed.
+    ``multiprocessing`` ends its daemons itself when Python ends, and would replace those of a pool. What lives on
+    ``grace_s`` after that is killed. Until then nothing is: the program may go on, and have new children.
     """
     library = sys.modules.get("multiprocessing")  # only an app imports it
     daemons = {process.pid for process in library.active_children() if process.daemon} if library else set[int]()
@@ -76,6 +76,7 @@ def kill_descendants(but: frozenset[Process] = frozenset()) -> None:
 
 
 def _kill_later(but: frozenset[Process], grace_s: float) -> None:
+    threading.main_thread().join()  # which is done once Python begins to end
     while True:
         time.sleep(grace_s)
         kill_descendants(but)

@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -30,6 +31,8 @@ MOST_S = 20.0
 """The longest wait for a first import, in an app that computes while it is imported."""
 
 _bootstrap: Any = importlib.import_module("_frozen_importlib")
+_Manager: Any = getattr(_bootstrap, "_ModuleLockManager", object)
+_DeadlockError: Any = getattr(_bootstrap, "_DeadlockError", ())
 
 
 class _Load:
@@ -125,7 +128,7 @@ class _Order:
             # While an event loop waits, it stands still for everybody: it does so for its own package only.
             return not (new.is_loop or load.is_loop) or any(_package(name) == package for name in load.names)
 
-        return [(other, load) for other, load in self._loads.items() if other != ident and is_in_the_way(load)]
+        return [(other, load) for other, load in list(self._loads.items()) if other != ident and is_in_the_way(load)]
 
     def _wait(self, ident: int, new: _Load) -> None:
         end_s = time.monotonic() + MOST_S
@@ -210,11 +213,15 @@ class _Placeholder:
 order = _Order()
 
 
-class _ModuleLock(_bootstrap._ModuleLockManager):  # type: ignore[misc]  # noqa: SLF001
+class _ModuleLock(_Manager):  # type: ignore[misc]
     """Python's ``with`` for the lock of one module, in the order of ours."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._module = name
+
     def __enter__(self) -> None:
-        order.begin(self._name)
+        order.begin(self._module)
         try:
             super().__enter__()
         except BaseException:
@@ -229,13 +236,13 @@ class _ModuleLock(_bootstrap._ModuleLockManager):  # type: ignore[misc]  # noqa:
 
 
 def order_first_imports() -> None:
-    """Keep the order in this process from now on. May be called more than once.
+    """Keep the order in this process from now on, unless its Python imports in an unknown way. May be called again.
 
     Call it in the thread of an event loop, which then waits as little as can be.
     """
     order.here.is_loop = True
     names = vars(_bootstrap)
-    if names.get("_ModuleLockManager") is _ModuleLock:
+    if names.get("_ModuleLockManager") is _ModuleLock or not _are_known(names):
         return
     make = names["module_from_spec"]
 
@@ -250,9 +257,11 @@ def order_first_imports() -> None:
     names.update(_ModuleLockManager=_ModuleLock, module_from_spec=make_module)
 
 
-def is_loop_thread() -> bool:
-    """Whether this is the thread of a server's event loop."""
-    return getattr(order.here, "is_loop", False)
+def _are_known(names: Mapping[str, Any]) -> bool:
+    """Whether importlib has the parts that are replaced here: they are private."""
+    manager = names.get("_ModuleLockManager")
+    is_manager = isinstance(manager, type) and {"__init__", "__enter__", "__exit__"} <= vars(manager).keys()
+    return is_manager and callable(names.get("module_from_spec"))
 
 
 def is_half_made(error: BaseException | None) -> bool:
@@ -262,7 +271,7 @@ def is_half_made(error: BaseException | None) -> bool:
             break
         if isinstance(error, ImportError | AttributeError) and "partially initialized module" in str(error):
             return True
-        if isinstance(error, _bootstrap._DeadlockError):  # noqa: SLF001
+        if isinstance(error, _DeadlockError):
             return True
         error = error.__cause__ or error.__context__
     return False

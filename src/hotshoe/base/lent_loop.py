@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import sys
 import threading
 from asyncio import _get_running_loop
 from asyncio import current_task as _asyncios_current_task
 from collections.abc import Callable
 from functools import cache, partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .app_tasks import AppTasks, owner
@@ -41,7 +43,7 @@ class _Here(threading.local):
     """The loop that a piece of app code uses on this thread; ``None`` outside of such pieces."""
     is_running: bool = False
     """Whether that loop counts as running on this thread."""
-    calls: list[AwayCall] | None = None
+    calls: list[AwayCall | AwayTimer] | None = None
     """Calls that wait for the end of the piece."""
 
 
@@ -56,9 +58,11 @@ class AwayCall(asyncio.Handle):
     def begin(self, loop: LentLoop) -> None:
         """Schedule it, on the loop's thread."""
         callback, args = self._callback, self._args  # type: ignore[attr-defined]
-        if callback is not None and args is not None:  # else it was cancelled, perhaps just now
+        if callback is not None and args is not None:  # else it was cancelled
             # Not a method of this object: its frame would keep a failed task alive, so that nobody hears of the error.
             self._handle = loop.call_soon(callback, *args, context=self._context)  # type: ignore[attr-defined]
+            if self.cancelled():  # just now, by a thread that has not seen the handle
+                self._handle.cancel()
 
     def cancel(self) -> None:
         """Cancel it."""
@@ -119,16 +123,20 @@ class LentLoop(_Loop):
             self.call_soon_threadsafe(call.begin, self)
         return call
 
+    def _is_away(self) -> bool:
+        """Whether the loop runs, on another thread than this one."""
+        return self.is_running() and _get_running_loop() is not self
+
     def run_here(self, function: Callable[..., Any], *args: Any) -> None:
-        """AwayCall ``function`` on the loop's thread: at once if this is it."""
-        if _get_running_loop() is self:
+        """Call ``function`` on the loop's thread: at once if this is it, or if the loop does not run."""
+        if not self._is_away():
             function(*args)
         else:
             self.call_soon(function, *args)
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         tasks = owner.get()
-        is_away = _get_running_loop() is not self
+        is_away = self._is_away()
         if is_away:
             options.pop("eager_start", None)  # it would run on this thread
         if tasks is None or not tasks.are_to_have(coro, sys._getframe(1)):  # noqa: SLF001
@@ -142,13 +150,13 @@ class LentLoop(_Loop):
         self.run_here(partial(super().add_writer, fd, callback, *args))
 
     def remove_reader(self, fd: Any) -> bool:
-        if _get_running_loop() is self:
+        if not self._is_away():
             return super().remove_reader(fd)
         self.call_soon(super().remove_reader, fd)
         return True
 
     def remove_writer(self, fd: Any) -> bool:
-        if _get_running_loop() is self:
+        if not self._is_away():
             return super().remove_writer(fd)
         self.call_soon(super().remove_writer, fd)
         return True
@@ -157,7 +165,11 @@ class LentLoop(_Loop):
         """On another thread than the loop's: run ``future`` on the loop, and wait for it."""
         if not self.is_running():
             return super().run_until_complete(future)
-        return _refuse(future) if _get_running_loop() is self else _wait_for(self, future)
+        if _get_running_loop() is not self:
+            return await_on(self, future)
+        if isinstance(self, asyncio.BaseEventLoop) and hasattr(self, "_nest_patched"):
+            return super().run_until_complete(future)  # that of nest_asyncio, which came before hotshoe
+        return _refuse(future)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         tasks = getattr(context.get("future"), "owner", None)
@@ -200,18 +212,19 @@ def _lent_class(kind: Any) -> type[LentLoop]:
 
 def _run_nested(loop: LentLoop, future: Any) -> Any:
     if _get_running_loop() is not loop and loop.is_running():
-        return _wait_for(loop, future)
+        return await_on(loop, future)
     return type(loop).run_until_complete(loop, future)
 
 
-def _wait_for(loop: LentLoop, future: Any) -> Any:
-    if here.loop is loop:
-        _begin_calls(loop)
-    return asyncio.run_coroutine_threadsafe(_result_of(future), loop).result()
+def await_on(loop: asyncio.AbstractEventLoop, awaitable: Any) -> Any:
+    """Await ``awaitable`` on the loop while this thread, which is not the loop's, waits. Returns its result."""
+    if here.loop is not None and here.loop is loop:  # it may await what the piece has scheduled
+        _begin_calls(here.loop)
+    return asyncio.run_coroutine_threadsafe(_result_of(awaitable), loop).result()
 
 
-async def _result_of(future: Any) -> Any:
-    return await future
+async def _result_of(awaitable: Any) -> Any:
+    return await awaitable
 
 
 def _refuse(future: Any) -> Any:
@@ -222,7 +235,7 @@ def _refuse(future: Any) -> Any:
 
 
 def call_with(loop: asyncio.AbstractEventLoop, is_running: bool, function: Callable[..., T], *args: Any) -> T:
-    """AwayCall a piece of app code on this thread, which is not the loop's.
+    """Run a piece of app code on this thread, which is not the loop's.
 
     With ``is_running`` the loop counts as running here. What the piece schedules begins when it has ended.
     """
@@ -232,8 +245,10 @@ def call_with(loop: asyncio.AbstractEventLoop, is_running: bool, function: Calla
     try:
         return function(*args)
     finally:
-        _begin_calls(loop)
-        here.loop = here.calls = None
+        try:
+            _begin_calls(loop)
+        finally:
+            here.loop = here.calls = None
 
 
 def _begin_calls(loop: LentLoop) -> None:
@@ -278,6 +293,25 @@ def install() -> None:
     replaced, asyncio.current_task = asyncio.get_running_loop, _current_task
     asyncio.tasks.current_task = _current_task
     for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", {})
-        if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
-            module.get_running_loop = get_running_loop  # type: ignore[attr-defined]
+        if isinstance(module, ModuleType):
+            names = _names_of(module)
+            if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
+                names["get_running_loop"] = get_running_loop
+
+
+_names_of: Callable[[ModuleType], dict[str, Any]] = ModuleType.__dict__["__dict__"].__get__
+"""``vars``, but a lazy module stays lazy."""
+
+
+def is_current(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the caller runs on this loop itself, and not as app code on another thread."""
+    return _get_running_loop() is loop
+
+
+def _forget() -> None:
+    """In a forked child, the loop does not run."""
+    here.loop = here.calls = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -223,7 +223,7 @@ class PacedLog:
             return
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # no loop: an app's thread
+        except RuntimeError:  # no loop: a thread that an app or a library has started
             return
         delay_s = max(0.0, pace.since_s + LOG_EVERY_S - self._clock())
         pace.flush = loop.call_later(delay_s, self._flush, pace, level, context=contextvars.Context())

@@ -307,6 +307,8 @@ class ThreadPool(Executor):
         self._mutex = threading.RLock()
         self._closed = True
         self._turns, self._workers, self._idle, self._count = Turns(), set(), [], 0
+        if self._apart is not None:
+            self._apart.after_fork()
 
     def _work(self) -> None:
         worker, idle_s = Worker(), self._idle_s

@@ -48,6 +48,7 @@ def _files_of(module: ModuleType) -> str:
 
 _OURS = (f"{Path(__file__).parent.parent}/",)
 _ASYNCIO = _files_of(asyncio)
+_LOOPS = tuple(map(_files_of, (asyncio.base_events, asyncio.events, asyncio.runners)))
 # Libraries whose frames may stand between our frames and the user's.
 _BETWEEN = (
     *_OURS,
@@ -111,8 +112,8 @@ def may_be_interrupted(frame: FrameType) -> bool:
 
 
 def is_called_by_app(frame: FrameType | None) -> bool:
-    """Whether an app's own code called this frame: no library's, except for asyncio."""
-    while frame is not None and frame.f_code.co_filename.startswith(_ASYNCIO):
+    """Whether an app's own code called this frame, directly or through asyncio's functions, but not through a loop."""
+    while frame is not None and (name := frame.f_code.co_filename).startswith(_ASYNCIO) and name not in _LOOPS:
         frame = frame.f_back
     return frame is not None and is_own(frame.f_code.co_filename)
 

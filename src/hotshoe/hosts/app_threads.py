@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from ..base.lent_loop import is_current
 from ..base.submitted_calls import SubmittedCall
 from ..base.thread_errors import AppThread
 from ..base.threads import ThreadPool, post
@@ -108,7 +109,7 @@ class AppThreads:
         place = self.at(url)
         if place.thread == "own" and place.pool is not None:
             return place.pool.submit(function).result()
-        if place.thread == "loop" and self._loop is not None and not _is_current(self._loop):
+        if place.thread == "loop" and self._loop is not None and not is_current(self._loop):
             called: SubmittedCall[T] = SubmittedCall(function, _leave_queued)
             post(self._loop, called)
             return called.result()
@@ -135,13 +136,6 @@ class AppThreads:
         """All pools, and of which app each is."""
         pools: dict[ThreadPool, str | None] = {own.pool: url for url, own in self._own.items() if own.pool is not None}
         return pools if self._shared.pool is None else {self._shared.pool: None, **pools}
-
-
-def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
 
 
 def _leave_queued(call: Future[T]) -> None:

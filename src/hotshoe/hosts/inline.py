@@ -68,7 +68,11 @@ class InlineHost:
         self._settings = settings
         self._dev = settings.dev
         self._threads = AppThreads(settings)
-        self._served = ServedApps(targets, settings, self._threads, reloads=reloads, notify=self._notify_of_apps)
+        try:
+            self._served = ServedApps(targets, settings, self._threads, reloads=reloads, notify=self._notify_of_apps)
+        except BaseException:
+            self._threads.close()
+            raise
         self._registries = self._served.registries
         self._files = AppFiles(dotfiles=settings.serve_dotfiles)
         self.counters = Counters()
@@ -134,13 +138,14 @@ class InlineHost:
         self._tasks = [start_task(name, work) for name, work in works.items()]
 
     def after_fork(self) -> None:
-        """In a child that an app has forked there are no threads, and the handlers of signals are a server's.
+        """Let go of the threads. A child of an app also gets Python's handlers of signals, and ends with the server.
 
-        A child that the program itself forks keeps the program's handlers.
+        A child that the program itself forks keeps the program's handlers, and may live on.
         """
         self._threads.after_fork()
         if not children.is_by_main_thread() or current_own() is not None:
             children.use_default_signals()
+            children.end_with_server()
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """End every session and run the unload hooks, within ``grace_s``. May be called more than once."""

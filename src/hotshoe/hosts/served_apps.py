@@ -124,7 +124,7 @@ class ServedApps:
         """The object that watches the apps' files; ``None`` if they are not watched."""
         if self._sources is None:
             return None
-        return Reloading(self._sources, self._changing, self.hooks.call, self.replace)
+        return Reloading(self._sources, self._changing, self.hooks.call_loader, self.replace)
 
     async def serve(self, url: str, target: Any) -> None:
         """Load ``target``, run its load hook, and serve it at ``url``. Raises ``AppError``."""
@@ -156,23 +156,30 @@ class ServedApps:
 
     async def _serve(self, url: str, target: Any) -> None:
         async with self._changing:
-            new_registry = self._registry_maker()
+            self._registry_maker()
             ((url, target),) = place({url: target}).items()
-            app: App = await self.hooks.call(partial(self._load, url, target))
-            self._registry_maker()
-            known = self.registries.get(url)
-            registry = new_registry(app, url) if known is None else known
-            app = await self._run_load_hook(app, registry)
-            if self._new_registry is None:  # the host has stopped meanwhile
-                await self.hooks.unload(app, registry)
-            self._registry_maker()
-            replaced = registry.app
-            if app is not replaced:
-                registry.replace_app(app)
-            self.registries[url] = registry
-            self._publish(url, app)
-            if known is not None:  # last: a stop that begins meanwhile has to find the new app
-                await self.hooks.unload(replaced, known)
+            try:
+                await self._add(url, target)
+            finally:
+                if url not in self.registries:
+                    self._threads.forget(url)
+
+    async def _add(self, url: str, target: Any) -> None:
+        app: App = await self.hooks.call_loader(partial(self._load, url, target))
+        new_registry = self._registry_maker()
+        known = self.registries.get(url)
+        registry = new_registry(app, url) if known is None else known
+        app = await self._run_load_hook(app, registry)
+        if self._new_registry is None:  # the host has stopped meanwhile
+            await self.hooks.unload(app, registry)
+        self._registry_maker()
+        replaced = registry.app
+        if app is not replaced:
+            registry.replace_app(app)
+        self.registries[url] = registry
+        self._publish(url, app)
+        if known is not None:  # last: a stop that begins meanwhile has to find the new app
+            await self.hooks.unload(replaced, known)
 
     def _load(self, url: str, target: Any) -> App:
         if self._sources is not None:

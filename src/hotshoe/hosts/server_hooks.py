@@ -13,8 +13,10 @@ from ..apps import App, failing_app
 from ..base.errors import AppError
 from ..base.housekeeping import await_with_keepers
 from ..base.lent_loop import call_with
+from ..base.submitted_calls import call_safely
 from ..base.tasks import Deadline
 from ..base.thread_errors import add_hint
+from ..base.threads import in_thread
 from ..base.tracebacks import in_one_line
 from ..sessions import Registry
 from .app_threads import AppThreads
@@ -47,6 +49,15 @@ class ServerHooks:
             return await await_with_keepers(result) if inspect.isawaitable(result) else result
         except SystemExit as error:  # it must not end the event loop
             raise RuntimeError(f"the app's code ended with {error!r}") from error
+
+    async def call_loader(self, function: Callable[[], Any]) -> Any:
+        """Run a function that loads apps by ``AppThreads.call``, and return its result.
+
+        It may wait for the thread of an app, so it never runs on the event loop, which that thread may need.
+        """
+        if self._threads.at(None).pool is None:
+            return await in_thread(call_safely, function)
+        return await self.call(function)
 
     async def load_all(self, registries: Iterable[Registry]) -> None:
         """Run the load hooks. If one fails, run the unload hooks of the apps before it."""

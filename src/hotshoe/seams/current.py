@@ -77,7 +77,7 @@ def current_document() -> Document | None:
     stack = _CURDOC.get(())
     document = stack[-1]() if stack else None
     if isinstance(document, UnlockedDocumentProxy):
-        of_proxy: Document | None = document._doc if hasattr(document, "_doc") else document._document_ref()
+        of_proxy: Document = document._doc
         return of_proxy
     return document
 

@@ -64,14 +64,6 @@ def close_loop(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def is_current(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether the caller runs on this loop."""
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
-
-
 @contextmanager
 def short_switch_interval(wanted: bool) -> Generator[None]:
     """Let threads switch more often, so that a busy one does not delay the loop."""
@@ -138,8 +130,9 @@ class StopSignals:
         return self
 
     def after_fork(self) -> None:
-        """In a child, a signal must not stop the server, but the child."""
+        """In a child, a signal must not stop the server, but the child. It ends with the server."""
         children.use_default_signals()
+        children.end_with_server()
 
     def __exit__(self, *error: object) -> None:
         children.unregister(self)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from ..base.app_tasks import context_without_owner
 from ..base.ending_children import descendants, end_descendants
+from ..base.lent_loop import is_current
 from ..base.tasks import STOP_GRACE_S, supervise
 from ..config import Settings
 from ..hosts.factory import make_host
@@ -25,7 +26,7 @@ from ..web.site.extensions import Search
 from ..web.site.sites import site_of
 from .limits import raise_file_limit
 from .listening import Listeners, listen, listen_unix
-from .loops import StopSignals, check_loop, close_loop, is_current, new_loop, run_to_end, short_switch_interval
+from .loops import StopSignals, check_loop, close_loop, new_loop, run_to_end, short_switch_interval
 from .service import Service
 from .tls import Tls
 

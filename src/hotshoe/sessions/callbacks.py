@@ -228,9 +228,12 @@ class Unlocked:
 
     async def _await(self, awaitable: Awaitable[Any], done: Callable[[], None], proxy: object) -> None:
         # The context has ``proxy`` as a weak reference only, so this coroutine keeps it alive.
+        born = generation()
         try:
             await awaitable
+            end_child(born, None)
         except BaseException as error:
+            end_child(born, error)
             self._report_error(error)
         finally:
             done()

@@ -140,11 +140,14 @@ class Work:
         return None
 
     async def _await(self, section: Section, awaitable: Awaitable[Any]) -> None:
+        born = generation()
         try:
             result = await awaitable
         except BaseException as error:
+            end_child(born, error)
             self._end(section, None, error)
         else:
+            end_child(born, None)
             self._end(section, result, None)
 
     def _end(self, section: Section, result: Any, error: BaseException | None) -> None:

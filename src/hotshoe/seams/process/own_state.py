@@ -11,7 +11,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from bokeh.document import Document
-from bokeh.document.locking import UnlockedDocumentProxy
 
 from ..current import current_document
 
@@ -61,9 +60,7 @@ def current_own() -> Own | None:
     own = _own.get()
     if own is not None:
         return own
-    document: Any = current_document()
-    if isinstance(document, UnlockedDocumentProxy):
-        document = document._doc
+    document = current_document()
     return None if document is None else _of_documents.get(document)
 
 
