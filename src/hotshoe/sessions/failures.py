@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from .. import wire
-from ..base.errors import SessionGone
+from ..base.errors import CompileError, SessionGone
 from ..base.logs import Lines, PacedLog, origin_of, session_hash
 from ..base.thread_errors import AppThread, add_hint
 from ..base.tracebacks import comes_from_app, in_one_line, user_traceback
@@ -213,6 +213,10 @@ class Notices:
             self._untold += 1
             return {}
         self._told_s, count, self._untold = now_s, self._untold + 1, 0
+        return self.of(error, failure, count)
+
+    def of(self, error: BaseException, failure: FailureInfo, count: int = 1) -> Mapping[str, Any]:
+        """A notice however soon it is, for a page that has nothing else to show."""
         notice = {"id": failure.error_id, "key": _key(error), "count": count}
         if not self._dev:
             return notice
@@ -243,36 +247,38 @@ class Reporter:
         ended = isinstance(error, SessionGone | SystemExit | asyncio.CancelledError)
         if error is None or (ended and not always):
             return ""
-        error_id, notice = self._report(error, what)
-        if notice:
-            self._audience.notify(notice)
-        return error_id
+        info = self._report(error, what)
+        if notice := self._notices.next(error, info):
+            self._audience.notify({"failure": notice})
+        return info.error_id
 
     def replies(self, origin: Subscriber, msgtype: str, answers: Sequence[str],
                 error: BaseException) -> Sequence[Outgoing]:
         """The ERROR replies to messages whose handling raised; they have the traceback in dev mode only."""
         notice: Mapping[str, Any] = {}
-        if isinstance(error, UnsendableError) or comes_from_app(error):
-            what = _DOING.get(msgtype, f"handling a {msgtype}")
-            error_id, notice = self._report(error, what)
+        is_pull = msgtype == "PULL-DOC-REQ"  # without the document, its page shows nothing else
+        if isinstance(error, UnsendableError | CompileError) or comes_from_app(error):
+            info = self._report(error, _DOING.get(msgtype, f"handling a {msgtype}"))
+            error_id = info.error_id
+            notice = self._notices.of(error, info) if is_pull else self._notices.next(error, info)
         else:
             error_id = report_refusal(error, what=f"a {msgtype}", app=self._app_url, session_id=self.session_id or "")
-        if notice:
-            self._audience.notify(notice, besides=origin)
+        metadata = {"failure": notice} if notice else {}
+        if notice and not is_pull:
+            self._audience.notify(metadata, besides=origin)
         text, traceback = f"Something failed in this app. Error {error_id}", None
         if self._dev:
             text, traceback = in_one_line(error), user_traceback(error)
-        return [wire.error(msgid, text, traceback, notice) for msgid in answers]
+        return [wire.error(msgid, text, traceback, metadata) for msgid in answers]
 
     def note_too_big(self, data: object) -> None:
         """Log that a page could not send a message, since it is too large."""
         report_too_big(self._app_url, self.session_id or "", data)
 
-    def _report(self, error: BaseException, what: str) -> tuple[str, Mapping[str, Any]]:
+    def _report(self, error: BaseException, what: str) -> FailureInfo:
         info, unreported = self._repeats.count(error)
         if info is None:
             info = report(error, what=what, app=self._app_url, session_id=self.session_id, user=self.user,
                           unreported=unreported, thread=self._thread)
             self._repeats.remember(error, info)
-        notice = self._notices.next(error, info)
-        return info.error_id, {"failure": notice} if notice else {}
+        return info
