@@ -40,6 +40,8 @@ REPEATS_IN_S = 10.0
 REPEATS_MOST = 5
 """Most failures of one kind that are reported in that time: a callback that fails every few ms would flood the log."""
 
+_BYTES_MOST = 2**53
+
 KINDS_MOST = 100
 """Most kinds of failures that are remembered for one session."""
 
@@ -123,7 +125,7 @@ def report_refusal(error: BaseException, *, what: str, app: str, session_id: str
 def report_too_big(app: str, session_id: str, data: object) -> None:
     """Log what a page says that it could not send: the bytes of a message, and the most that the server takes."""
     values = data if isinstance(data, Mapping) else {}
-    size, limit = (value if isinstance(value := values.get(name), int | float) else 0 for name in ("bytes", "limit"))
+    size, limit = (_number(values.get(name)) for name in ("bytes", "limit"))
     session = session_hash(session_id)
     most = (f"a message may have {limit:.0f} bytes" if limit else
             "a server in front takes none of this size, or the connection broke")
@@ -132,6 +134,11 @@ def report_too_big(app: str, session_id: str, data: object) -> None:
         "--websocket-max-message-size, and by the limit of a server in front (uvicorn: --ws-max-size)",
         app, session, size, most,
         extra={"session": session, "app": app})
+
+
+def _number(value: object) -> float:
+    """A number of bytes that a client has sent; any client may send anything."""
+    return value if isinstance(value, int | float) and 0 <= value < _BYTES_MOST else 0
 
 
 def _call_listeners(error: BaseException, failure: FailureInfo) -> None:
