@@ -303,7 +303,8 @@ def test_wrong_values_of_single_apps(tmp_path: Path, text: str, error: str) -> N
 
 def test_switches_of_single_apps(tmp_path: Path) -> None:
     file = tmp_path / "hotshoe.toml"
-    file.write_text("all-bundles = true\nrunning-loop = false\n[apps.sales]\nall-bundles = false\nrunning-loop = true\n")
+    file.write_text("all-bundles = true\nrunning-loop = false\n[apps.sales]\n"
+                    "all-bundles = false\nrunning-loop = true\n")
     for found in (load(file=file), Settings(all_bundles={"*": True, "sales": False},  # type: ignore[arg-type]
                                             running_loop=["no", "sales=yes"])):  # type: ignore[arg-type]
         assert (found.all_bundles, found.running_loop) == (("yes", "sales=no"), ("no", "sales=yes"))
