@@ -17,7 +17,7 @@ from hotshoe.seams.panel import component_file, component_source
 @pytest.fixture(autouse=True)
 def _panel(monkeypatch: pytest.MonkeyPatch) -> None:
     handler = SimpleNamespace(ComponentResourceHandler=object())
-    monkeypatch.setitem(sys.modules, "panel.io.server", handler)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "panel.io.server", handler)
 
 
 def test_a_lazy_module_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
