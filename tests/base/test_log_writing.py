@@ -141,3 +141,18 @@ def test_what_is_logged_last_and_by_a_forked_process(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=60,
                           check=True)
     assert done.stderr.splitlines() == [f"WARNING:root:{word}" for word in ("parent", "child", "the end")]
+
+
+def test_a_log_that_nobody_reads_is_waited_for_once(
+        log: logging.Logger, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = log.handlers[0]
+    log.info("first")
+    monkeypatch.setattr(log_writing, "FLUSH_S", 0.01)
+    handler.flush()
+    monkeypatch.setattr(log_writing, "FLUSH_S", 3600)
+    handler.flush()  # ends
+    terminal.go_on.set()
+    wait_until(lambda: handler._size == 0)  # type: ignore[attr-defined]
+    log.info("second")
+    handler.flush()
+    assert terminal.getvalue() == "first\nsecond\n"

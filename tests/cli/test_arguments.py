@@ -97,3 +97,16 @@ def test_wrong_usage(arguments: list[str], message: str, capsys: pytest.CaptureF
     [error] = capsys.readouterr().err.splitlines()
     assert error.startswith(f"hotshoe serve: error: {message}")
     assert error.endswith("(see hotshoe serve --help)")
+
+
+@pytest.mark.parametrize(("arguments", "value"), [
+    (["--all-bundles", "a.py"], ("yes",)),
+    (["a.py", "--all-bundles"], ("yes",)),
+    (["--all-bundles=sales=yes", "a.py"], ("sales=yes",)),
+    (["--all-bundles", "--all-bundles=sales=no", "a.py"], ("yes", "sales=no")),
+    (["a.py", "--", "--all-bundles"], ()),
+])
+def test_an_option_that_may_stand_alone_takes_no_next_word(arguments: list[str], value: tuple[str, ...]) -> None:
+    files, settings = parse(arguments, {})
+    assert files == ["a.py", *(["--all-bundles"] if "--" in arguments else [])]
+    assert settings.all_bundles == value

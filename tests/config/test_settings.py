@@ -31,7 +31,7 @@ WRONG: dict[str, list[str]] = {
     "auth_header_separator": ["", "\n", "é", "123456789"],
     "auth_header_logout_url": ["sign_out", "//other.example", "/\\other.example"],
     "log_format": ["%(nothing)s", "%(message)"],
-    "all_bundles_for": ["", "=yes", "sales=maybe", "sales=yes=no"],
+    "all_bundles": ["", "=yes", "sales", "sales=maybe", "sales=yes=no"],
     "app_thread": ["", "Own thread", "sales", "sales=", "=own", "sales=pools"],
 }
 """Texts that settings do not take, beside what is wrong for every setting of their kind."""
@@ -52,7 +52,7 @@ RIGHT: dict[str, list[str]] = {
     "auth_header_separator": [";", " ", ", "],
     "auth_header_logout_url": ["/oauth2/sign_out", "https://example.org/out?x=1"],
     "log_format": ["%(session)s %(message)s"],
-    "all_bundles_for": ["sales", "deep/er", "sales=no", "/sales=yes"],
+    "all_bundles": ["yes", "*=no", "sales=no", "/sales=yes", "deep/er=yes"],
     "app_thread": ["own", "sales=pool", "/deep/app=loop", "*=own"],
 }
 
@@ -66,8 +66,7 @@ def wrong_values(row: Setting) -> list[object]:
     """What a program must not give, by the kind of the setting."""
     nothing = [] if row.default is None else [None]
     if row.is_list:
-        texts = [] if row.name == "all_bundles_for" else ["text"]  # it is the name of an app, which may stand alone
-        return [5, *texts, [5], [b"text"], *nothing]
+        return [5, "text", [5], [b"text"], *nothing]
     if row.is_switch:
         return ["yes", 1, *nothing]
     if is_number(row):
@@ -285,6 +284,7 @@ def test_apps_may_have_values_of_their_own(tmp_path: Path) -> None:
         assert [value_for(found.app_thread, url) for url in urls] == ["loop", "pool", "own", "own"]
         assert apps_in(found.app_thread) == ["/sales", "/deep/app"]
     assert value_for(Settings().app_thread, "/sales") is None
+    assert apps_in(Settings(app_thread=("*=own", "/=loop")).app_thread) == ["/"]
 
 
 @pytest.mark.parametrize(("text", "error"), [
@@ -299,3 +299,15 @@ def test_wrong_values_of_single_apps(tmp_path: Path, text: str, error: str) -> N
     with pytest.raises(ConfigError) as caught:
         load(file=file)
     assert str(caught.value).startswith(f"{file}: {error}")
+
+
+def test_switches_of_single_apps(tmp_path: Path) -> None:
+    file = tmp_path / "hotshoe.toml"
+    file.write_text("all-bundles = true\nrunning-loop = false\n[apps.sales]\n"
+                    "all-bundles = false\nrunning-loop = true\n")
+    for found in (load(file=file), Settings(all_bundles={"*": True, "sales": False},  # type: ignore[arg-type]
+                                            running_loop=["no", "sales=yes"])):  # type: ignore[arg-type]
+        assert (found.all_bundles, found.running_loop) == (("yes", "sales=no"), ("no", "sales=yes"))
+    assert load(environ={"HOTSHOE_ALL_BUNDLES": "sales=yes, other=no"}).all_bundles == ("sales=yes", "other=no")
+    with pytest.raises(ConfigError, match="'yes' is not pool, own or loop"):
+        Settings(app_thread=True)  # type: ignore[arg-type]

@@ -326,5 +326,8 @@ async def test_an_app_that_can_not_be_loaded_leaves_no_thread(make: MakeInline, 
 
 
 async def test_a_name_without_an_app_is_a_warning(make: MakeInline, caplog: pytest.LogCaptureFixture) -> None:
-    await make({"app": lambda document: None}, app_thread={"sales": "own"})
-    assert "app-thread names /sales, but there is no app at that URL now; the apps are at /app" in caplog.messages
+    settings = {"app_thread": {"sales": "own"}, "all_bundles": {"deep/er": True}, "running_loop": {"*": "no", "app": "yes"}}
+    await make({"app": lambda document: None}, **settings)
+    assert [line for line in caplog.messages if " names " in line] == [
+        f"{name}, but there is no app at that URL now; the apps are at /app"
+        for name in ("all-bundles names /deep/er", "app-thread names /sales")]

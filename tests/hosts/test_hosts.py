@@ -350,8 +350,8 @@ async def test_all_bundles_for_all_apps_or_some(make: MakeHost) -> None:
 
     apps = {"/sales": App(build=plain), "/other": App(build=plain)}
     for settings, expected in (({}, ["", ""]), ({"all_bundles": True}, ["all", "all"]),
-                               ({"all_bundles_for": ["sales"]}, ["all", ""]),
-                               ({"all_bundles": True, "all_bundles_for": ["/sales=no"]}, ["", "all"])):
+                               ({"all_bundles": {"sales": True}}, ["all", ""]),
+                               ({"all_bundles": ["yes", "/sales=no"]}, ["", "all"])):
         host = await make(apps, **settings)
         pages = []
         for app in apps:

@@ -17,7 +17,16 @@ from hotshoe import FailureInfo
 from hotshoe.apps import Request
 from hotshoe.base.logs import session_hash
 from hotshoe.sessions import failures as failures_module
-from hotshoe.sessions.failures import KINDS_MOST, NOTICE_EVERY_S, REPEATS_IN_S, REPEATS_MOST, Notices, Repeats, report
+from hotshoe.sessions.failures import (
+    KINDS_MOST,
+    NOTICE_EVERY_S,
+    REPEATS_IN_S,
+    REPEATS_MOST,
+    Notices,
+    Repeats,
+    report,
+    report_too_big,
+)
 
 Heard = list[tuple[BaseException, FailureInfo]]
 
@@ -257,3 +266,10 @@ async def test_what_a_page_could_not_send_stands_in_the_log(
     (record,) = [record for record in caplog.records if "could not send" in record.getMessage()]
     assert f"app /app, session {session_hash('session-1')}: its page could not send {words}" in record.getMessage()
     assert "--websocket-max-message-size" in record.getMessage()
+
+
+@pytest.mark.parametrize("size", [10**400, float("inf"), float("nan"), -1, "1", None])
+def test_no_number_of_a_page_breaks_the_log(caplog: pytest.LogCaptureFixture, size: Any) -> None:
+    report_too_big("/app", "session-1", {"bytes": size, "limit": size})
+    (record,) = caplog.records
+    assert "a message of 0 bytes, such as a large file: a server in front takes" in record.getMessage()

@@ -1,4 +1,4 @@
-"""What can't be sent to a browser is an error of its page, of its pull and of its callback, and the log names it."""
+"""What can't be sent to a browser is an error of its pull or of its callback, and the log names it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
+from bokeh.core.serialization import SerializationError
 from bokeh.document import Document
 from bokeh.models import Column, ColumnDataSource, CustomJS, FactorRange
 from bokeh.models.ui import UIElement
@@ -58,7 +59,6 @@ def test_place_and_type_are_named(name: str) -> None:
     make, place, kind = VALUES[name]
     document = Document()
     document.add_root(make())
-    assert seams.is_doubtful(document)
     with pytest.raises(UnsendableError) as caught:
         encode_document(document)
     assert str(caught.value).startswith(f"{place} (id p")
@@ -69,7 +69,6 @@ def test_place_and_type_are_named(name: str) -> None:
 def test_a_value_that_is_missing_is_named() -> None:
     document = Document()
     document.add_root(Div(tags=[CustomJS()]))
-    assert seams.is_doubtful(document)
     with pytest.raises(UnsendableError, match=r"^CustomJS \(id p\d+\) can't be sent .*code doesn't have a value set$"):
         encode_document(document)
 
@@ -77,12 +76,11 @@ def test_a_value_that_is_missing_is_named() -> None:
 def test_models_in_each_other_without_end() -> None:
     document = Document()
     document.add_root(nested(150))
-    assert seams.is_doubtful(document)
     with pytest.raises(UnsendableError, match=r"Column \(id p\d+\) can't be sent .* nested too deeply"):
         encode_document(document)
 
 
-def test_what_can_be_sent_raises_no_doubt() -> None:
+def test_what_can_be_sent_is_sent() -> None:
     document = Document()
     plot = figure(x_range=FactorRange(factors=["a", "b"]), tooltips=[("x", "@x")])
     plot.line(np.arange(5.0), [1, 2, 3, 4, float("nan")])
@@ -90,7 +88,6 @@ def test_what_can_be_sent_raises_no_doubt() -> None:
     source = ColumnDataSource({"t": pd.date_range("2020", periods=2), "n": [None, "x"], "l": [[1], [2, 3]]})
     for root in (plot, table(s=[{"a": 1}, (1, 2)]), Div(tags=["a", {"b": [1]}, source]), nested(50)):
         document.add_root(root)
-    assert not seams.is_doubtful(document)
     encode_document(document)
 
 
@@ -98,11 +95,11 @@ def prices(document: Document) -> None:
     document.add_root(table(price=[Decimal(1)]))
 
 
-async def test_a_page_fails_before_it_is_sent_and_so_does_a_pull(
+async def test_a_page_is_made_and_its_pull_fails(
         open_session: Open, attach: Attach, caplog: pytest.LogCaptureFixture) -> None:
     session = await open_session(prices)
-    with pytest.raises(UnsendableError, match="price"):
-        await session.run(lambda: session.render(lambda: "page"))
+    assert await session.run(lambda: session.render(lambda: "page")) == "page"
+    assert not caplog.text
     client = await attach(session)
     client.send("PULL-DOC-REQ")
     header, metadata, content, _ = await client.next()
@@ -113,6 +110,33 @@ async def test_a_page_fails_before_it_is_sent_and_so_does_a_pull(
     assert "in sending the document of app /app, session" in line
     assert "UnsendableError: ColumnDataSource.data['price'][0] (id p" in caplog.text
     assert 'File "' not in caplog.text, "frames of ours and of bokeh tell an author nothing"
+
+
+async def test_each_page_that_can_show_nothing_else_is_told_its_id_at_once(
+        open_session: Open, attach: Attach) -> None:
+    session = await open_session(prices)
+    session.reporter.report(ValueError("just before"), "a callback")
+    for client in (await attach(session), await attach(session)):
+        client.send("PULL-DOC-REQ")
+        _, metadata, content, _ = await client.next()
+        assert content["text"].endswith(metadata["failure"]["id"])
+
+
+@pytest.mark.parametrize("error", [SerializationError("no"), KeyError("no"), RecursionError()])
+async def test_a_document_that_fails_without_a_place_is_no_mistake_of_the_client(
+        open_session: Open, attach: Attach, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
+        error: Exception) -> None:
+    def fail(document: Document) -> Any:
+        raise error
+
+    fail.__code__ = fail.__code__.replace(co_filename=seams.__file__)  # not the app's
+    session = await open_session(lambda document: document.add_root(Div()))
+    client = await attach(session)
+    monkeypatch.setattr(seams, "encode_document", fail)
+    client.send("PULL-DOC-REQ")
+    _, metadata, _, _ = await client.next()
+    assert f"error {metadata['failure']['id']} in sending the document of app /app" in caplog.text
+    assert f"the document can't be sent to a browser: {type(error).__name__}" in caplog.text
 
 
 async def test_a_later_change_is_a_failure_of_its_callback(
@@ -137,20 +161,3 @@ async def test_a_later_change_is_a_failure_of_its_callback(
         assert f"UnsendableError: {place}" in caplog.text
         assert ", in change" in caplog.text, "the author's own line"
         caplog.clear()
-
-
-async def test_a_page_is_encoded_once_for_its_pull(open_session: Open, attach: Attach,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[Document] = []
-    encode = seams.encode_document
-
-    def note(document: Document) -> Any:
-        encoded.append(document)
-        return encode(document)
-
-    monkeypatch.setattr(seams, "encode_document", note)
-    session = await open_session(lambda document: document.add_root(Div(tags=[{1, 2}])))  # a set may raise doubts
-    await session.run(lambda: session.render(lambda: "page"))
-    client = await attach(session)
-    await client.pull()
-    assert encoded == [session.document]

@@ -345,6 +345,17 @@ async def test_an_extension_s_files_are_kept_by_its_version(site: Site) -> None:
             assert caching in response.headers["cache-control"], (version_asked, file)
 
 
+async def test_a_package_that_registers_its_own_folder_by_a_link_keeps_its_versions(
+        site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    need_module("panel")
+    extension = find_extension("panel")
+    assert extension is not None
+    (tmp_path / "dist").symlink_to(extension.file.parent)
+    monkeypatch.setitem(extension_dirs, "panel", tmp_path / "dist")
+    response = await site.get(f"/static/extensions/{extension.path}")
+    assert "immutable" in response.headers["cache-control"]
+
+
 async def test_our_script(site: Site) -> None:
     plain = await site.get("/_hotshoe/page.js")
     assert plain.status_code == 200

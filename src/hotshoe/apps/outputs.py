@@ -40,8 +40,8 @@ class Outputs:
 
     def add_figure(self) -> None:
         """Note matplotlib's current figure, if it is another than before, and has something to show."""
-        pyplot = sys.modules.get("matplotlib.pyplot")
-        if pyplot is None or not pyplot.get_fignums():
+        pyplot = sys.modules.get("matplotlib.pyplot")  # which another session may be importing just now
+        if pyplot is None or not hasattr(pyplot, "get_fignums") or not pyplot.get_fignums():
             return
         figure = pyplot.gcf()
         if figure is not self.figure and figure.get_axes():

@@ -39,6 +39,8 @@ class LogWriter(logging.Handler):
         self._lost = 0
         self._reason = ""
         self._told_s = float("-inf")
+        self._is_stuck = False
+        """Whether a flush has waited in vain; Python flushes each handler at the end, and more than once."""
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -67,9 +69,9 @@ class LogWriter(logging.Handler):
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Wait until all lines are written, but not longer than ``FLUSH_S``."""
+        """Wait until all lines are written, but not longer than ``FLUSH_S``; not again while nothing is written."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._size, FLUSH_S)
+            self._is_stuck = not self._changed.wait_for(lambda: not self._size, 0 if self._is_stuck else FLUSH_S)
 
     def _start(self) -> None:
         if self._thread is None:
@@ -89,6 +91,7 @@ class LogWriter(logging.Handler):
             problem = self._write("".join(lines))
             with self._changed:
                 self._size = sum(map(len, self._waiting))
+                self._is_stuck = False
                 if problem:
                     self._reason = problem
                     self._lost += lost + len(lines) - bool(lost)

@@ -54,6 +54,8 @@ class Parser(argparse.ArgumentParser):
         """Hints for options that do not exist, by option."""
         self.families: dict[str, str] = {}
         """Hints for all options that begin so."""
+        self.alone: dict[str, str] = {}
+        """Options that may stand alone, so that the next word is no value of theirs, and what they mean then."""
 
     @property
     def actions(self) -> tuple[argparse.Action, ...]:
@@ -62,12 +64,14 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse as usual. Options with advice are refused first, also those that abbreviate one of ours (--server)."""
-        words = list(takewhile(lambda word: word != "--", sys.argv[1:] if args is None else args))
+        given = list(sys.argv[1:] if args is None else args)
+        words = list(takewhile(lambda word: word != "--", given))
         if hints := {option: hint for word in words if (option := _option(word)) and (hint := self._advice(option))}:
             several = len(hints) > 1
             told = "".join(f"; {option}: {hint}" if several else f"; {hint}" for option, hint in hints.items())
             self._end(f"unrecognized arguments: {' '.join(hints)}", told)
-        return super().parse_known_args(args, namespace)
+        words = [f"{word}={self.alone[word]}" if word in self.alone else word for word in words]
+        return super().parse_known_args([*words, *given[len(words):]], namespace)
 
     def _advice(self, option: str) -> str | None:
         if option in self._option_string_actions:
@@ -105,7 +109,7 @@ class _Formatter(argparse.HelpFormatter):
         return "\n".join(map(fill, text.splitlines()))
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        is_repeatable = isinstance(action, argparse._AppendAction) and action.nargs is None  # noqa: SLF001
+        is_repeatable = isinstance(action, argparse._AppendAction) and action.nargs in (None, "?")  # noqa: SLF001
         return f"{action.help} (repeatable)" if is_repeatable else action.help
 
     def _split_lines(self, text: str, width: int) -> list[str]:
@@ -123,6 +127,8 @@ def add_settings(parser: Parser, table: Iterable[Setting]) -> None:
     for row in table:
         if row.has_option:
             _add(groups[row.doc.group], row)
+            if row.doc.alone is not None:
+                parser.alone[row.flag] = row.doc.alone
         else:
             parser.advice[row.flag] = f"set {row.environment[-1]}, as {_ARE_LISTED}"
     groups[Group.FILES].add_argument(
@@ -154,6 +160,8 @@ def _add(group: argparse._ArgumentGroup, row: Setting) -> None:
                     "choices": row.choices or None}
     if row.is_repeatable:
         options["action"] = "append"
+        if row.doc.alone is not None:
+            options |= {"nargs": "?", "const": row.doc.alone}
     elif row.is_list:
         options |= {"action": "extend", "nargs": "..." if row.metavar == "..." else "+"}
     group.add_argument(row.flag, **options)

@@ -131,7 +131,8 @@ def _words_of(row: Setting, value: object) -> list[tuple[str, ...]]:
         case bool():
             return [(row.flag,)]
         case list() | tuple():
-            return [(row.flag, str(each)) for each in value]
+            is_one_word = row.doc.alone is not None
+            return [(f"{row.flag}={each}",) if is_one_word else (row.flag, str(each)) for each in value]
         case _:
             return [(row.flag, str(value))]
 

@@ -81,7 +81,6 @@ _UVICORN = {
     "--limit-concurrency": "use --max-connections",
     "--limit-max-requests": _FRESH,
     "--limit-max-requests-jitter": _FRESH,
-    "--loop": _NO_NEED,
     "--no-access-log": "leave it out, as requests are not logged",
     "--no-date-header": _NO_NEED,
     "--no-proxy-headers": "leave it out, as such headers count only with --use-xheaders",

@@ -130,7 +130,6 @@ Tenant: TypeAlias = Annotated[str, _text(
 AccessRule: TypeAlias = Annotated[str, _text(
     "APP=WHO[,WHO ...]", "a rule of who may open which app, like sales=staff,@alice",
     r"\s*[^=\s][^=]*=(.*,)?(?!\s*@?\s*(,|$)).+")]
-AppOrNot: TypeAlias = Annotated[str, _text("APP", "an app, like sales, or sales=no", r"[^=\s][^=]*(=\s*(yes|no))?")]
 AppThread: TypeAlias = Annotated[str, _text(
     "[APP=]THREAD", "pool, own or loop, or such a value for one app, like sales=own",
     r"([^=\s][^=]*=|\*=)?\s*(pool|own|loop)")]

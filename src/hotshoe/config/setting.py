@@ -63,7 +63,10 @@ class Doc:
     """Splits a list in an environment variable; ``None`` is white space."""
     of_app: str | None = None
     """The key in the tables of ``hotshoe.toml`` for single apps, if apps may have different values. The setting is then
-    a list: a value for all apps, and ``APP=VALUE`` for single ones. A program may give one text, or a mapping."""
+    a list: a value for all apps, and ``APP=VALUE`` for single ones. A program or file may give one value, or a mapping;
+    True and False are yes and no."""
+    alone: str | None = None
+    """The value of the option without one; another value then follows it after ``=``."""
 
 
 class Given(NamedTuple):
@@ -120,6 +123,8 @@ class Setting:
     @property
     def usage(self) -> str:
         """The option with its value."""
+        if self.doc.alone is not None:
+            return f"{self.flag}[={self.metavar}]"
         return f"{self.flag} {self.metavar}" if self.metavar else self.flag
 
     @property
@@ -224,10 +229,17 @@ class Setting:
 
 
 def _entries(value: object) -> object:
-    """The entries ``APP=VALUE`` of a mapping; a mapping's key ``*`` is all apps."""
-    if not isinstance(value, Mapping):
-        return value
-    return [each if app == ALL_APPS else f"{app}={each}" for app, each in value.items()]
+    """The entries ``APP=VALUE`` of a mapping, whose key ``*`` is all apps; a switch as a text."""
+    if isinstance(value, bool):
+        return _yes_or_no(value)
+    if isinstance(value, Mapping):
+        return [_yes_or_no(each) if app == ALL_APPS else f"{app}={_yes_or_no(each)}" for app, each in value.items()]
+    return value
+
+
+def _yes_or_no(value: object) -> object:
+    """``yes`` or ``no`` for True and False; anything else as it is."""
+    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def value_for(entries: Iterable[str], url: str) -> str | None:
@@ -241,7 +253,8 @@ def value_for(entries: Iterable[str], url: str) -> str | None:
 
 def apps_in(entries: Iterable[str]) -> list[str]:
     """The URLs of the apps that have entries of their own."""
-    return ["/" + app.strip().strip("/") for app in (entry.rpartition("=")[0] for entry in entries) if app]
+    named = (entry.rpartition("=")[0].strip() for entry in entries)
+    return ["/" + app.strip("/") for app in named if app not in ("", ALL_APPS)]
 
 
 def read_switch(text: str, where: str) -> bool:

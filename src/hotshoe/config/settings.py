@@ -16,7 +16,6 @@ from ..base.errors import ConfigError
 from .checks import (
     AccessRule,
     AllowedHost,
-    AppOrNot,
     AppSwitch,
     AppThread,
     FileMode,
@@ -110,12 +109,11 @@ class Settings:
     serve_dotfiles: Annotated[bool, Doc(
         Group.APPS, "Serve files and folders below an app's static folder whose names begin with a dot. Without it "
         "they are not found, as they often hold secrets, such as .env and .git.")] = False
-    all_bundles: Annotated[bool, Doc(
+    all_bundles: Annotated[tuple[AppSwitch, ...], Doc(
         Group.APPS, "Load all of BokehJS with each page, as bokeh serve does. Without it, a page loads the bundles "
-        "with the models that its document has and its JavaScript names; callbacks bring more later.")] = False
-    all_bundles_for: Annotated[tuple[AppOrNot, ...], Doc(
-        Group.APPS, "App with whose pages all of BokehJS is loaded, such as sales; sales=no excepts it from "
-        "--all-bundles.", of_app="all-bundles")] = ()
+        "with the models that its document has and its JavaScript names; callbacks bring more later. "
+        "--all-bundles=sales=yes is for one app only; --all-bundles=sales=no excepts one.", of_app="all-bundles",
+        alone="yes")] = ()
     show_source: Annotated[bool, Doc(
         Group.APPS, "Show the source of each app's main file to everyone who may open the app, from the page at /."
     )] = False

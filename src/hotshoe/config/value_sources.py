@@ -114,8 +114,7 @@ def _gather_apps(values: dict[str, Any], file: Path) -> None:
             where = f"{file}: [apps.{app}] {key}"
             if (row := rows.get(key.replace("_", "-"))) is None:
                 raise ConfigError(f"{where}: apps have no such setting{did_you_mean(key, map(str, rows))}")
-            text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
-            (entry,) = row.read([f"{app}={text}"], where).value
+            (entry,) = row.read({app: value}, where).value
             values[row.key] = [*row.read(values.get(row.key, []), f"{file}: {row.key}").value, entry]
 
 

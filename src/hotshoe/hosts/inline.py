@@ -307,16 +307,9 @@ class InlineHost:
         if isinstance(view, AsPage):
             info = self.apps.get(app)
             return partial(self._render_page, document, app_url=app, version="" if info is None else info.version,
-                           all_bundles=self._loads_all(app))
+                           all_bundles=value_for(self._settings.all_bundles, app) == "yes")
         return partial(self._render_autoload, document, app_url=app, element_id=view.element_id, app_path=view.app_path,
                        absolute_url=view.absolute_url, resources=view.resources)
-
-    def _loads_all(self, app: str) -> bool:
-        """Whether the app's pages load all of BokehJS."""
-        if not (named := self._settings.all_bundles_for):
-            return self._settings.all_bundles
-        value = value_for([each if "=" in each else f"{each}=yes" for each in named], app)
-        return self._settings.all_bundles if value is None else value == "yes"
 
     async def _process_request(self, registry: Registry, request: Request) -> Mapping[str, Any]:
         if (process := registry.app.hooks.process_request) is None:

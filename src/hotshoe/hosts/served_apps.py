@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..apps.loading import load_at, place
 from ..base.errors import AppError, RequestError
 from ..base.tasks import Deadline
 from ..base.tracebacks import in_one_line
-from ..config import Settings, apps_in
+from ..config import TABLE, Settings, apps_in
 from ..http.paths import normalized_url
 from ..sessions import Registry
 from .app_threads import AppThreads
@@ -61,9 +61,7 @@ class ServedApps:
         apps, self._sources = load_apps(targets, settings, threads.call, reloads=reloads)
         self._apps = dict(apps)
         warn_of_clashes(self._apps)
-        if unknown := [url for url in apps_in(settings.app_thread) if url not in apps]:
-            log.warning("app-thread names %s, but there is no app at that URL now; the apps are at %s",
-                        ", ".join(unknown), ", ".join(sorted(apps)))
+        _warn_of_unknown(settings, self._apps)
         self.infos: Mapping[str, AppInfo] = {url: self._describe(url, app) for url, app in self._apps.items()}
         self.registries = Registries()
         """One for each app, by URL; always the same mapping."""
@@ -233,3 +231,11 @@ class ServedApps:
             has_process_request=app.hooks.process_request is not None,
             origin=blake2b(app.origin.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest(),
         )
+
+
+def _warn_of_unknown(settings: Settings, apps: Collection[str]) -> None:
+    """Log a warning for each setting with a value for an app that is not served, which may be a slip."""
+    for row in (row for row in TABLE if row.doc.of_app is not None):
+        if unknown := [url for url in apps_in(getattr(settings, row.name)) if url not in apps]:
+            log.warning("%s names %s, but there is no app at that URL now; the apps are at %s",
+                        row.key, ", ".join(unknown), ", ".join(sorted(apps)))

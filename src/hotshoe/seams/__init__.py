@@ -28,7 +28,6 @@ from .documents import (
     bind_session_context,
     dismantle,
     held_changes,
-    is_doubtful,
     new_document,
 )
 from .ipywidgets import mend_ipywidgets
@@ -46,6 +45,6 @@ BOKEH_VERSION: str = bokeh.__version__
 
 __all__ = ["BOKEH_VERSION", "PatchSerializer", "apply_patch", "await_by", "bind_session_context", "bundle_custom_model",
            "changed_property", "custom_models_of", "dismantle", "document_context", "encode_document", "encode_event",
-           "encode_late", "forget_models", "held_changes", "is_doubtful", "isolate_output", "known_ids", "needs_of",
+           "encode_late", "forget_models", "held_changes", "isolate_output", "known_ids", "needs_of",
            "needs_of_document", "new_document", "python_callbacks", "replace_document", "set_current_document",
            "source_of_handler", "value_event", "was_known"]

@@ -1,4 +1,4 @@
-"""Making, checking and dismantling a document, and its callback manager, which handles holds and ``async`` callbacks.
+"""Making and dismantling a document, and its callback manager, which handles holds and ``async`` callbacks.
 
 Bokeh calls ``async def`` functions where it takes a callback, and drops the coroutine, so that nothing happens. Here a
 served document awaits it, as that of a next-tick callback: with its lock, unless the function is marked by
@@ -8,17 +8,12 @@ served document awaits it, as that of a next-tick callback: with its lock, unles
 from __future__ import annotations
 
 import asyncio
-import datetime
 import inspect
 import sys
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import Any
 
-import bokeh.core.properties as props
-import numpy as np
-from bokeh.core.property.singletons import Undefined
 from bokeh.document import Document
 from bokeh.document.callbacks import DocumentCallbackManager
 from bokeh.document.events import (
@@ -30,19 +25,11 @@ from bokeh.document.events import (
 )
 from bokeh.document.locking import UnlockedDocumentProxy
 from bokeh.model import Model
-from bokeh.models import LayoutDOM
 from bokeh.util import callback_manager
 from bokeh.util.callback_manager import EventCallbackManager, PropertyCallbackManager
 
 from ..base.errors import UnlockedChangeError
 from .current import current_document, document_context
-
-_PLAIN = frozenset({str, int, float, bool, type(None), datetime.date, datetime.datetime, datetime.time,
-                    datetime.timedelta, np.float64, np.float32, np.int64, np.int32, np.bool_, np.datetime64})
-_DTYPE_KINDS = frozenset("biufUMm")
-_NESTING_MOST = 6
-_LAYOUTS_MOST = 80
-"""With fewer layouts and widgets, none is nested so deeply that bokeh can't encode it (some 110 levels)."""
 
 
 def bind_session_context(document: Document, context: Any) -> None:
@@ -234,69 +221,6 @@ def new_document() -> Document:
     document = Document()
     document.callbacks.__class__ = HoldingCallbackManager
     return document
-
-
-def is_doubtful(document: Document) -> bool:
-    """Whether encoding the document may fail: a quick look, much cheaper than to encode it. It may be wrong both ways.
-
-    bokeh checks the values of most properties when they are set. Only some take anything, such as the columns of a data
-    source. Call it with the document locked.
-    """
-    layouts = 0
-    for model in document.models:
-        layouts += isinstance(model, LayoutDOM)
-        values = model._property_values
-        open_ones, needed = _suspects(type(model))
-        for name in open_ones:
-            if name in values and not _is_plain(values[name], _NESTING_MOST):
-                return True
-        for name in needed:
-            if name not in values:
-                return True
-    return layouts > _LAYOUTS_MOST
-
-
-@lru_cache(maxsize=4096)
-def _suspects(cls: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The properties of a class that take any value, and those that must be set."""
-    found = [(name, cls.lookup(name)) for name in cls.properties()]
-    return (tuple(name for name, descriptor in found if _is_open(descriptor.property)),
-            tuple(name for name, descriptor in found if descriptor.serialized and _has_no_default(cls, descriptor)))
-
-
-def _has_no_default(cls: type[Model], descriptor: Any) -> bool:
-    try:
-        return descriptor.class_default(cls, no_eval=True) is Undefined
-    except Exception:  # a default that depends on something; then encoding tells
-        return False
-
-
-def _is_open(kind: Any) -> bool:
-    return isinstance(kind, props.Any | props.AnyRef) or any(map(_is_open, _parts(kind)))
-
-
-def _parts(kind: Any) -> Iterator[Any]:
-    for each in getattr(kind, "type_params", None) or ():
-        yield each() if isinstance(each, type) else each
-
-
-def _is_plain(value: Any, nesting: int) -> bool:
-    kind = type(value)
-    if kind in _PLAIN or isinstance(value, Model):
-        return True
-    if getattr(getattr(value, "dtype", None), "kind", "O") in _DTYPE_KINDS:  # an array, or a series of pandas
-        return True
-    if kind is np.ndarray:
-        return _are_plain(value.ravel().tolist(), nesting)
-    if isinstance(value, dict):
-        return _are_plain(value.keys(), nesting) and _are_plain(value.values(), nesting)
-    return isinstance(value, list | tuple) and _are_plain(value, nesting)
-
-
-def _are_plain(values: Iterable[Any], nesting: int) -> bool:
-    if set(map(type, values)) <= _PLAIN:
-        return True
-    return nesting > 0 and all(_is_plain(each, nesting - 1) for each in values)
 
 
 def dismantle(document: Document, receiver: object) -> None:

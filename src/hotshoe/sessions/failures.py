@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from .. import wire
-from ..base.errors import SessionGone
+from ..base.errors import CompileError, SessionGone
 from ..base.logs import Lines, PacedLog, origin_of, session_hash
 from ..base.thread_errors import AppThread, add_hint
 from ..base.tracebacks import comes_from_app, in_one_line, user_traceback
@@ -39,6 +39,8 @@ _DOING = {"PATCH-DOC": "handling a change from the page", "PULL-DOC-REQ": "sendi
 REPEATS_IN_S = 10.0
 REPEATS_MOST = 5
 """Most failures of one kind that are reported in that time: a callback that fails every few ms would flood the log."""
+
+_BYTES_MOST = 2**53
 
 KINDS_MOST = 100
 """Most kinds of failures that are remembered for one session."""
@@ -123,7 +125,7 @@ def report_refusal(error: BaseException, *, what: str, app: str, session_id: str
 def report_too_big(app: str, session_id: str, data: object) -> None:
     """Log what a page says that it could not send: the bytes of a message, and the most that the server takes."""
     values = data if isinstance(data, Mapping) else {}
-    size, limit = (value if isinstance(value := values.get(name), int | float) else 0 for name in ("bytes", "limit"))
+    size, limit = (_number(values.get(name)) for name in ("bytes", "limit"))
     session = session_hash(session_id)
     most = (f"a message may have {limit:.0f} bytes" if limit else
             "a server in front takes none of this size, or the connection broke")
@@ -132,6 +134,11 @@ def report_too_big(app: str, session_id: str, data: object) -> None:
         "--websocket-max-message-size, and by the limit of a server in front (uvicorn: --ws-max-size)",
         app, session, size, most,
         extra={"session": session, "app": app})
+
+
+def _number(value: object) -> float:
+    """A number of bytes that a client has sent; any client may send anything."""
+    return value if isinstance(value, int | float) and 0 <= value < _BYTES_MOST else 0
 
 
 def _call_listeners(error: BaseException, failure: FailureInfo) -> None:
@@ -213,6 +220,10 @@ class Notices:
             self._untold += 1
             return {}
         self._told_s, count, self._untold = now_s, self._untold + 1, 0
+        return self.of(error, failure, count)
+
+    def of(self, error: BaseException, failure: FailureInfo, count: int = 1) -> Mapping[str, Any]:
+        """A notice however soon it is, for a page that has nothing else to show."""
         notice = {"id": failure.error_id, "key": _key(error), "count": count}
         if not self._dev:
             return notice
@@ -243,36 +254,38 @@ class Reporter:
         ended = isinstance(error, SessionGone | SystemExit | asyncio.CancelledError)
         if error is None or (ended and not always):
             return ""
-        error_id, notice = self._report(error, what)
-        if notice:
-            self._audience.notify(notice)
-        return error_id
+        info = self._report(error, what)
+        if notice := self._notices.next(error, info):
+            self._audience.notify({"failure": notice})
+        return info.error_id
 
     def replies(self, origin: Subscriber, msgtype: str, answers: Sequence[str],
                 error: BaseException) -> Sequence[Outgoing]:
         """The ERROR replies to messages whose handling raised; they have the traceback in dev mode only."""
         notice: Mapping[str, Any] = {}
-        if isinstance(error, UnsendableError) or comes_from_app(error):
-            what = _DOING.get(msgtype, f"handling a {msgtype}")
-            error_id, notice = self._report(error, what)
+        is_pull = msgtype == "PULL-DOC-REQ"  # without the document, its page shows nothing else
+        if isinstance(error, UnsendableError | CompileError) or comes_from_app(error):
+            info = self._report(error, _DOING.get(msgtype, f"handling a {msgtype}"))
+            error_id = info.error_id
+            notice = self._notices.of(error, info) if is_pull else self._notices.next(error, info)
         else:
             error_id = report_refusal(error, what=f"a {msgtype}", app=self._app_url, session_id=self.session_id or "")
-        if notice:
-            self._audience.notify(notice, besides=origin)
+        metadata = {"failure": notice} if notice else {}
+        if notice and not is_pull:
+            self._audience.notify(metadata, besides=origin)
         text, traceback = f"Something failed in this app. Error {error_id}", None
         if self._dev:
             text, traceback = in_one_line(error), user_traceback(error)
-        return [wire.error(msgid, text, traceback, notice) for msgid in answers]
+        return [wire.error(msgid, text, traceback, metadata) for msgid in answers]
 
     def note_too_big(self, data: object) -> None:
         """Log that a page could not send a message, since it is too large."""
         report_too_big(self._app_url, self.session_id or "", data)
 
-    def _report(self, error: BaseException, what: str) -> tuple[str, Mapping[str, Any]]:
+    def _report(self, error: BaseException, what: str) -> FailureInfo:
         info, unreported = self._repeats.count(error)
         if info is None:
             info = report(error, what=what, app=self._app_url, session_id=self.session_id, user=self.user,
                           unreported=unreported, thread=self._thread)
             self._repeats.remember(error, info)
-        notice = self._notices.next(error, info)
-        return info.error_id, {"failure": notice} if notice else {}
+        return info

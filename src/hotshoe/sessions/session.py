@@ -249,15 +249,12 @@ class Session:
         """A page of the document as it is now. Runs with the document locked.
 
         The page loads what the document needs; if it changes before a viewer pulls it, the reply names the rest.
-        Raises ``UnsendableError``.
         """
         self.touch()
         if self.blank is not None:
             self.blank.look()
         self._snapshots.rendered()
-        rendered = page()
-        self._snapshots.check()
-        return rendered
+        return page()
 
     def pull(self, subscriber: Subscriber) -> Snapshot:
         """The whole document for a subscriber, which then has missed nothing. Runs with the document locked."""

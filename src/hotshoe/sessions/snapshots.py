@@ -77,19 +77,6 @@ class Snapshots:
         """Note that a page is made which loads all that the document needs now."""
         self._is_ahead = False
 
-    def check(self) -> None:
-        """Encode the document for the pull that follows its page, if it may have values that can't be sent.
-
-        Such a value must be an error of the page. Raises ``UnsendableError``.
-        """
-        if not self._is_held and self._kept is None and seams.is_doubtful(self._document):
-            self._keep(self._encode())
-
-    @property
-    def _is_held(self) -> bool:
-        """Changes under a hold are not announced, so a kept snapshot can't be trusted meanwhile."""
-        return self._document.callbacks.hold_value is not None
-
     def forget(self) -> None:
         """Drop the snapshot."""
         if self._kept is not None:
@@ -102,21 +89,18 @@ class Snapshots:
         After the first time binary data goes inline: BokehJS forgets the buffers when it pulls again (bokeh issue
         15347). If the document has changed since its page was made, the snapshot names the bundles it needs.
         """
-        inline, held, kept = self._was_taken, self._is_held, self._kept
+        inline = self._was_taken
+        # Changes under a hold are not announced, so a kept snapshot can't be trusted meanwhile.
+        held = self._document.callbacks.hold_value is not None
+        kept = self._kept
         snapshot = kept.snapshot if kept is not None else None
         if kept is not None and snapshot is not None and not held and not (inline and snapshot.has_buffers):
             kept.taken_s = time.monotonic()
-        else:
-            self.forget()
-            snapshot = self._encode()
-            if not held:
-                self._keep(snapshot)
+            return snapshot
+        self.forget()
+        snapshot = encode_document(self._document, inline=inline, with_needs=self._is_ahead)
         self._was_taken = True
+        if not held:
+            self._kept = _Kept(snapshot)
+            post(self._loop, self._kept.expire, self._loop)
         return snapshot
-
-    def _encode(self) -> Snapshot:
-        return encode_document(self._document, inline=self._was_taken, with_needs=self._is_ahead)
-
-    def _keep(self, snapshot: Snapshot) -> None:
-        self._kept = _Kept(snapshot)
-        post(self._loop, self._kept.expire, self._loop)

@@ -16,6 +16,7 @@ from bokeh.model import Model
 from bokeh.model.util import collect_models
 
 from .. import seams, wire
+from ..base.tracebacks import comes_from_app
 
 SEARCH_S = 2.0
 """The most time that the search for one value may take."""
@@ -31,8 +32,14 @@ class UnsendableError(SerializationError):
 
 
 def of_document(error: Exception, document: Document) -> Exception:
-    """What to raise when encoding the document has failed: the error with the place, or itself without one."""
-    return _Search(error).among(document.models, document.roots)
+    """What to raise when encoding the document has failed: the error with the place, or one of the app's own code.
+
+    It is never an error for which the client seems to be responsible.
+    """
+    found = _Search(error).among(document.models, document.roots)
+    if found is error and not comes_from_app(error):
+        return UnsendableError(f"the document can't be sent to a browser: {type(error).__name__}: {_text(error)}")
+    return found
 
 
 def of_event(error: Exception, event: Any) -> Exception:

@@ -166,3 +166,24 @@ def test_an_empty_app_and_a_file_that_is_too_large(folder: Path, page_site: Site
         expect(tab.page.get_by_role("alert")).to_have_count(0)
         tab.problems.clear()
 
+
+
+PRICES = """
+from decimal import Decimal
+
+from bokeh.io import curdoc
+from bokeh.models import ColumnDataSource, DataTable
+
+curdoc().add_root(DataTable(source=ColumnDataSource({"price": [Decimal(1)]})))
+"""
+
+
+@pytest.mark.parametrize("dev", [False, True])
+def test_a_document_that_cannot_be_sent(folder: Path, page_site: Site, tab: Tab, dev: bool) -> None:
+    (folder / "prices.py").write_text(PRICES)
+    with running(folder, page_site.origin, dev=dev) as server:
+        tab.page.goto(page_site.put(hotshoe.embed.app_tag(at(server, "prices"))))
+        alert = wait_for_alert(tab, "Something failed in this app.")
+        words = "UnsendableError: ColumnDataSource.data['price'][0]" if dev else "Its id in the server's log is "
+        assert words in alert.inner_text()
+        tab.problems.clear()

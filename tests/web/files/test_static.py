@@ -623,6 +623,10 @@ async def test_without_a_known_type_it_is_what_the_browser_loads(files: StaticFi
         assert reply.headers["x-content-type-options"] == ""
         assert "Sec-Fetch-Dest" in reply.headers["vary"]
     assert plain.headers["content-type"] == "application/octet-stream"
+    for place in ("document", "iframe", "object"):
+        page = await ask(files, root, name, Sec_Fetch_Dest=place, Sec_Fetch_Site="same-origin")
+        assert page.headers["content-type"] == "application/octet-stream"
+        assert page.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("name", ["a.js", "a.mjs", "a.cjs", "b.jsx", "c.es6"])

@@ -6,8 +6,8 @@ function name_missing_bundles(Bokeh) {
     if (told.has(name)) return;
     told.add(name);
     console.error(`hotshoe: ${name} is in BokehJS's bundle ${bundle}, which this page has not loaded: no model of the ` +
-      "app needs it, and no JavaScript that the server can read names it. Serve the app with --all-bundles or " +
-      "--all-bundles-for=APP.");
+      "app needs it, and no JavaScript that the server can read names it. Serve the app with --all-bundles, or " +
+      "--all-bundles=APP=yes for one app.");
   };
   const bundle_of = (name) => Object.keys(MODEL_BUNDLES).find((bundle) => MODEL_BUNDLES[bundle].includes(name));
 

@@ -47,9 +47,13 @@ async function show_session(plan, place, only = null) {
 // RFC 6455: the server goes away, restarts, or has no room.
 const PASSING = ["1001", "1012", "1013"];
 
+// The server's reply is the error's id, or in dev mode the error itself.
 function trouble_of_socket(error) {
-  const [, error_id] = /Something failed in this app\. Error ([0-9a-f]+)/.exec(error.message || "") || [];
-  if (error_id) return new Trouble("Something failed in this app.", "", { error_id });
+  const [, reply] = /^Error reply (.*)$/s.exec(error.message || "") || [];
+  if (reply !== undefined) {
+    const [, error_id] = /^Something failed in this app\. Error ([0-9a-f]+)$/.exec(reply) || [];
+    return new Trouble("Something failed in this app.", error_id ? "" : reply, { error_id });
+  }
   const [, code, reason] = /^Lost websocket connection, (\d+) \((.*)\)$/.exec(error.message || "") || [];
   return new Trouble("The app's connection could not be opened.",
     reason || "Its websocket was refused, or a proxy does not pass websockets.",

@@ -40,7 +40,10 @@ def _component(name: str) -> tuple[ModuleType | None, type[Any] | None]:
     """The module and the class, if some code has imported them and Panel's classes are among its bases."""
     module_name, _, rest = name.partition("/")
     module = sys.modules.get(module_name)
-    found = None if module is None or _handler() is None else vars(module).get(rest.partition("/")[0])
+    if not isinstance(module, ModuleType) or _handler() is None:
+        return None, None
+    # By ModuleType, since a module that is imported lazily runs its code when its attributes are read.
+    found = ModuleType.__getattribute__(module, "__dict__").get(rest.partition("/")[0])
     if not isinstance(found, type) or found.__module__ != module_name:
         return None, None
     is_panels = any(base.__module__.partition(".")[0] == "panel" for base in found.__mro__[1:])

@@ -84,6 +84,6 @@ async def _of_extension(path: str, static: StaticFiles) -> PackagedFile | None:
 def _locate_extension(path: str) -> PackagedFile | None:
     name, _, relative = path.partition("/")
     extension, registered = find_extension(name), registered_folder(name)
-    if extension is not None and registered in (None, extension.file.parent):
+    if extension is not None and (registered is None or registered.resolve() == extension.file.parent):
         return PackagedFile(extension.file.parent, relative, extension.versions(), "extension")
     return None if registered is None else PackagedFile(registered, relative, origin="extension")

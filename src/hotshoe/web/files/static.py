@@ -46,6 +46,8 @@ SENDING_BYTES = 64 * 2**20
 _ONE_YEAR_S = 31536000
 _LOADED_AS = {"script": "text/javascript; charset=utf-8", "style": "text/css; charset=utf-8"}
 """The types of files without a known one, by what a browser loads them as (``Sec-Fetch-Dest``)."""
+_SHOWN = frozenset({"document", "embed", "fencedframe", "frame", "iframe", "object"})
+"""Where a browser would show a file as a page."""
 
 _T = TypeVar("_T")
 
@@ -280,12 +282,14 @@ def _loaded_as(asked: Mapping[str, str], *, is_public: bool) -> tuple[str, dict[
     """The media type that the browser needs for a file without a known one, and headers that let it run scripts.
 
     An app's file may be data, so a page of another site does not get it as a script. Without nosniff, browsers run a
-    script of an unknown type as they do with ``bokeh serve``; they never show one as a page.
+    script of an unknown type as they do with ``bokeh serve``; with it, they show none as a page.
     """
     vary = {"Vary": "Accept-Encoding, Sec-Fetch-Dest, Sec-Fetch-Site"}
-    if asked.get("Sec-Fetch-Site") == "cross-site" and not is_public:
+    loaded_as = asked.get("Sec-Fetch-Dest", "")
+    is_foreign = asked.get("Sec-Fetch-Site") == "cross-site" and not is_public
+    if is_foreign or loaded_as in _SHOWN:
         return UNKNOWN, vary
-    return _LOADED_AS.get(asked.get("Sec-Fetch-Dest", ""), UNKNOWN), {**vary, "X-Content-Type-Options": ""}
+    return _LOADED_AS.get(loaded_as, UNKNOWN), {**vary, "X-Content-Type-Options": ""}
 
 
 def _only_tag(header: str) -> str | None:
