@@ -321,12 +321,13 @@ async def test_an_app_that_can_not_be_loaded_leaves_no_thread(make: MakeInline, 
     with pytest.raises(AppError):
         await host.serve_app("/missing", tmp_path / "missing.py")
     with pytest.raises(AppError):
-        InlineHost({"missing": tmp_path / "missing.py"}, Settings(app_thread="own"))
+        InlineHost({"missing": tmp_path / "missing.py"}, Settings(app_thread=("own",)))
     await until(lambda: all(each.name != "hotshoe-app/missing" for each in threading.enumerate()))
 
 
 async def test_a_name_without_an_app_is_a_warning(make: MakeInline, caplog: pytest.LogCaptureFixture) -> None:
-    settings = {"app_thread": {"sales": "own"}, "all_bundles": {"deep/er": True}, "running_loop": {"*": "no", "app": "yes"}}
+    settings = {"app_thread": {"sales": "own"}, "all_bundles": {"deep/er": True},
+                "running_loop": {"*": "no", "app": "yes"}}
     await make({"app": lambda document: None}, **settings)
     assert [line for line in caplog.messages if " names " in line] == [
         f"{name}, but there is no app at that URL now; the apps are at /app"

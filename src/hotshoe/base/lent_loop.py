@@ -19,8 +19,8 @@ from asyncio import _get_running_loop
 from asyncio import current_task as _asyncios_current_task
 from collections.abc import Callable
 from functools import cache, partial
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import GetSetDescriptorType, ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .app_tasks import AppTasks, owner
 
@@ -299,8 +299,12 @@ def install() -> None:
                 names["get_running_loop"] = get_running_loop
 
 
-_names_of: Callable[[ModuleType], dict[str, Any]] = ModuleType.__dict__["__dict__"].__get__
-"""``vars``, but a lazy module stays lazy."""
+def _names_of(module: ModuleType) -> dict[str, Any]:
+    """``vars``, but a lazy module stays lazy."""
+    return cast("dict[str, Any]", _NAMES.__get__(module))
+
+
+_NAMES: GetSetDescriptorType = vars(ModuleType)["__dict__"]
 
 
 def is_current(loop: asyncio.AbstractEventLoop) -> bool:
