@@ -19,8 +19,8 @@ from asyncio import _get_running_loop
 from asyncio import current_task as _asyncios_current_task
 from collections.abc import Callable
 from functools import cache, partial
-from types import GetSetDescriptorType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .app_tasks import AppTasks, owner
 
@@ -293,18 +293,10 @@ def install() -> None:
     replaced, asyncio.current_task = asyncio.get_running_loop, _current_task
     asyncio.tasks.current_task = _current_task
     for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType):
-            names = _names_of(module)
+        if issubclass(type(module), ModuleType):  # not what only says so, as cffi's libraries do
+            names: dict[str, Any] = ModuleType.__getattribute__(module, "__dict__")  # a lazy module stays lazy
             if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
                 names["get_running_loop"] = get_running_loop
-
-
-def _names_of(module: ModuleType) -> dict[str, Any]:
-    """``vars``, but a lazy module stays lazy."""
-    return cast("dict[str, Any]", _NAMES.__get__(module))
-
-
-_NAMES: GetSetDescriptorType = vars(ModuleType)["__dict__"]
 
 
 def is_current(loop: asyncio.AbstractEventLoop) -> bool:

@@ -40,7 +40,7 @@ def _component(name: str) -> tuple[ModuleType | None, type[Any] | None]:
     """The module and the class, if some code has imported them and Panel's classes are among its bases."""
     module_name, _, rest = name.partition("/")
     module = sys.modules.get(module_name)
-    if not isinstance(module, ModuleType) or _handler() is None:
+    if not issubclass(type(module), ModuleType) or _handler() is None:
         return None, None
     # By ModuleType, since a module that is imported lazily runs its code when its attributes are read.
     found = ModuleType.__getattribute__(module, "__dict__").get(rest.partition("/")[0])
