@@ -28,8 +28,6 @@ from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-import bokeh
-
 from .errors import AppError, Failure, Frame, Report
 
 _BEFORE, _AFTER = 5, 3
@@ -46,13 +44,21 @@ def _files_of(module: ModuleType) -> str:
     return f"{path.parent}/" if path.name == "__init__.py" else str(path)
 
 
+def _folder_of(package: str) -> str:
+    """The folder of a package that is not imported: settings for bokeh are read before it is."""
+    found = importlib.util.find_spec(package)
+    places = [] if found is None else found.submodule_search_locations or []
+    return f"{next(iter(places), package)}/"
+
+
 _OURS = (f"{Path(__file__).parent.parent}/",)
 _ASYNCIO = _files_of(asyncio)
 _LOOPS = tuple(map(_files_of, (asyncio.base_events, asyncio.events, asyncio.runners)))
 # Libraries whose frames may stand between our frames and the user's.
 _BETWEEN = (
     *_OURS,
-    *map(_files_of, (asyncio, bokeh, concurrent.futures, contextlib, functools, threading)),
+    _folder_of("bokeh"),
+    *map(_files_of, (asyncio, concurrent.futures, contextlib, functools, threading)),
     "<frozen runpy>",
     "<frozen importlib",
 )
