@@ -79,6 +79,31 @@ def _writer(original: Callable[..., Any]) -> Callable[..., Any]:
     return write
 
 
+def _starter(original: Callable[[Any], None]) -> Callable[[Any], None]:
+    """``start`` of Panel's periodic callbacks before 1.10, which tries again on each tick until the page is there.
+
+    A visitor whose page never comes would keep a core busy. Here it starts when the page is there.
+    """
+
+    @functools.wraps(original)
+    def start(callback: Any) -> None:
+        state = sys.modules["panel.io.state"].state
+        document = state.curdoc
+        waits = callback.session_scoped and callback._cb is None and session_of(document) is not None
+        if not waits or state._connected.get(document):
+            original(callback)
+            return
+        callback._updating = True
+        try:
+            callback.running = True
+        finally:
+            callback._updating = False
+        callback._doc = document
+        state.onload(lambda: original(callback) if callback.running and callback._cb is None else None)
+
+    return start
+
+
 def _no_false_alarm(record: logging.LogRecord) -> bool:
     """Drop a warning of Panel before 1.10 about ``unlocked()`` on other threads; for our documents that is safe."""
     is_warning = str(record.msg).startswith("Using the unlocked decorator")
@@ -109,6 +134,9 @@ def _install(state: Any) -> None:
     # Not by param's metaclass, which takes a value set on a class for a parameter's default.
     if hasattr(cls, "_on_loop_thread"):
         type.__setattr__(cls, "_on_loop_thread", _on_loop_thread(cls._on_loop_thread))
+    else:
+        periodic = sys.modules["panel.io.callbacks"].PeriodicCallback
+        periodic.start = _starter(periodic.start)
     type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
     type.__setattr__(cls, "user_info", _of_user(cls.user_info, _user_info))
     share_edits()

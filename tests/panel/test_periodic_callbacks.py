@@ -1,0 +1,54 @@
+"""Panel's periodic callbacks of a session whose page has not come yet; without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from bokeh.document import Document
+from bokeh.server.callbacks import NextTickCallback
+from bokeh.events import DocumentReady
+from tests.support.hosts import open_session
+
+from hotshoe.config import Settings
+from hotshoe.hosts.inline import InlineHost
+
+pytest.importorskip("panel")
+
+
+def fill(callbacks: dict[str, Any], act: Callable[[], None], document: Document) -> None:
+    import panel as pn
+
+    for name in ("kept", "stopped", "again"):
+        callbacks[name] = pn.state.add_periodic_callback(lambda name=name: callbacks["ran"].append(name), 1, count=3)
+    callbacks["stopped"].stop()
+    callbacks["again"].stop()
+    callbacks["again"].start()
+    document.on_event("document_ready", lambda event: act())
+    pn.pane.Str("hello").servable()
+
+
+async def test_they_begin_with_the_page_and_until_then_nothing_runs() -> None:
+    callbacks: dict[str, Any] = {"ran": []}
+    ready = asyncio.Event()
+    host = InlineHost({"app": partial(fill, callbacks, ready.set)}, Settings(threads=0))
+    await host.start()
+    try:
+        await open_session(host, "/app", "one")
+        session = host._registries["/app"].get("one")
+        assert session is not None
+        document = session.document
+        for _ in range(20):
+            await asyncio.sleep(0)
+            assert not any(isinstance(each, NextTickCallback) for each in document.session_callbacks)
+        document.add_next_tick_callback(lambda: document.callbacks.trigger_event(DocumentReady()))
+        async with asyncio.timeout(10):
+            await ready.wait()
+            while any(callbacks[name].running for name in ("kept", "again")):
+                await asyncio.sleep(0.002)
+    finally:
+        await host.stop()
+    assert sorted(callbacks["ran"]) == ["again"] * 3 + ["kept"] * 3
