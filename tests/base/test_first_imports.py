@@ -163,6 +163,13 @@ def test_a_module_may_wait_for_a_thread_that_imports(meeting: Any) -> None:
     assert time.monotonic() - began_s < IDLE_S + 5
 
 
+def test_a_thread_that_ended_in_the_middle_of_an_import_leaves_nothing(meeting: Any) -> None:
+    (meeting.folder / "first_next.py").write_text("")
+    Running(lambda: order.begin("first_left")).result()
+    assert Running(load("first_next")).result().__name__ == "first_next"  # the thread may have the ident of the other
+    assert not order._loads
+
+
 def test_what_nothing_is_loaded_for_does_not_wait(meeting: Any) -> None:
     (meeting.folder / "first_slow.py").write_text(BEGUN + COMPUTE)
     slow = Running(load("first_slow"))

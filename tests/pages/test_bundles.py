@@ -14,6 +14,8 @@ from bokeh.plotting import figure
 from hotshoe.pages.assets import bokehjs_dir
 from hotshoe.pages.bundles import bundle_for
 
+LOADER_OPTIONS = '<script type="esms-options">{"shimMode": true}</script>'
+
 
 def js_of(*roots: Model, app_url: str = "/app") -> str:
     doc = Document()
@@ -75,7 +77,8 @@ def test_inline_holds_bokehjs_without_breaking_its_script_element(monkeypatch: p
     monkeypatch.setenv("BOKEH_RESOURCES", "inline")
     tags = js_of(figure())
     assert "BEGIN bokeh.min.js" in tags
-    assert tags.count("</script") == tags.count("<script nonce=")
+    scripts = tags.removeprefix(LOADER_OPTIONS)  # if this process has imported Panel
+    assert scripts.count("</script") == scripts.count("<script nonce=")
     assert "<!--" not in tags
     # What is left to load is what extensions that this process has imported ask for.
     assert [name for name in names_of(tags) if name.startswith(("bokeh", "page."))] == []
@@ -88,5 +91,5 @@ def test_options_of_panel_s_module_loader_come_before_it() -> None:
     document = Document()
     document.add_root(Mapped())
     js = bundle_for(document, app_url="/app", nonce="n").js
-    assert js.index('<script type="esms-options">{"shimMode": true}</script>') < js.index("es-module-shims@1")
+    assert js.index(LOADER_OPTIONS) < js.index("es-module-shims@1")
     assert "esms-options" not in bundle_for(Document(), app_url="/app", nonce="n").js

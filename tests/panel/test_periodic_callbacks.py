@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from bokeh.document import Document
-from bokeh.server.callbacks import NextTickCallback
 from bokeh.events import DocumentReady
+from bokeh.server.callbacks import NextTickCallback
 from tests.support.hosts import open_session
 
 from hotshoe.config import Settings
@@ -23,12 +23,12 @@ def fill(callbacks: dict[str, Any], act: Callable[[], None], document: Document)
     import panel as pn
 
     for name in ("kept", "stopped", "again"):
-        callbacks[name] = pn.state.add_periodic_callback(lambda name=name: callbacks["ran"].append(name), 1, count=3)
+        callbacks[name] = pn.state.add_periodic_callback(partial(callbacks["ran"].append, name), 1, count=3)
     callbacks["stopped"].stop()
     callbacks["again"].stop()
     callbacks["again"].start()
     document.on_event("document_ready", lambda event: act())
-    pn.pane.Str("hello").servable()
+    pn.Row().servable()
 
 
 async def test_they_begin_with_the_page_and_until_then_nothing_runs() -> None:

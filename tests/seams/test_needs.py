@@ -154,6 +154,9 @@ def test_callbacks_of_the_document_and_their_arguments_count() -> None:
 
 
 def test_the_page_knows_which_bundle_has_which_model() -> None:
+    class FromNowhere(Slider):  # another app's mistake does not matter
+        __implementation__ = "nowhere.ts"
+
     found = models_of_bundles()
     homes = {component: component_models(component) for component in BOKEHJS_COMPONENTS}
     for bundle, names in found.items():

@@ -75,7 +75,10 @@ class _Order:
 
     def __init__(self) -> None:
         self.here = threading.local()
-        """Its ``is_loop`` is set in the threads of event loops."""
+        """Of this thread: ``load``, if it loads modules; ``is_loop``, in the threads of event loops.
+
+        An ident does not tell whose a load is: the next thread gets that of one which has ended.
+        """
         self.passed_count = 0
         """How often a thread has not waited for another one that loads modules, and may have got a half-made one."""
         self._placeholders: dict[str, _Placeholder] = {}
@@ -83,41 +86,41 @@ class _Order:
 
     def reset(self) -> None:
         """Forget the threads that a forked child does not have."""
-        ident = threading.get_ident()
-        own = getattr(self, "_loads", {}).get(ident)
+        own: _Load | None = getattr(self.here, "load", None)
         # It can be taken again by the thread that has it: a finalizer that runs meanwhile may import something.
         self._changed = threading.Condition(threading.RLock())
-        self._loads: dict[int, _Load] = {} if own is None else {ident: own}
+        self._loads: dict[int, _Load] = {} if own is None else {threading.get_ident(): own}
         self._waiting = 0
 
     def begin(self, name: str) -> None:
         """Wait until this thread may load ``name``."""
-        ident = threading.get_ident()
-        if (load := self._loads.get(ident)) is not None:
+        here = self.here
+        if (load := getattr(here, "load", None)) is not None:
             load.names.append(name)
             return
-        new = _Load(name, is_loop=getattr(self.here, "is_loop", False))
+        ident = threading.get_ident()
+        new = _Load(name, is_loop=getattr(here, "is_loop", False))
         with self._changed:
             if not self._others(ident, new):
-                self._loads[ident] = new
+                self._loads[ident] = here.load = new
                 return
         is_missing = _is_missing(name)  # not asked with the lock held: finders may import, too
         with self._changed:
             if not is_missing:
                 self._wait(ident, new)
-            self._loads[ident] = new
+            self._loads[ident] = here.load = new
 
     def end(self) -> None:
         """The opposite of ``begin``."""
-        ident = threading.get_ident()
-        load = self._loads[ident]
+        load = self.here.load
         if (placeholder := self._placeholders.pop(load.names.pop(), None)) is not None:
             placeholder.remove()
         if load.names and not self._waiting:
             return
         with self._changed:
             if not load.names:
-                self._loads.pop(ident, None)
+                self.here.load = None
+                self._loads.pop(threading.get_ident(), None)
             self._changed.notify_all()
 
     def _others(self, ident: int, new: _Load) -> list[tuple[int, _Load]]:
@@ -137,6 +140,9 @@ class _Order:
             while others := self._others(ident, new):
                 now_s = time.monotonic()
                 idle = [load.look(other, now_s) for other, load in others]
+                for other, _ in others:
+                    if frame_of(other) is None:  # it has ended in the middle
+                        self._loads.pop(other, None)
                 if now_s >= end_s or all(idle):
                     self.passed_count += 1
                     return
@@ -146,9 +152,9 @@ class _Order:
 
     def place(self, module: ModuleType) -> None:
         """Let other threads that ask for an attribute which ``module`` has not got yet wait until its code has run."""
-        ident = threading.get_ident()
-        if ident in self._loads and "__getattr__" not in vars(module):
-            self._placeholders[module.__name__] = vars(module)["__getattr__"] = _Placeholder(module, ident)
+        if getattr(self.here, "load", None) is not None and "__getattr__" not in vars(module):
+            placeholder = _Placeholder(module, threading.get_ident())
+            self._placeholders[module.__name__] = vars(module)["__getattr__"] = placeholder
 
     def wait_for_code(self, placeholder: _Placeholder) -> None:
         """Wait until the code of a module has run."""

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+from types import GetSetDescriptorType, ModuleType
+from typing import Any, cast
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +30,14 @@ def when_imported(name: str, callback: Callback) -> None:
     _finder.add(name, callback)
     if name in sys.modules:
         _call(callback, importlib.import_module(name))  # which waits if another thread is about to import it
+
+
+def names_of(module: object) -> dict[str, Any] | None:
+    """``vars`` of a module, but a lazy module stays lazy. ``None`` for what only says that it is a module."""
+    return cast("dict[str, Any]", _NAMES.__get__(module)) if issubclass(type(module), ModuleType) else None
+
+
+_NAMES: GetSetDescriptorType = vars(ModuleType)["__dict__"]
 
 
 class _Finder(MetaPathFinder):

@@ -19,10 +19,10 @@ from asyncio import _get_running_loop
 from asyncio import current_task as _asyncios_current_task
 from collections.abc import Callable
 from functools import cache, partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .app_tasks import AppTasks, owner
+from .import_hooks import names_of
 
 if TYPE_CHECKING:
     _Loop = asyncio.AbstractEventLoop
@@ -293,10 +293,9 @@ def install() -> None:
     replaced, asyncio.current_task = asyncio.get_running_loop, _current_task
     asyncio.tasks.current_task = _current_task
     for module in list(sys.modules.values()):
-        if issubclass(type(module), ModuleType):  # not what only says so, as cffi's libraries do
-            names: dict[str, Any] = ModuleType.__getattribute__(module, "__dict__")  # a lazy module stays lazy
-            if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
-                names["get_running_loop"] = get_running_loop
+        names = names_of(module) or {}
+        if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
+            names["get_running_loop"] = get_running_loop
 
 
 def is_current(loop: asyncio.AbstractEventLoop) -> bool:

@@ -235,6 +235,26 @@ ELSEWHERE: dict[str, str] = {
     "`with_locked_document` in `on_session_destroyed`":
         "sessions/test_registry.py::test_a_destroyed_hook_may_lock_the_document_a_last_time",
     "files below `static/` whose names begin with a dot": "hosts/test_served_apps.py::test_names_with_a_leading_dot",
+    "a document that can't be sent to a browser":
+        "sessions/test_unsendable.py::test_a_page_is_made_and_its_pull_fails",
+    "an app that adds nothing to its document":
+        "browser/test_signs.py::test_an_empty_page_says_so_until_there_is_something",
+    "a message beyond `--websocket-max-message-size`":
+        "browser/test_signs.py::test_a_file_that_is_too_large_is_refused_by_the_page_which_stays_connected",
+    "a notebook that adds nothing to its document":
+        "panel/test_notebooks.py::test_values_texts_and_figures_or_what_is_served",
+    "an app that configures logging anew": "base/test_own_log.py::test_each_line_is_in_the_log_once_and_in_its_format",
+    "what a page loads of BokehJS": "pages/test_bundles.py::test_only_what_is_needed_is_loaded_in_stocks_order",
+    "`X-Content-Type-Options` of files":
+        "web/files/test_static.py::test_without_a_known_type_it_is_what_the_browser_loads",
+    "the type of a file without a known suffix":
+        "web/files/test_static.py::test_without_a_known_type_it_is_what_the_browser_loads",
+    "files of Panel's components": "panel/test_components.py::test_nothing_else_of_the_folder_is_served",
+    "`curdoc().title = …` (any attribute) in an unlocked callback":
+        "sessions/test_callbacks.py::test_an_unlocked_callback_cannot_set_what_the_document_is_made_of",
+    "widgets of ipywidgets by `ipywidgets_bokeh`": "browser/test_panel_extensions.py",
+    "an `async` function given to `on_click`, `on_event`, `on_change` or `on_message`":
+        "sessions/test_awaiting.py::test_it_runs_on_the_loop_with_the_lock",
     "the server stops": "real/test_hooks.py::test_a_signal_closes_sockets_and_runs_the_hooks",
 }
 """Rows of the docs that no question can show, and the test that proves each."""

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ...base.files import refusal
+from ...base.import_hooks import names_of
 
 
 def component_source(name: str) -> Path | None:
@@ -40,10 +41,10 @@ def _component(name: str) -> tuple[ModuleType | None, type[Any] | None]:
     """The module and the class, if some code has imported them and Panel's classes are among its bases."""
     module_name, _, rest = name.partition("/")
     module = sys.modules.get(module_name)
-    if not issubclass(type(module), ModuleType) or _handler() is None:
+    names = names_of(module)
+    if module is None or names is None or _handler() is None:
         return None, None
-    # By ModuleType, since a module that is imported lazily runs its code when its attributes are read.
-    found = ModuleType.__getattribute__(module, "__dict__").get(rest.partition("/")[0])
+    found = names.get(rest.partition("/")[0])
     if not isinstance(found, type) or found.__module__ != module_name:
         return None, None
     is_panels = any(base.__module__.partition(".")[0] == "panel" for base in found.__mro__[1:])
