@@ -23,4 +23,5 @@ def test_a_flask_site() -> None:
     page, _, imported = said.partition("imported:")
     assert '<h1>Sales</h1><bokeh-app src="/sliders">' in page
     assert '<script src="/sliders/embed.js" async></script>' in page
-    assert set(imported.split()) == {"hotshoe", "hotshoe.base", "hotshoe.base.home", "hotshoe.embed", "hotshoe.embed.tags"}
+    home = {"hotshoe.base", "hotshoe.base.home"}  # looked for before bokeh is imported
+    assert set(imported.split()) == {"hotshoe", "hotshoe.embed", "hotshoe.embed.tags"} | home

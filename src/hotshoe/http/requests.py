@@ -253,7 +253,7 @@ class Request:
     logout_url: str | None = None
     """The URL for logging out, if there is one."""
     version: str = "HTTP/1.1"
-    received_s: float = field(default_factory=time.time, compare=False, repr=False)
+    received_s: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     @property
     def uri(self) -> str:
@@ -291,7 +291,7 @@ class Request:
 
     def request_time(self) -> float:
         """The seconds since the request came."""
-        return time.time() - self.received_s
+        return time.monotonic() - self.received_s
 
     def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
         """``None``: the server asks no client for a certificate."""
