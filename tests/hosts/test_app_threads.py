@@ -329,6 +329,6 @@ async def test_a_name_without_an_app_is_a_warning(make: MakeInline, caplog: pyte
     settings = {"app_thread": {"sales": "own"}, "all_bundles": {"deep/er": True},
                 "running_loop": {"*": "no", "app": "yes"}}
     await make({"app": lambda document: None}, **settings)
-    assert [line for line in caplog.messages if " names " in line] == [
-        f"{name}, but there is no app at that URL now; the apps are at /app"
-        for name in ("all-bundles names /deep/er", "app-thread names /sales")]
+    assert [line for line in caplog.messages if " names" in line] == [
+        f"No app is at {url} now, which {name} names; the apps are at /app"
+        for url, name in (("/deep/er", "all-bundles"), ("/sales", "app-thread"))]
