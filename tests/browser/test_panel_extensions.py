@@ -100,7 +100,7 @@ def page(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         # Panel gives some libraries a few seconds to come. On a busy machine the first page is too slow for that.
         first = make()
         first.open(server.urls["extensions"])
-        first.page.wait_for_function("customElements.get('perspective-viewer')", timeout=120_000)
+        first.page.wait_for_function("!!customElements.get('perspective-viewer')", timeout=120_000)
         first.problems.clear()
         first.page.close()
         tab = make()
