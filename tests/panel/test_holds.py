@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from bokeh.document import Document
-from bokeh.models import Div
+from bokeh.models.widgets import Div
 from tests.support.hosts import open_session
 from tests.support.waiting import until
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from bokeh.document import Document
-from bokeh.models import Div
+from bokeh.models.widgets import Div
 from jinja2 import Template
 from tests.support import hosts
 from tests.support.asgi_websocket import Peer, socket_scope
