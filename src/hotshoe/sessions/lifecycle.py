@@ -72,7 +72,8 @@ def _fill(session: Session, app: App, validate: bool) -> None:
         app.build(session.document)
     finally:
         session.callbacks.building = False
-        ask_panel(session.document, asked)  # also if the code ended early: a visitor who may see nothing sees no error
+        # Also if the code has ended early: a visitor who may see nothing sees no error.
+        ask_panel(session.document, asked, has_run=True)
     if app.fills and not session.document.roots and is_blank(session.document):
         session.blank = Blank(session)
     if validate and settings.perform_document_validation():
