@@ -98,7 +98,10 @@ async def end(
     await _perform(session, partial(end_panel, session.document), deadline)
     for hook in _destroyed_hooks(session, app):
         await _perform(session, partial(hook, session.context), deadline)
-    await session.tasks.end(TASKS_S if deadline is None else min(TASKS_S, deadline.share(HOOK_SHARE).left_s))
+    patience_s = TASKS_S if deadline is None else min(TASKS_S, deadline.share(HOOK_SHARE).left_s)
+    if left := await session.tasks.end(patience_s):
+        log.warning("session %s has ended, but %d of its tasks still run: let them end when they get CancelledError",
+                    session.context.name, left)
     await _perform(session, partial(_dismantle, session), deadline)
     return True
 
