@@ -20,6 +20,7 @@ from hotshoe.apps import App, Hooks
 from hotshoe.base.errors import AppError, BuildError
 from hotshoe.config import Settings
 from hotshoe.hosts import watch
+from hotshoe.hosts.app_threads import AppThreads
 from hotshoe.hosts.inline import InlineHost
 from hotshoe.sessions import FailureInfo, Session, on_exception
 
@@ -332,3 +333,28 @@ async def test_a_name_without_an_app_is_a_warning(make: MakeInline, caplog: pyte
     assert [line for line in caplog.messages if " names" in line] == [
         f"No app is at {url} now, which {name} names; the apps are at /app"
         for url, name in (("/deep/er", "all-bundles"), ("/sales", "app-thread"))]
+
+
+def test_threads_are_counted_while_another_thread_loads_an_app() -> None:
+    threads, is_done = AppThreads(Settings(app_thread=("own",))), threading.Event()
+    for number in range(200):
+        threads.at(f"/{number}")
+
+    def load() -> None:
+        while not is_done.is_set():
+            threads.at("/more")
+            threads.forget("/more")
+
+    loader = threading.Thread(target=load)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        loader.start()
+        end_s = time.monotonic() + 0.3
+        while time.monotonic() < end_s:
+            assert threads.count == 0
+    finally:
+        is_done.set()
+        sys.setswitchinterval(interval_s)
+        loader.join()
+        threads.close()

@@ -134,7 +134,8 @@ class AppThreads:
 
     def _pools(self) -> dict[ThreadPool, str | None]:
         """All pools, and of which app each is."""
-        pools: dict[ThreadPool, str | None] = {own.pool: url for url, own in self._own.items() if own.pool is not None}
+        owns = list(self._own.items())  # a thread that loads an app may add one meanwhile
+        pools: dict[ThreadPool, str | None] = {own.pool: url for url, own in owns if own.pool is not None}
         return pools if self._shared.pool is None else {self._shared.pool: None, **pools}
 
 
