@@ -317,6 +317,23 @@ async def test_the_loop_does_not_wait_for_the_thread_on_which_an_app_is_loaded(m
     assert time.monotonic() - began_s < 5
 
 
+async def test_an_app_whose_thread_is_stuck_does_not_stop_others_from_being_loaded(
+    make: MakeInline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotshoe.hosts.app_threads.BEGIN_S", 0.05)
+    stop = Stop()
+    host = await make({"app": lambda document: None}, app_thread="own")
+    session = await session_of(host)
+    busy = asyncio.ensure_future(session.run(stop))
+    await until(stop.begun.is_set)
+    with pytest.raises(AppError, match=r"/app: can't be loaded, since its thread was busy for 0.05 s"):
+        await host.serve_app("/app", lambda document: None)
+    await host.serve_app("/other", lambda document: None)
+    stop.release.set()
+    await busy
+    await host.serve_app("/app", lambda document: None)
+
+
 async def test_an_app_that_can_not_be_loaded_leaves_no_thread(make: MakeInline, tmp_path: Path) -> None:
     host = await make({"app": lambda document: None}, app_thread="own")
     with pytest.raises(AppError):
