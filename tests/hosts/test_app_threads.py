@@ -222,7 +222,7 @@ async def test_the_log_names_the_app_whose_thread_is_taken(
     runs = [asyncio.ensure_future(slow.run(stop))]
     await until(stop.begun.is_set)
     runs.append(asyncio.ensure_future(other.run(lambda: None)))
-    text = "on the one thread of app /app (--app-thread own); 1 pieces of work wait for it"
+    text = "on the one thread of app /app (--app-thread own), and other work of the app waits for it"
     try:
         await until(lambda: any(text in each for each in caplog.messages))
     finally:
