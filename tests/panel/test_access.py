@@ -15,6 +15,7 @@ from bokeh.document import Document
 from tests.support.needs import need_module
 
 from hotshoe import Server
+from hotshoe.cli.main import main
 from hotshoe.client import ClientError, pull_session
 from hotshoe.seams.panel import panel_access
 
@@ -172,6 +173,13 @@ def test_an_app_may_have_its_own_page_for_a_refusal(tmp_path: Path) -> None:
         answer = refused(server)
         assert answer.status_code == 403
         assert answer.text == "<p>User is not authorized. Ask the owner.</p>"
+
+
+def test_the_author_may_write_the_app_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(HEADER + "pn.config.authorize_callback = lambda user: False")
+    assert main(["html", str(file), "-o", str(tmp_path / "app.html")]) == 0
+    assert SECRET in (tmp_path / "app.html").read_text()
 
 
 def test_a_function_for_all_apps_is_asked_before_any_code_of_the_app_runs() -> None:

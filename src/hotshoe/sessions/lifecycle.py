@@ -66,14 +66,14 @@ async def build(session: Session, app: App, *, validate: bool = True, is_last_tr
 
 def _fill(session: Session, app: App, validate: bool) -> None:
     begin_panel(session.document, by_app=app.begins_panel)
-    asked = ask_panel(session.document)
+    asked = None if session.is_export else ask_panel(session.document)
     session.callbacks.building = True
     try:
         app.build(session.document)
     finally:
         session.callbacks.building = False
-        # Also if the code has ended early: a visitor who may see nothing sees no error.
-        ask_panel(session.document, asked, has_run=True)
+        if not session.is_export:  # also if the code has ended early: a visitor who may see nothing sees no error
+            ask_panel(session.document, asked, has_run=True)
     if app.fills and not session.document.roots and is_blank(session.document):
         session.blank = Blank(session)
     if validate and settings.perform_document_validation():
