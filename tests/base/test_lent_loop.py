@@ -319,6 +319,31 @@ def test_a_session_s_code_can_not_stop_the_server_s_loop(
     assert ("can't stop the event loop" in caplog.text) == is_servers
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "auto"])
+def test_a_session_s_code_can_not_change_how_the_server_s_loop_works(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = new_loop(kind)
+
+    def change() -> None:
+        owner.set(AppTasks(lambda error: None))
+        loop.set_task_factory(lambda loop, coroutine, **options: 1 / 0)  # type: ignore[arg-type, return-value]
+        loop.set_exception_handler(lambda loop, context: None)
+
+    async def main() -> None:
+        lend(loop)
+        contextvars.Context().run(change)
+        await asyncio.create_task(asyncio.sleep(0))
+
+    try:
+        loop.run_until_complete(main())
+        assert loop.get_task_factory() is loop.get_exception_handler() is None
+    finally:
+        close_loop(loop)
+    assert [record.getMessage().partition(": ")[2].partition(" of the")[0] for record in caplog.records] == [
+        "an app's code can't set the task factory", "an app's code can't set the exception handler"]
+
+
 class OfNestAsyncio(asyncio.SelectorEventLoop):
     """A loop as nest_asyncio leaves it."""
 

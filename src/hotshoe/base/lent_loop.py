@@ -56,7 +56,7 @@ class _Here(threading.local):
 
 here = _Here()
 _servers_own: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-"""Loops that app code can't stop."""
+"""Loops that app code can't stop or change."""
 
 
 class AwayCall(asyncio.Handle):
@@ -181,13 +181,29 @@ class LentLoop(_Loop):
         return _refuse(future)
 
     def stop(self) -> None:
-        """Stop it, but for the code of a session only if the loop is not the server's (``keep_running``)."""
-        if owner.get() is None or self not in _servers_own:
+        """Stop it, if the caller may (``keep_running``)."""
+        if self._is_callers("can't stop the event loop, which is the server's; to end the server, use "
+                            "os.kill(os.getpid(), signal.SIGTERM)"):
             super().stop()
-            return
-        place = place_of(sys._getframe(1))  # noqa: SLF001
-        _log.warning("%s: an app's code can't stop the event loop, which is the server's; to end the server, use "
-                     "os.kill(os.getpid(), signal.SIGTERM)", place, kind=place)
+
+    def set_task_factory(self, factory: Any) -> None:
+        """Make tasks by ``factory``, if the caller may decide that."""
+        if self._is_callers("can't set the task factory of the event loop, which is the server's; it has no effect"):
+            super().set_task_factory(factory)
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Call ``handler`` with errors that nobody handles, if the caller may decide that."""
+        if self._is_callers("can't set the exception handler of the event loop, which is the server's; use "
+                            "hotshoe.on_exception, or handle errors in the task itself"):
+            super().set_exception_handler(handler)
+
+    def _is_callers(self, refusal: str) -> bool:
+        """Whether the caller of the method may change the loop for all; if not, the log says why."""
+        if owner.get() is None or self not in _servers_own:
+            return True
+        place = place_of(sys._getframe(2))  # noqa: SLF001
+        _log.warning("%s: an app's code %s", place, refusal, kind=(place, refusal))
+        return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         tasks = getattr(context.get("future"), "owner", None)
@@ -229,7 +245,7 @@ def _lent_class(kind: Any) -> type[LentLoop]:
 
 
 def keep_running(loop: asyncio.AbstractEventLoop) -> None:
-    """Let no app code stop ``loop``, which is the server's own: it would end the server for all users."""
+    """Let no app code stop ``loop``, which is the server's own, or change how it works: that would be so for all."""
     _servers_own.add(loop)
 
 

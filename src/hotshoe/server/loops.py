@@ -39,7 +39,7 @@ RESTORE_EVERY_S = 1.0
 def new_loop(kind: str = "auto") -> asyncio.AbstractEventLoop:
     """A loop by its name in ``--loop``: with ``auto`` uvloop's if uvloop is installed, else asyncio's.
 
-    App code can't stop it.
+    App code can't stop it, nor change how it works.
     """
     loop: asyncio.AbstractEventLoop
     if kind == "asyncio" or (kind == "auto" and find_spec("uvloop") is None):  # there is none for Windows
