@@ -1,15 +1,17 @@
-"""Panel's own notebooks, from a checkout, on `panel serve` and on hotshoe: what runs there must run here.
+"""Panel's notebooks and how-to pages, from a checkout, on `panel serve` and on hotshoe: what runs there must run here.
 
     python -m tests.peers.gallery FOLDER [NAME...]
 
-FOLDER holds a checkout of Panel, as `panel`; a NAME is a notebook (Button.ipynb) or a folder (widgets). One process of
-each server has some notebooks. Chromium, without a network, looks at each, clicks its first button and drags its first
-slider. Notebooks that need the network or a library that is not installed fail on both servers alike.
+FOLDER holds a checkout of Panel, as `panel`; a NAME is a notebook (Button.ipynb), a page (async.md) or a folder
+(widgets). A page runs as a notebook of its texts and its code. One process of each server has some notebooks. Chromium,
+without a network, looks at each, clicks its first button and drags its first slider. Notebooks that need the network or
+a library that is not installed fail on both servers alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
 import signal
@@ -21,7 +23,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
+from uuid import uuid4
 
 from playwright.sync_api import Browser, Page, Response, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
@@ -32,12 +36,15 @@ from tests.support.browser.tab import IN_PAGE, Tab
 from tests.support.server_process import ServerProcess, start, wait_until_started
 
 NOTEBOOKS = "panel/examples/reference"
+PAGES = "panel/doc/how_to"
 STOCK, OURS = "panel serve", "hotshoe serve"
 DRAWN_TIMEOUT_MS = 20_000
 QUIET_MS, MOST_QUIET_CHECKS = 400, 8
 """A page has settled once its texts are the same for a while."""
 PART = 10
 """Notebooks of one process."""
+LOOKS = 2
+"""What is not the same is looked at again: texts that come late, or with the time, differ by chance."""
 
 _IDLE = "documents().length > 0 && documents().every((doc) => doc.roots().length > 0 && doc.is_idle)"
 _TEXTS = """
@@ -63,6 +70,38 @@ _TEXTS = """
 """
 _VOLATILE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bp\d{3,}\b|\d{1,2}:\d\d(:\d\d)?|\d+\.\d+|"
                        r"bokeh_app_\w+|:\d{4,5}/")
+
+_BLOCK = re.compile(r"^( *)(`{3,})(.*)\n((?:.*\n)*?) *\2`* *$", re.MULTILINE)
+_CODE = {"python", "{pyodide}", "{code-block} python"}
+_ELSEWHERE = re.compile(r"\bpn\.serve\(|\.show\(|\.run\(|\binput\(|_server\(")
+"""Code that starts a server of its own, or is for a terminal."""
+
+
+def as_notebook(page: str) -> dict[str, Any] | None:
+    """A page of Markdown as a notebook: texts, and the blocks of Python. ``None`` if it has none that can run."""
+    cells: list[dict[str, Any]] = []
+    place = 0
+    for block in _BLOCK.finditer(page):
+        code = dedent(block[4])
+        if block[3].strip() in _CODE and _runs(code):
+            cells += [_cell("markdown", page[place:block.start()]), _cell("code", code)]
+            place = block.end()
+    if not cells:
+        return None
+    return {"cells": [*cells, _cell("markdown", page[place:])], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _runs(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return False
+    return not _ELSEWHERE.search(code)
+
+
+def _cell(kind: str, source: str) -> dict[str, Any]:
+    outputs = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    return {"id": uuid4().hex[:8], "cell_type": kind, "metadata": {}, "source": source, **outputs}
 
 
 @dataclass
@@ -225,23 +264,54 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="some notebooks or folders, say Button.ipynb (default: all)")
     parser.add_argument("--json", type=Path, help="write all that was seen into this file, one line each")
     arguments = parser.parse_args()
-    root = arguments.folder / NOTEBOOKS
-    files = sorted(path for path in root.rglob("*") if path.suffix in {".ipynb", ".py"} and (
-        not arguments.names or {path.name, path.stem, path.parent.name} & set(arguments.names)))
-    if not files:
-        parser.error(f"no such notebooks in {root}: give the folder that holds a checkout of Panel")
     worse = 0
-    with sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as made, sync_playwright() as playwright:
+        files = [*_chosen(arguments.folder / NOTEBOOKS, ".ipynb", arguments.names),
+                 *_made(_chosen(arguments.folder / PAGES, ".md", arguments.names), Path(made))]
+        if not files:
+            parser.error(f"no such notebooks in {arguments.folder}: give the folder that holds a checkout of Panel")
         browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
-        for number in range(0, len(files), PART):
-            part = files[number:number + PART]
+        for part in parts(files):
             with _serving(part, STOCK) as stock, _serving(part, OURS) as ours:
                 for file in part:
-                    seen = look_at(file, stock, browser), look_at(file, ours, browser)
-                    worse += _report(file, *seen, arguments.json)
+                    worse += _report(file, *_compared(file, stock, ours, browser), arguments.json)
         browser.close()
-    print(f"{len(files)} notebooks, {worse} with problems that only hotshoe has")
+    print(f"{len(files)} notebooks and pages, {worse} with problems that only hotshoe has")
     return 1 if worse else 0
+
+
+def _chosen(root: Path, suffix: str, names: list[str]) -> list[Path]:
+    return sorted(path for path in root.rglob(f"*{suffix}")
+                  if not names or {path.name, path.parent.name} & set(names))
+
+
+def _made(pages: list[Path], folder: Path) -> Iterator[Path]:
+    for page in pages:
+        if (notebook := as_notebook(page.read_text(encoding="utf-8"))) is not None:
+            made = folder / page.parent.name / f"{page.stem}.ipynb"
+            made.parent.mkdir(exist_ok=True)
+            made.write_text(json.dumps(notebook), encoding="utf-8")
+            yield made
+
+
+def parts(files: list[Path]) -> Iterator[list[Path]]:
+    """The notebooks in parts, each for one process. Two notebooks of one name would have one URL: not in one part."""
+    part: list[Path] = []
+    for file in files:
+        if len(part) == PART or file.stem in {other.stem for other in part}:
+            yield part
+            part = []
+        part.append(file)
+    if part:
+        yield part
+
+
+def _compared(file: Path, stock: ServerProcess, ours: ServerProcess, browser: Browser) -> tuple[Seen, Seen]:
+    for _ in range(LOOKS):
+        seen = look_at(file, stock, browser), look_at(file, ours, browser)
+        if not any(differences(*seen)):
+            break
+    return seen
 
 
 def _report(file: Path, stock: Seen, ours: Seen, log: Path | None) -> bool:
