@@ -20,14 +20,14 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 from uuid import uuid4
 
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from tests.peers.visit import Patches, without_ids
 from tests.support.browser.chromium import FLAGS
@@ -46,10 +46,16 @@ PART = 10
 LOOKS = 2
 """What is not the same is looked at again: texts that come late, or with the time, differ by chance."""
 
-_IDLE = "documents().length > 0 && documents().every((doc) => doc.roots().length > 0 && doc.is_idle)"
+EMPTY_MS = 8000
+"""A document without roots for this long is that of an app that has failed."""
+
+_IDLE = f"""documents().length > 0 && documents().every((doc) => doc.is_idle)
+&& (documents().every((doc) => doc.roots().length > 0) || performance.now() > {EMPTY_MS})"""
 _TEXTS = """
 (() => {
   const texts = [], views = new Map()
+  // `panel serve` makes a column without anything in it for each cell that shows nothing.
+  const is_empty = (kind, node) => kind.endsWith("Column") && !node.shadowRoot.querySelector("[class*=bk-]")
   const walk = (node) => {
     if (node.nodeType == Node.TEXT_NODE) {
       const text = node.textContent.trim().replace(/\\s+/g, " ")
@@ -59,7 +65,7 @@ _TEXTS = """
     if (["STYLE", "SCRIPT", "LINK", "NOSCRIPT", "TEMPLATE"].includes(node.nodeName)) return
     if (node.shadowRoot) {
       const kind = [...node.classList].find((name) => name.startsWith("bk-"))
-      if (kind) views.set(kind, (views.get(kind) ?? 0) + 1)
+      if (kind && !is_empty(kind, node)) views.set(kind, (views.get(kind) ?? 0) + 1)
       node.shadowRoot.childNodes.forEach(walk)
     }
     node.childNodes.forEach(walk)
@@ -115,7 +121,7 @@ class Seen:
     texts: list[str] = field(default_factory=list)
     views: dict[str, int] = field(default_factory=dict)
     clicked: list[str] = field(default_factory=list)
-    """New texts after the click and the drag, and which of them were possible."""
+    """Which of click and drag were possible, and the new texts after both."""
     received: int = 0
     sent: int = 0
     log: list[str] = field(default_factory=list)
@@ -127,28 +133,49 @@ class Seen:
         return f"{sum(self.views.values())} views, {len(self.problems)} problems, {self.received} in, {self.sent} out"
 
 
-def look(url: str, browser: Browser) -> Seen:
-    """Open the page, wait until it has settled, click, drag."""
-    seen = Seen()
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
-    try:
-        tab = Tab(context)
-        patches = Patches(tab.page)
-        statuses: list[int] = []
-        tab.page.on("response", lambda answer: _note(answer, tab.page, statuses))
-        tab.page.goto(url)
-        # 202 is a page that waits for the app, and then asks again.
-        if statuses and statuses[-1] < 300:
-            _use(tab, seen)
-        seen.status = statuses[-1] if statuses else 0
-        seen.problems = sorted({without_ids(problem) for problem in tab.problems})
-        seen.strangers = len(tab.strangers)
-        seen.received, seen.sent = patches.received, patches.sent
-    except PlaywrightError as error:
-        seen.problems.append(f"browser: {str(error).splitlines()[0]}")
-    finally:
-        context.close()
-    return seen
+class Look:
+    """One look at a notebook: opens its page; the log of the server is part of what was seen."""
+
+    def __init__(self, file: Path, server: ServerProcess, context: BrowserContext) -> None:
+        self._server, self._log_before = server, len(server.log)
+        self._tab = Tab(context)
+        self._patches = Patches(self._tab.page)
+        self._statuses: list[int] = []
+        self._tab.page.on("response", lambda answer: _note(answer, self._tab.page, self._statuses))
+        self._failure = ""
+        try:
+            self._tab.page.goto(server.urls[file.stem], wait_until="commit")
+        except PlaywrightError as error:
+            self._failure = _first_line(error)
+
+    def finish(self) -> Seen:
+        """Wait until the page has settled, click, drag, and close it."""
+        seen = Seen()
+        try:
+            # 202 is a page that waits for the app, and then asks again.
+            if self._statuses and self._statuses[-1] < 300:
+                _use(self._tab, seen)
+        except PlaywrightError as error:
+            self._failure = _first_line(error)
+        finally:
+            self._tab.page.close()
+        seen.status = self._statuses[-1] if self._statuses else 0
+        seen.problems = sorted({_first_words(problem) for problem in self._tab.problems})
+        seen.problems += [f"browser: {self._failure}"] * bool(self._failure)
+        seen.strangers = len(self._tab.strangers)
+        seen.received, seen.sent = self._patches.received, self._patches.sent
+        seen.log = [line[:300] for line in self._server.log[self._log_before:].splitlines()
+                    if re.match(r"[\w.]*(Error|Exception)\b|.*\bERROR\b", line)]
+        return seen
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:80]
+
+
+def _first_words(problem: str) -> str:
+    """The problem without its traceback, and without what differs from run to run."""
+    return _VOLATILE.sub("#", without_ids(problem.splitlines()[0]))
 
 
 def _note(answer: Response, page: Page, statuses: list[int]) -> None:
@@ -157,22 +184,20 @@ def _note(answer: Response, page: Page, statuses: list[int]) -> None:
 
 
 def _use(tab: Tab, seen: Seen) -> None:
-    try:
+    with suppress(PlaywrightError):
         tab.page.wait_for_function(f"() => {{ {IN_PAGE} return ({_IDLE}) }}", timeout=DRAWN_TIMEOUT_MS)
-    except PlaywrightError:
-        seen.drawn = bool(tab.ask("documents().some((doc) => doc.roots().length > 0)"))
-    else:
-        seen.drawn = True
+    seen.drawn = bool(tab.ask("documents().some((doc) => doc.roots().length > 0)"))
     seen.texts, seen.views = _settled(tab)
     seen.drawn = seen.drawn or bool(seen.views)
     for what, action in (("click", _click), ("drag", _drag)):
         try:
             if action(tab):
-                texts, _ = _settled(tab)
-                new = Counter(texts) - Counter(seen.texts)
-                seen.clicked += [what, *sorted(new)]
+                seen.clicked.append(what)
         except PlaywrightError as error:
-            seen.clicked.append(f"{what}: {str(error).splitlines()[0][:80]}")
+            seen.clicked.append(f"{what}: {_first_line(error)}")
+    if seen.clicked:
+        texts, _ = _settled(tab)
+        seen.clicked += sorted(Counter(texts) - Counter(seen.texts))
 
 
 def _settled(tab: Tab) -> tuple[list[str], dict[str, int]]:
@@ -208,7 +233,8 @@ def differences(stock: Seen, ours: Seen) -> Iterator[str]:
         yield f"its code fails: {stock.summary} | an error page; {stock.log[-1][:90]}"
         return
     if (stock.status, stock.drawn) != (ours.status, ours.drawn):
-        yield f"status: {stock.summary} | {ours.summary}"
+        runs = ours.status == 200 and ours.drawn
+        yield f"{'drawn only here' if runs else 'status'}: {stock.summary} | {ours.summary}"
         return
     yield from (f"only here: {problem}" for problem in ours.problems if problem not in stock.problems)
     yield from (f"only there: {problem}" for problem in stock.problems if problem not in ours.problems)
@@ -231,13 +257,19 @@ def _some(texts: Counter[str]) -> str:
     return str([text[:60] for text in list(texts)[:4]])
 
 
+Served = tuple[ServerProcess, BrowserContext]
+
+
 @contextmanager
-def _serving(files: list[Path], program: str) -> Iterator[ServerProcess]:
+def _serving(files: list[Path], program: str, browser: Browser) -> Iterator[Served]:
+    """A server of these, and a context of the browser, which keeps the server's files from page to page."""
     with tempfile.TemporaryDirectory() as folder:
         server = start([str(file) for file in files], (), Path(folder) / "log", program)
         try:
             wait_until_started(server, len(files))
-            yield server
+            context = browser.new_context(viewport={"width": 1100, "height": 900})
+            yield server, context
+            context.close()
         finally:
             server.process.send_signal(signal.SIGTERM)
             try:
@@ -245,15 +277,6 @@ def _serving(files: list[Path], program: str) -> Iterator[ServerProcess]:
             except subprocess.TimeoutExpired:
                 server.process.kill()
                 server.process.wait()
-
-
-def look_at(file: Path, server: ServerProcess, browser: Browser) -> Seen:
-    """Look at one of the server's notebooks; with what its log said meanwhile."""
-    before = len(server.log)
-    seen = look(server.urls[file.stem], browser)
-    seen.log = [line[:300] for line in server.log[before:].splitlines()
-                if re.match(r"[\w.]*(Error|Exception)\b|.*\bERROR\b", line)]
-    return seen
 
 
 def main() -> int:
@@ -272,9 +295,9 @@ def main() -> int:
             parser.error(f"no such notebooks in {arguments.folder}: give the folder that holds a checkout of Panel")
         browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
         for part in parts(files):
-            with _serving(part, STOCK) as stock, _serving(part, OURS) as ours:
+            with _serving(part, STOCK, browser) as stock, _serving(part, OURS, browser) as ours:
                 for file in part:
-                    worse += _report(file, *_compared(file, stock, ours, browser), arguments.json)
+                    worse += _report(file, *_compared(file, stock, ours), arguments.json)
         browser.close()
     print(f"{len(files)} notebooks and pages, {worse} with problems that only hotshoe has")
     return 1 if worse else 0
@@ -306,9 +329,10 @@ def parts(files: list[Path]) -> Iterator[list[Path]]:
         yield part
 
 
-def _compared(file: Path, stock: ServerProcess, ours: ServerProcess, browser: Browser) -> tuple[Seen, Seen]:
+def _compared(file: Path, stock: Served, ours: Served) -> tuple[Seen, Seen]:
     for _ in range(LOOKS):
-        seen = look_at(file, stock, browser), look_at(file, ours, browser)
+        looks = Look(file, *stock), Look(file, *ours)
+        seen = looks[0].finish(), looks[1].finish()
         if not any(differences(*seen)):
             break
     return seen
