@@ -38,10 +38,10 @@ from tests.support.server_process import ServerProcess, start, wait_until_starte
 NOTEBOOKS = "panel/examples/reference"
 PAGES = "panel/doc/how_to"
 STOCK, OURS = "panel serve", "hotshoe serve"
-DRAWN_TIMEOUT_MS = 20_000
+OPEN_TIMEOUT_MS, DRAWN_TIMEOUT_MS = 30_000, 20_000
 QUIET_MS, MOST_QUIET_CHECKS = 400, 8
 """A page has settled once its texts are the same for a while."""
-PART = 10
+PART = 30
 """Notebooks of one process."""
 LOOKS = 2
 """What is not the same is looked at again: texts that come late, or with the time, differ by chance."""
@@ -128,6 +128,8 @@ class Seen:
 
     @property
     def summary(self) -> str:
+        if not self.status:
+            return "no answer"
         if self.status != 200 or not self.drawn:
             return f"HTTP {self.status}, {'drawn' if self.drawn else 'empty'}"
         return f"{sum(self.views.values())} views, {len(self.problems)} problems, {self.received} in, {self.sent} out"
@@ -144,7 +146,7 @@ class Look:
         self._tab.page.on("response", lambda answer: _note(answer, self._tab.page, self._statuses))
         self._failure = ""
         try:
-            self._tab.page.goto(server.urls[file.stem], wait_until="commit")
+            self._tab.page.goto(server.urls[file.stem], wait_until="commit", timeout=OPEN_TIMEOUT_MS)
         except PlaywrightError as error:
             self._failure = _first_line(error)
 
@@ -260,13 +262,24 @@ def _some(texts: Counter[str]) -> str:
 Served = tuple[ServerProcess, BrowserContext]
 
 
+class NotStarted(Exception):
+    """The server has ended, or serves nothing."""
+
+    def __init__(self, log: str) -> None:
+        super().__init__(log[-200:])
+        self.log = log
+
+
 @contextmanager
 def _serving(files: list[Path], program: str, browser: Browser) -> Iterator[Served]:
     """A server of these, and a context of the browser, which keeps the server's files from page to page."""
     with tempfile.TemporaryDirectory() as folder:
         server = start([str(file) for file in files], (), Path(folder) / "log", program)
         try:
-            wait_until_started(server, len(files))
+            try:
+                wait_until_started(server, len(files))
+            except AssertionError as error:
+                raise NotStarted(server.log) from error
             context = browser.new_context(viewport={"width": 1100, "height": 900})
             yield server, context
             context.close()
@@ -295,9 +308,8 @@ def main() -> int:
             parser.error(f"no such notebooks in {arguments.folder}: give the folder that holds a checkout of Panel")
         browser = playwright.chromium.launch(executable_path=browser_program(), args=FLAGS)
         for part in parts(files):
-            with _serving(part, STOCK, browser) as stock, _serving(part, OURS, browser) as ours:
-                for file in part:
-                    worse += _report(file, *_compared(file, stock, ours), arguments.json)
+            for file, stock, ours in _looks(part, browser):
+                worse += _report(file, stock, ours, arguments.json)
         browser.close()
     print(f"{len(files)} notebooks and pages, {worse} with problems that only hotshoe has")
     return 1 if worse else 0
@@ -329,11 +341,33 @@ def parts(files: list[Path]) -> Iterator[list[Path]]:
         yield part
 
 
+def _looks(files: list[Path], browser: Browser) -> Iterator[tuple[Path, Seen, Seen]]:
+    """What was seen of each. A notebook with which a server does not start is served alone."""
+    try:
+        with _serving(files, STOCK, browser) as stock, _serving(files, OURS, browser) as ours:
+            for file in files:
+                yield file, *_compared(file, stock, ours)
+    except NotStarted as error:
+        alone = [file for file in files if len(files) == 1 or str(file) in error.log] or files[:1]
+        for file in alone:
+            yield file, _look_alone(file, STOCK, browser), _look_alone(file, OURS, browser)
+        if rest := [file for file in files if file not in alone]:
+            yield from _looks(rest, browser)
+
+
+def _look_alone(file: Path, program: str, browser: Browser) -> Seen:
+    try:
+        with _serving([file], program, browser) as (server, context):
+            return Look(file, server, context).finish()
+    except NotStarted as error:
+        return Seen(log=error.log.splitlines()[-1:])
+
+
 def _compared(file: Path, stock: Served, ours: Served) -> tuple[Seen, Seen]:
     for _ in range(LOOKS):
         looks = Look(file, *stock), Look(file, *ours)
         seen = looks[0].finish(), looks[1].finish()
-        if not any(differences(*seen)):
+        if not seen[0].status or not any(differences(*seen)):
             break
     return seen
 
