@@ -38,7 +38,7 @@ from tests.support.server_process import ServerProcess, start, wait_until_starte
 NOTEBOOKS = "panel/examples/reference"
 PAGES = "panel/doc/how_to"
 STOCK, OURS = "panel serve", "hotshoe serve"
-OPEN_TIMEOUT_MS, DRAWN_TIMEOUT_MS = 30_000, 20_000
+OPEN_TIMEOUT_MS, DRAWN_TIMEOUT_MS = 60_000, 60_000
 QUIET_MS, MOST_QUIET_CHECKS = 400, 8
 """A page has settled once its texts are the same for a while."""
 PART = 30
@@ -127,10 +127,14 @@ class Seen:
     log: list[str] = field(default_factory=list)
 
     @property
+    def runs(self) -> bool:
+        return self.status == 200 and self.drawn
+
+    @property
     def summary(self) -> str:
         if not self.status:
             return "no answer"
-        if self.status != 200 or not self.drawn:
+        if not self.runs:
             return f"HTTP {self.status}, {'drawn' if self.drawn else 'empty'}"
         return f"{sum(self.views.values())} views, {len(self.problems)} problems, {self.received} in, {self.sent} out"
 
@@ -235,8 +239,7 @@ def differences(stock: Seen, ours: Seen) -> Iterator[str]:
         yield f"its code fails: {stock.summary} | an error page; {stock.log[-1][:90]}"
         return
     if (stock.status, stock.drawn) != (ours.status, ours.drawn):
-        runs = ours.status == 200 and ours.drawn
-        yield f"{'drawn only here' if runs else 'status'}: {stock.summary} | {ours.summary}"
+        yield f"{'drawn only here' if ours.runs else 'status'}: {stock.summary} | {ours.summary}"
         return
     yield from (f"only here: {problem}" for problem in ours.problems if problem not in stock.problems)
     yield from (f"only there: {problem}" for problem in stock.problems if problem not in ours.problems)
@@ -367,7 +370,7 @@ def _compared(file: Path, stock: Served, ours: Served) -> tuple[Seen, Seen]:
     for _ in range(LOOKS):
         looks = Look(file, *stock), Look(file, *ours)
         seen = looks[0].finish(), looks[1].finish()
-        if not seen[0].status or not any(differences(*seen)):
+        if not seen[0].runs or not any(differences(*seen)):
             break
     return seen
 
