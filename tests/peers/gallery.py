@@ -46,11 +46,11 @@ PART = 30
 LOOKS = 2
 """What is not the same is looked at again: texts that come late, or with the time, differ by chance."""
 
-EMPTY_MS = 8000
-"""A document without roots for this long is that of an app that has failed."""
+IDLE_MS = 15_000
+"""A document that is not drawn by then waits for the network, or is that of an app that has failed."""
 
-_IDLE = f"""documents().length > 0 && documents().every((doc) => doc.is_idle)
-&& (documents().every((doc) => doc.roots().length > 0) || performance.now() > {EMPTY_MS})"""
+_DRAWN = f"""documents().length > 0 && (performance.now() > {IDLE_MS}
+|| documents().every((doc) => doc.roots().length > 0 && doc.is_idle))"""
 _TEXTS = """
 (() => {
   const texts = [], views = new Map()
@@ -75,7 +75,7 @@ _TEXTS = """
 })()
 """
 _VOLATILE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\bp\d{3,}\b|\d{1,2}:\d\d(:\d\d)?|\d+\.\d+|"
-                       r"bokeh_app_\w+|:\d{4,5}/")
+                       r"\b\d{6,}\b|\b[0-9A-F]{32}: .*|bokeh_app_\w+|:\d{4,5}/")
 
 _BLOCK = re.compile(r"^( *)(`{3,})(.*)\n((?:.*\n)*?) *\2`* *$", re.MULTILINE)
 _CODE = {"python", "{pyodide}", "{code-block} python"}
@@ -191,7 +191,7 @@ def _note(answer: Response, page: Page, statuses: list[int]) -> None:
 
 def _use(tab: Tab, seen: Seen) -> None:
     with suppress(PlaywrightError):
-        tab.page.wait_for_function(f"() => {{ {IN_PAGE} return ({_IDLE}) }}", timeout=DRAWN_TIMEOUT_MS)
+        tab.page.wait_for_function(f"() => {{ {IN_PAGE} return ({_DRAWN}) }}", timeout=DRAWN_TIMEOUT_MS)
     seen.drawn = bool(tab.ask("documents().some((doc) => doc.roots().length > 0)"))
     seen.texts, seen.views = _settled(tab)
     seen.drawn = seen.drawn or bool(seen.views)
