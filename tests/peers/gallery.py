@@ -106,7 +106,7 @@ def _runs(code: str) -> bool:
 
 
 def _cell(kind: str, source: str) -> dict[str, Any]:
-    outputs = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    outputs: dict[str, Any] = {"outputs": [], "execution_count": None} if kind == "code" else {}
     return {"id": uuid4().hex[:8], "cell_type": kind, "metadata": {}, "source": source, **outputs}
 
 
