@@ -15,7 +15,8 @@ import threading
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 from weakref import WeakSet
 
 try:
@@ -127,6 +128,28 @@ def end_child(before: int, error: BaseException | None) -> None:
         with suppress(Exception):
             stream.flush()
     os._exit(status & 0xFF)
+
+
+class AppCode:
+    """The time in which an app's code runs outside of sessions. A child that it forks is no second server.
+
+    The child gets Python's handlers of signals and ends with the server, and ends at the latest where that code ends.
+    """
+
+    def __enter__(self) -> Self:
+        self._born = _generation
+        register(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        unregister(self)
+        end_child(self._born, error)
+
+    def after_fork(self) -> None:
+        """Let the child be one of the app, not of the program."""
+        use_default_signals()
+        end_with_server()
 
 
 def _before_fork() -> None:
