@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -109,6 +110,30 @@ def close_in_child(descriptors: Iterable[int]) -> None:
         if descriptor >= 0:
             os.dup2(nowhere, descriptor, inheritable=False)
     os.close(nowhere)
+
+
+def sockets_like(listening: Iterable[socket.socket]) -> list[int]:
+    """The descriptors of these sockets and of all connections that they have accepted.
+
+    Those of connections that no object has yet are only found where there is a ``/proc``.
+    """
+    own, found = {_address(sock) for sock in listening if sock.fileno() >= 0}, list[int]()
+    with suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                sock = socket.socket(fileno=int(name))
+                try:
+                    if _address(sock) in own:
+                        found.append(int(name))
+                finally:
+                    sock.detach()
+    return found
+
+
+def _address(sock: socket.socket) -> tuple[object, ...]:
+    """What a listening socket and its connections have in common: with it the port, or the path of a Unix socket."""
+    name = sock.getsockname()
+    return sock.family, sock.type, name[1] if isinstance(name, tuple) else name
 
 
 def end_child(before: int, error: BaseException | None) -> None:
