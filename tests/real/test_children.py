@@ -334,9 +334,10 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("everywhere")
     app = folder / "everywhere"
     app.mkdir()
-    for path, text in {folder / "jobs.py": MODULE, folder / "places.py": PLACES, app / "app_hooks.py": HOOKS}.items():
-        path.write_text(text)
-    (app / "main.py").write_text("from bokeh.io import curdoc\nfrom bokeh.models import Div\ncurdoc().add_root(Div())\n")
+    main = "from bokeh.io import curdoc\nfrom bokeh.models import Div\ncurdoc().add_root(Div())\n"
+    files = {"jobs.py": MODULE, "places.py": PLACES, "everywhere/app_hooks.py": HOOKS, "everywhere/main.py": main}
+    for name, text in files.items():
+        (folder / name).write_text(text)
     (app / "__init__.py").write_text(f"import sys\nsys.path.insert(0, {str(folder)!r})\n"
                                      "import places\nplaces.look_around('package')\n")
     cells = [{"cell_type": "code", "source": ELSEWHERE, "metadata": {}, "outputs": []}]

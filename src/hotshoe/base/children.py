@@ -119,7 +119,7 @@ def sockets_like(listening: Iterable[socket.socket]) -> list[int]:
     """
     own, found = {_address(sock) for sock in listening if sock.fileno() >= 0}, list[int]()
     with suppress(OSError):
-        for name in os.listdir("/proc/self/fd"):
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are all that is needed
             with suppress(OSError):
                 sock = socket.socket(fileno=int(name))
                 try:
