@@ -270,8 +270,8 @@ class Server:
         ``on_started`` is called when the server accepts requests, ``on_signal`` in the handler of the first signal.
         For a process that does nothing else: this shortens Python's switch interval while apps run on threads,
         collects garbage when the process is idle, raises the limit of open files, and at the end ends the children
-        that apps have started and left. ``programs_own`` are the children that are no app's; ``None`` are all that there
-        are at the time of the call.
+        that apps have started and left. ``programs_own`` are the children that are no app's; ``None`` means all
+        that there are at the time of the call.
         """
         raise_file_limit()
         if programs_own is None:
