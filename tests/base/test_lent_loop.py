@@ -22,6 +22,7 @@ from tests.support.served_app import both_loops
 from hotshoe.base.app_tasks import AppTasks, owner
 from hotshoe.base.lent_loop import await_on, call_with, install, is_current, lend
 from hotshoe.base.threads import ThreadPool
+from hotshoe.server.loops import close_loop, new_loop
 
 Away = Callable[[Callable[[], Any]], Coroutine[Any, Any, Any]]
 
@@ -261,6 +262,87 @@ async def test_a_task_that_only_the_loop_has_made_is_nobodys(away: Away) -> None
     await asyncio.sleep(0.001)
     assert not tasks
     future.cancel()
+
+
+@both_loops
+async def test_a_session_s_code_sees_only_its_own_tasks_of_the_loop(away: Away) -> None:
+    tasks, others = AppTasks(lambda error: None), asyncio.create_task(asyncio.sleep(60))
+
+    async def cancel_all() -> int:
+        found = asyncio.all_tasks()
+        assert asyncio.current_task() in found
+        rest = found - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.wait(rest, timeout=5)
+        return len(rest)
+
+    def piece() -> Any:
+        owner.set(tasks)
+        own = asyncio.create_task(asyncio.sleep(60))
+        assert asyncio.all_tasks() == asyncio.tasks.all_tasks(asyncio.get_running_loop()) == {own}
+        assert asyncio.run(cancel_in_loop_of_its_own()) == 1
+        return asyncio.create_task(cancel_all())
+
+    async def cancel_in_loop_of_its_own() -> int:
+        asyncio.create_task(asyncio.sleep(60))  # noqa: RUF006 - it is cancelled at once
+        return await cancel_all()
+
+    assert await (await away(partial(contextvars.Context().run, piece))) == 1
+    assert not others.done()
+    assert others in asyncio.all_tasks()
+    others.cancel()
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "auto"])
+@pytest.mark.parametrize("is_servers", [True, False])
+def test_a_session_s_code_can_not_stop_the_server_s_loop(
+    kind: str, is_servers: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = new_loop(kind) if is_servers else asyncio.new_event_loop()
+
+    async def main() -> None:
+        lend(loop)
+        context = contextvars.Context()
+        context.run(owner.set, AppTasks(lambda error: None))
+        context.run(loop.stop)
+        await asyncio.sleep(0.01)
+
+    try:
+        if is_servers:
+            loop.run_until_complete(main())
+        else:
+            with pytest.raises(RuntimeError, match="stopped before"):
+                loop.run_until_complete(main())
+    finally:
+        close_loop(loop)
+    assert ("can't stop the event loop" in caplog.text) == is_servers
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "auto"])
+def test_a_session_s_code_can_not_change_how_the_server_s_loop_works(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = new_loop(kind)
+
+    def change() -> None:
+        owner.set(AppTasks(lambda error: None))
+        loop.set_task_factory(lambda loop, coroutine, **options: 1 / 0)  # type: ignore[arg-type]
+        loop.set_exception_handler(lambda loop, context: None)
+
+    async def main() -> None:
+        lend(loop)
+        contextvars.Context().run(change)
+        await asyncio.create_task(asyncio.sleep(0))
+
+    try:
+        loop.run_until_complete(main())
+        assert loop.get_task_factory() is None
+        assert loop.get_exception_handler() is None
+    finally:
+        close_loop(loop)
+    assert [record.getMessage().partition(": ")[2].partition(" of the")[0] for record in caplog.records] == [
+        "an app's code can't set the task factory", "an app's code can't set the exception handler"]
 
 
 class OfNestAsyncio(asyncio.SelectorEventLoop):

@@ -136,6 +136,54 @@ def test_inside_of_a_site_its_setup_decides_except_for_disabled_loggers() -> Non
     assert run(EMBEDDED).stderr == "site: an error\n"
 
 
+FAILING = """
+import logging, sys
+from hotshoe.base import own_log
+from hotshoe.base.log_writing import LogWriter
+
+log = logging.getLogger("hotshoe.x")
+if sys.argv[1] == "server":
+    own_log.keep_log(LogWriter(sys.stderr), logging.INFO)
+own_log.claim()
+
+class Broken(logging.Handler):
+    def emit(self, record):
+        raise ValueError("broken")
+
+def failing(record):
+    raise KeyError("filter")
+
+logging.getLogger().addHandler(Broken())
+log.error("one")
+log.addFilter(failing)
+log.error("two")
+own_log.flush_log()
+"""
+
+
+def test_a_handler_or_filter_that_fails_is_told_once_and_ends_nothing_of_the_server() -> None:
+    told = "A handler or filter of logging has failed: ValueError: broken\n"
+    assert run(FAILING, "server").stderr == f"one\n{told}two\n"
+    assert run(FAILING, "site").stderr == f"hotshoe: {told}"
+
+
+CLOSED = """
+import logging, sys
+from hotshoe.base import own_log
+from hotshoe.base.log_writing import LogWriter
+
+log = logging.getLogger("hotshoe.x")
+own_log.keep_log(LogWriter(sys.stderr), logging.INFO)
+sys.stderr.close()
+log.error("an error")
+own_log.flush_log()
+"""
+
+
+def test_an_app_may_close_stderr() -> None:
+    assert run(CLOSED).stderr == "an error\n"
+
+
 LEVELS = """
 import logging, sys
 from hotshoe.base import own_log

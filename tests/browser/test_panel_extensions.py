@@ -96,9 +96,13 @@ def page(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     need_module("panel")
     app = tmp_path_factory.mktemp("apps") / "extensions.py"
     app.write_text(APP)
-    with serve(Path(app)) as server, chromium.new_context() as first, tabs(chromium) as make:
+    with serve(Path(app)) as server, tabs(chromium) as make:
         # Panel gives some libraries a few seconds to come. On a busy machine the first page is too slow for that.
-        Tab(first).open(server.urls["extensions"])
+        first = make()
+        first.open(server.urls["extensions"])
+        first.page.wait_for_function("!!customElements.get('perspective-viewer')", timeout=120_000)
+        first.problems.clear()
+        first.page.close()
         tab = make()
         tab.open(server.urls["extensions"])
         yield tab

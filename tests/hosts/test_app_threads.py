@@ -20,6 +20,7 @@ from hotshoe.apps import App, Hooks
 from hotshoe.base.errors import AppError, BuildError
 from hotshoe.config import Settings
 from hotshoe.hosts import watch
+from hotshoe.hosts.app_threads import AppThreads
 from hotshoe.hosts.inline import InlineHost
 from hotshoe.sessions import FailureInfo, Session, on_exception
 
@@ -221,7 +222,7 @@ async def test_the_log_names_the_app_whose_thread_is_taken(
     runs = [asyncio.ensure_future(slow.run(stop))]
     await until(stop.begun.is_set)
     runs.append(asyncio.ensure_future(other.run(lambda: None)))
-    text = "on the one thread of app /app (--app-thread own); 1 pieces of work wait for it"
+    text = "on the one thread of app /app (--app-thread own), and other work of the app waits for it"
     try:
         await until(lambda: any(text in each for each in caplog.messages))
     finally:
@@ -316,6 +317,23 @@ async def test_the_loop_does_not_wait_for_the_thread_on_which_an_app_is_loaded(m
     assert time.monotonic() - began_s < 5
 
 
+async def test_an_app_whose_thread_is_stuck_does_not_stop_others_from_being_loaded(
+    make: MakeInline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotshoe.hosts.app_threads.BEGIN_S", 0.05)
+    stop = Stop()
+    host = await make({"app": lambda document: None}, app_thread="own")
+    session = await session_of(host)
+    busy = asyncio.ensure_future(session.run(stop))
+    await until(stop.begun.is_set)
+    with pytest.raises(AppError, match=r"/app: can't be loaded, since its thread was busy for 0.05 s"):
+        await host.serve_app("/app", lambda document: None)
+    await host.serve_app("/other", lambda document: None)
+    stop.release.set()
+    await busy
+    await host.serve_app("/app", lambda document: None)
+
+
 async def test_an_app_that_can_not_be_loaded_leaves_no_thread(make: MakeInline, tmp_path: Path) -> None:
     host = await make({"app": lambda document: None}, app_thread="own")
     with pytest.raises(AppError):
@@ -329,6 +347,31 @@ async def test_a_name_without_an_app_is_a_warning(make: MakeInline, caplog: pyte
     settings = {"app_thread": {"sales": "own"}, "all_bundles": {"deep/er": True},
                 "running_loop": {"*": "no", "app": "yes"}}
     await make({"app": lambda document: None}, **settings)
-    assert [line for line in caplog.messages if " names " in line] == [
-        f"{name}, but there is no app at that URL now; the apps are at /app"
-        for name in ("all-bundles names /deep/er", "app-thread names /sales")]
+    assert [line for line in caplog.messages if " names" in line] == [
+        f"No app is at {url} now, which {name} names; the apps are at /app"
+        for url, name in (("/deep/er", "all-bundles"), ("/sales", "app-thread"))]
+
+
+def test_threads_are_counted_while_another_thread_loads_an_app() -> None:
+    threads, is_done = AppThreads(Settings(app_thread=("own",))), threading.Event()
+    for number in range(200):
+        threads.at(f"/{number}")
+
+    def load() -> None:
+        while not is_done.is_set():
+            threads.at("/more")
+            threads.forget("/more")
+
+    loader = threading.Thread(target=load)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        loader.start()
+        end_s = time.monotonic() + 0.3
+        while time.monotonic() < end_s:
+            assert threads.count == 0
+    finally:
+        is_done.set()
+        sys.setswitchinterval(interval_s)
+        loader.join()
+        threads.close()

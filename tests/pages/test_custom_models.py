@@ -95,7 +95,7 @@ def test_typescript_is_compiled_and_served_with_the_page() -> None:
 def test_without_a_folder_they_are_kept_in_memory(monkeypatch: pytest.MonkeyPatch,
                                                   caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(custom_models, "cache_folder", lambda name: None)
-    custom_models._say_once.cache_clear()
+    custom_models._say_that_memory_is_used.cache_clear()
     for code in (JS, JS + "// another"):
         assert compile_model(digest_of(own_slider(code)))
     assert caplog.text.count("Compiled custom models are kept in memory only") == 1

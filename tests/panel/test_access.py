@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,9 @@ from bokeh.document import Document
 from tests.support.needs import need_module
 
 from hotshoe import Server
+from hotshoe.cli.main import main
 from hotshoe.client import ClientError, pull_session
+from hotshoe.seams.panel import panel_access
 
 pytestmark = pytest.mark.real
 
@@ -34,6 +38,8 @@ def no_global_guard() -> Iterator[None]:
 
     yield
     config.authorize_callback = None
+    panel_access._guarded.clear()
+    panel_access._warned.clear()
 
 
 @contextmanager
@@ -81,6 +87,11 @@ def test_an_app_that_allows_its_visitor_is_shown(tmp_path: Path) -> None:
     "pn.config.authorize_callback = lambda user, path, more: True",
     "async def allow(user):\n    return True\npn.config.authorize_callback = allow",
     "pn.config.authorize_callback = lambda user: False\nimport sys\nsys.exit()",
+    "import sys\npn.config.authorize_callback = lambda user: sys.exit()",
+    "def allow(user):\n    yield True\npn.config.authorize_callback = allow",
+    "async def allow(user):\n    yield True\npn.config.authorize_callback = allow",
+    "pn.config.authorize_callback = lambda user: ''",
+    "import numpy\npn.config.authorize_callback = lambda user: numpy.array([True, True])",
 ])
 def test_a_visitor_who_is_not_allowed_sees_nothing_of_it(tmp_path: Path, code: str) -> None:
     with script(tmp_path, code) as server:
@@ -91,6 +102,38 @@ def test_the_function_is_asked_for_the_path_of_the_page(tmp_path: Path) -> None:
     code = "pn.config.authorize_callback = lambda user, path: path != '/app'"
     with script(tmp_path, code) as server:
         assert refused(server).status_code == 403
+
+
+@pytest.mark.parametrize(("url", "paths", "asked"), [
+    ("/app", ["/app", "/app/", "/app//", "/%61pp", "/app/autoload.js?bokeh-autoload-element=a"], "/pre/app"),
+    ("/", ["/", "/autoload.js?bokeh-autoload-element=a"], "/pre/"),
+])
+def test_the_path_is_the_same_however_the_page_is_requested(url: str, paths: list[str], asked: str) -> None:
+    from panel.config import config
+
+    seen: list[str] = []
+
+    def note(user: Any, path: str) -> bool:
+        seen.append(path)
+        return True
+
+    config.authorize_callback = note
+    with Server({url: lambda document: None}, port=0, address="127.0.0.1", prefix="/pre") as server:
+        for path in paths:
+            assert page(server, path).status_code == 200
+    assert seen == [asked] * len(paths)
+
+
+def test_an_app_that_guards_its_first_session_only_is_named_in_the_log(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "guard_of_first.py").write_text(
+        "import panel as pn\npn.config.authorize_callback = lambda user: False")
+    monkeypatch.delitem(sys.modules, "guard_of_first", raising=False)
+    with script(tmp_path, "import guard_of_first") as server, caplog.at_level(logging.WARNING):
+        assert [page(server).status_code for _ in range(3)] == [403, 200, 200]
+    assert [record.getMessage() for record in caplog.records if "authorize_callback" in record.getMessage()] == [
+        "app /app has set authorize_callback in an earlier session, but not in this one, so everybody may see it: set "
+        "it in the script itself, as the code of a module runs for the first session only"]
 
 
 def test_the_function_may_name_another_page(tmp_path: Path) -> None:
@@ -130,6 +173,13 @@ def test_an_app_may_have_its_own_page_for_a_refusal(tmp_path: Path) -> None:
         answer = refused(server)
         assert answer.status_code == 403
         assert answer.text == "<p>User is not authorized. Ask the owner.</p>"
+
+
+def test_the_author_may_write_the_app_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(HEADER + "pn.config.authorize_callback = lambda user: False")
+    assert main(["html", str(file), "-o", str(tmp_path / "app.html")]) == 0
+    assert SECRET in (tmp_path / "app.html").read_text()
 
 
 def test_a_function_for_all_apps_is_asked_before_any_code_of_the_app_runs() -> None:

@@ -8,8 +8,7 @@ import pytest
 from tests.support.browser.tab import Tab
 from tests.support.running_server import Server
 
-# On a busy machine, about one session in forty never starts its callbacks: see the closing note of issue 11.
-pytestmark = [pytest.mark.real, pytest.mark.alone]
+pytestmark = pytest.mark.real
 
 
 def open_callbacks(server: Server, tab: Tab) -> None:

@@ -99,8 +99,37 @@ async def test_tasks_end_with_their_session_before_its_modules_are_emptied(make_
     assert not session.tasks
 
 
+async def test_what_tasks_start_while_they_end_ends_too(make_registry: MakeRegistry) -> None:
+    seen: list[str] = []
+
+    async def sleep(name: str, delay_s: float) -> None:
+        try:
+            await asyncio.sleep(delay_s)
+            seen.append(f"{name} done")
+        except asyncio.CancelledError:
+            seen.append(f"{name} cancelled")
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            asyncio.create_task(sleep("left behind", 60))  # noqa: RUF006 - the session keeps it
+            await asyncio.create_task(sleep("cleanup", 0.01))
+
+    registry = make_registry(lambda document: asyncio.create_task(work()) and None)
+    session = await registry.open("session-1", Request(), {})
+    await until(lambda: len(session.tasks) == 1)
+    async with asyncio.timeout(5):
+        assert await registry.end("session-1")
+    assert seen == ["cleanup done", "left behind cancelled"]
+    late = session.tasks.new(asyncio.get_running_loop(), sleep("late", 60), {})
+    with pytest.raises(asyncio.CancelledError):
+        await late
+    assert not session.tasks
+
+
 async def test_a_task_that_does_not_end_does_not_keep_the_session(
-    make_registry: MakeRegistry, monkeypatch: pytest.MonkeyPatch
+    make_registry: MakeRegistry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     free = asyncio.Event()
 
@@ -116,6 +145,7 @@ async def test_a_task_that_does_not_end_does_not_keep_the_session(
     async with asyncio.timeout(5):
         assert await registry.end("session-1")
     assert session.tasks
+    assert "1 of its tasks still run" in caplog.text
     free.set()
     await until(lambda: not session.tasks)
 

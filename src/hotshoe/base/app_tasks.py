@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache, partial
@@ -23,16 +24,22 @@ class AppTasks:
     def __init__(self, report: Callable[[BaseException], object]) -> None:
         self._report: Callable[[BaseException], object] | None = report
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._has_ended = False
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def new(self, loop: asyncio.AbstractEventLoop, coroutine: Any, options: dict[str, Any]) -> asyncio.Task[Any]:
-        """Make a task of ``loop``, and keep it until it is done. May be called from any thread."""
+        """Make a task of ``loop``, and keep it until it is done; once all have ended, it is cancelled at once.
+
+        May be called from any thread.
+        """
         task: asyncio.Task[Any] = _task_class(asyncio.Task)(coroutine, loop=loop, **options)
         task.owner = self  # type: ignore[attr-defined]
         self._tasks.add(task)
         task.add_done_callback(partial(self._forget, generation()))
+        if self._has_ended:
+            task.cancel()
         return task
 
     def _forget(self, born: int, task: asyncio.Task[Any]) -> None:
@@ -53,13 +60,24 @@ class AppTasks:
         self._report(error)
         return True
 
-    async def end(self, patience_s: float) -> None:
-        """Cancel the tasks, and wait until they are done, but no longer than ``patience_s``. Call it on their loop."""
-        tasks = self._tasks - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=patience_s)
+    async def end(self, patience_s: float) -> int:
+        """Cancel the tasks, and wait until they are done, but no longer than ``patience_s``. Call it on their loop.
+
+        While they clean up, they may make tasks; what these leave is cancelled next. Returns how many tasks still run.
+        """
+        end_s, own, told = time.monotonic() + patience_s, {asyncio.current_task()}, set[asyncio.Task[Any]]()
+        is_late = False
+        while tasks := self._tasks - own:
+            new = tasks - told
+            for task in new:
+                task.cancel()
+            told |= new
+            if is_late:
+                break
+            await asyncio.wait(new or tasks, timeout=max(end_s - time.monotonic(), 0))
+            is_late = time.monotonic() >= end_s
+        self._has_ended = True
+        return len(self._tasks - own)
 
     def release(self) -> None:
         """Let go of the session: contexts of timers may keep this object."""

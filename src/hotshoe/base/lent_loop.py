@@ -12,17 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import os
 import sys
 import threading
 from asyncio import _get_running_loop
+from asyncio import all_tasks as _asyncios_all_tasks
 from asyncio import current_task as _asyncios_current_task
 from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from .app_tasks import AppTasks, owner
 from .import_hooks import names_of
+from .logs import PacedLog
+from .tracebacks import place_of
 
 if TYPE_CHECKING:
     _Loop = asyncio.AbstractEventLoop
@@ -30,6 +35,8 @@ else:
     _Loop = object
 
 T = TypeVar("T")
+
+_log = PacedLog(logging.getLogger("hotshoe.app"), most=1)
 
 OUTSIDE = ("django.", "asgiref.", "playwright.", "panel.io.", "panel.widgets.")
 """Modules that see no running loop on these threads: they refuse to work inside of one, or ask whether they are on its
@@ -48,6 +55,8 @@ class _Here(threading.local):
 
 
 here = _Here()
+_servers_own: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""Loops that app code can't stop or change."""
 
 
 class AwayCall(asyncio.Handle):
@@ -171,6 +180,31 @@ class LentLoop(_Loop):
             return super().run_until_complete(future)  # that of nest_asyncio, which came before hotshoe
         return _refuse(future)
 
+    def stop(self) -> None:
+        """Stop it, if the caller may (``keep_running``)."""
+        if self._is_callers("can't stop the event loop, which is the server's; to end the server, use "
+                            "os.kill(os.getpid(), signal.SIGTERM)"):
+            super().stop()
+
+    def set_task_factory(self, factory: Any) -> None:
+        """Make tasks by ``factory``, if the caller may decide that."""
+        if self._is_callers("can't set the task factory of the event loop, which is the server's; it has no effect"):
+            super().set_task_factory(factory)
+
+    def set_exception_handler(self, handler: Any) -> None:
+        """Call ``handler`` with errors that nobody handles, if the caller may decide that."""
+        if self._is_callers("can't set the exception handler of the event loop, which is the server's; use "
+                            "hotshoe.on_exception, or handle errors in the task itself"):
+            super().set_exception_handler(handler)
+
+    def _is_callers(self, refusal: str) -> bool:
+        """Whether the caller of the method may change the loop for all; if not, the log says why."""
+        if owner.get() is None or self not in _servers_own:
+            return True
+        place = place_of(sys._getframe(2))  # noqa: SLF001
+        _log.warning("%s: an app's code %s", place, refusal, kind=(place, refusal))
+        return False
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         tasks = getattr(context.get("future"), "owner", None)
         error = context.get("exception")
@@ -208,6 +242,11 @@ def _lent_class(kind: Any) -> type[LentLoop]:
     if not issubclass(kind, asyncio.BaseEventLoop):
         members["_nest_patched"] = True  # nest_asyncio raises an error for loops that it can't patch; it need not
     return type(f"Lent{kind.__name__.lstrip('_')}", (LentLoop, kind), members)
+
+
+def keep_running(loop: asyncio.AbstractEventLoop) -> None:
+    """Let no app code stop ``loop``, which is the server's own, or change how it works: that would be so for all."""
+    _servers_own.add(loop)
 
 
 def _run_nested(loop: LentLoop, future: Any) -> Any:
@@ -284,18 +323,34 @@ def _current_task(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Task
     return None if here.loop is not None and _get_running_loop() is None else _asyncios_current_task(loop)
 
 
+def _all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
+    """The tasks of a loop; in the code of a session, of a lent loop only this session's, and the one that runs.
+
+    An app may cancel them all. Those of other users, and the server's own, must not be among them.
+    """
+    if loop is None:
+        loop = get_running_loop()
+    found, tasks = _asyncios_all_tasks(loop), owner.get()
+    if tasks is None or not isinstance(loop, LentLoop):
+        return found
+    running = _current_task(loop)
+    return {task for task in found if task is running or getattr(task, "owner", None) is tasks}
+
+
 def _is_outside(variables: dict[str, Any]) -> bool:
     return str(variables.get("__name__")).startswith(OUTSIDE)
 
 
 def install() -> None:
-    """Replace asyncio's functions, also where modules have imported them by name."""
+    """Replace asyncio's functions, also where modules have imported some of them by name."""
     replaced, asyncio.current_task = asyncio.get_running_loop, _current_task
     asyncio.tasks.current_task = _current_task
     for module in list(sys.modules.values()):
         names = names_of(module) or {}
         if names.get("get_running_loop") is replaced and names.get("__name__") != "_asyncio":
             names["get_running_loop"] = get_running_loop
+        if names.get("all_tasks") is _asyncios_all_tasks and names.get("__name__") != "_asyncio":
+            names["all_tasks"] = _all_tasks
 
 
 def is_current(loop: asyncio.AbstractEventLoop) -> bool:

@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 WAITING_MOST = 4 << 20
 """How many characters may wait to be written; further lines are lost."""
@@ -18,12 +18,25 @@ FLUSH_S = 2.0
 TELL_EVERY_S = 60.0
 
 
+CONSOLE = (1, 2)
+"""The descriptors of Python's stdout and stderr."""
+
+
+def descriptor_of(stream: Any) -> int | None:
+    """The descriptor that a stream writes to; ``None`` if there is none, or if this is no stream."""
+    try:
+        return cast(int, stream.fileno())
+    except Exception:
+        return None
+
+
 class LogWriter(logging.Handler):
     """Writes formatted records to a stream. Lines that can't be written are counted, and a later line tells of them."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self.stream = stream
+        self._descriptor = descriptor_of(stream)
         self._begin(is_forked=False)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=partial(self._begin, is_forked=True))
@@ -42,6 +55,11 @@ class LogWriter(logging.Handler):
         self._is_stuck = False
         """Whether a flush has waited in vain; Python flushes each handler at the end, and more than once."""
         self._thread: threading.Thread | None = None
+
+    @property
+    def writes_to_console(self) -> bool:
+        """Whether the lines go to this process's stdout or stderr."""
+        return self._descriptor in CONSOLE
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format the record here, in the context of the code that logs, and have the line written."""
@@ -102,11 +120,19 @@ class LogWriter(logging.Handler):
     def _write_now(self, line: str) -> None:
         """Write in the calling thread: a process of ``multiprocessing`` ends without waiting for other threads."""
         with suppress(Exception):
-            os.write(self.stream.fileno(), line.encode(self.stream.encoding, "backslashreplace"))
+            self._write_bytes(line)
+
+    def _write_bytes(self, text: str) -> None:
+        """Write past the stream."""
+        if self._descriptor is not None:
+            os.write(self._descriptor, text.encode(self.stream.encoding, "backslashreplace"))
 
     def _write(self, text: str) -> str:
         """Write the text. Returns the reason if that fails."""
         try:
+            if self.writes_to_console and self.stream.closed:  # by an app; its descriptor stays open
+                self._write_bytes(text)
+                return ""
             self.stream.write(text)
             self.stream.flush()
         except Exception as error:  # a full disk, a closed stream; whatever it is, later lines may get through

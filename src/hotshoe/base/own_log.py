@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .log_writing import LogWriter
+from .log_writing import CONSOLE, LogWriter, descriptor_of
+from .tracebacks import in_one_line
 
 ROOT = "hotshoe"
-_CONSOLE = (1, 2)
+TELL_EVERY_S = 60.0
+"""How often the log tells of a handler or filter that fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,20 @@ class OwnLogger(logging.Logger):
             return record
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Pass a record to the handlers, unless a filter drops it."""
-        kept: Any = self.filter(record)  # since Python 3.12 it may return another record
-        if kept:
-            self.callHandlers(record if kept is True else kept)
+        """Pass a record to the handlers, unless a filter drops it.
+
+        A handler or filter of an app that raises an error must not end what the server is doing when it logs.
+        """
+        try:
+            kept: Any = self.filter(record)  # since Python 3.12 it may return another record
+        except Exception as error:
+            kept = True
+            _tell(error)
+        try:
+            if kept:
+                self.callHandlers(record if kept is True else kept)
+        except Exception as error:
+            _tell(error)
 
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Pass a record to the server's own log, and to the handlers that want it."""
@@ -115,6 +130,24 @@ class SharedHandler(logging.Handler):
         self.writer.flush()
 
 
+_told_s = float("-inf")
+
+
+def _tell(error: Exception) -> None:
+    """Say now and then that a handler or filter has failed: in the server's own log, or on stderr as logging does."""
+    global _told_s
+    now_s = time.monotonic()
+    if now_s - _told_s < TELL_EVERY_S:
+        return
+    _told_s = now_s
+    text = f"A handler or filter of logging has failed: {in_one_line(error)}"
+    if _kept is not None:
+        _kept.writer.write(text)
+    else:
+        with suppress(Exception):
+            sys.stderr.write(f"hotshoe: {text}\n")
+
+
 def claim() -> None:
     """Make all loggers of hotshoe that exist ones of ours. Call it before code of apps runs."""
     for name, logger in list(logging.Logger.manager.loggerDict.items()):
@@ -157,11 +190,4 @@ def _is_same_log(handler: logging.Handler, writer: LogWriter) -> bool:
     if isinstance(handler, SharedHandler) and handler.writer is writer:
         return True
     stream = getattr(handler, "stream", None) or getattr(getattr(handler, "console", None), "file", None)
-    return _descriptor(writer.stream) in _CONSOLE and _descriptor(stream) in _CONSOLE
-
-
-def _descriptor(stream: Any) -> int | None:
-    try:
-        return cast(int, stream.fileno())
-    except Exception:  # it is no stream, or has none
-        return None
+    return writer.writes_to_console and descriptor_of(stream) in CONSOLE

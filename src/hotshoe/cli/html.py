@@ -128,7 +128,7 @@ def use_each(files: Sequence[str], argv: Sequence[str] | None, outputs: Sequence
     """Build each app's document, as for a first visitor, and call ``use`` with it. Raises ``UserError``."""
     from ..hosts.factory import make_host
 
-    host = make_host(list(files), Settings(threads=0, args=tuple(argv or ())))
+    host = make_host(list(files), Settings(threads=0, args=tuple(argv or ())), is_export=True)
     urls = list(host.apps)
     if len(outputs) > len(urls):
         number = f"{len(urls)} app{'s' * (len(urls) > 1)}"

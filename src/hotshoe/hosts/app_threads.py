@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from ..base.errors import AppError
 from ..base.lent_loop import is_current
 from ..base.submitted_calls import SubmittedCall
 from ..base.thread_errors import AppThread
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 SPARE = 7
 """How many more threads may start in the places of those whose callbacks only wait, in multiples of --threads."""
+
+BEGIN_S = 30.0
+"""The longest wait until a call on an app's own thread, or on the loop, begins: a callback there may be stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +108,16 @@ class AppThreads:
     def call(self, url: str, function: Callable[[], T]) -> T:
         """Call ``function`` where the app's code runs, and wait. Not for the app's own code.
 
-        A shared thread is as good as any other: there it is called at once.
+        A shared thread is as good as any other: there it is called at once. Raises ``AppError`` if another piece of the
+        app's code is busy there for ``BEGIN_S``.
         """
         place = self.at(url)
         if place.thread == "own" and place.pool is not None:
-            return place.pool.submit(function).result()
+            return _result_of(place.pool.submit(function), url, place)
         if place.thread == "loop" and self._loop is not None and not is_current(self._loop):
             called: SubmittedCall[T] = SubmittedCall(function, _leave_queued)
             post(self._loop, called)
-            return called.result()
+            return _result_of(called, url, place)
         return function()
 
     @property
@@ -134,8 +139,18 @@ class AppThreads:
 
     def _pools(self) -> dict[ThreadPool, str | None]:
         """All pools, and of which app each is."""
-        pools: dict[ThreadPool, str | None] = {own.pool: url for url, own in self._own.items() if own.pool is not None}
+        owns = list(self._own.items())  # a thread that loads an app may add one meanwhile
+        pools: dict[ThreadPool, str | None] = {own.pool: url for url, own in owns if own.pool is not None}
         return pools if self._shared.pool is None else {self._shared.pool: None, **pools}
+
+
+def _result_of(called: Future[T], url: str, place: Workplace) -> T:
+    wait([called], BEGIN_S)
+    if called.cancel():  # it has not begun
+        where = "event loop" if place.thread == "loop" else "thread"
+        raise AppError(f"{url}: can't be loaded, since its {where} was busy for {BEGIN_S:g} s (--app-thread "
+                       f"{place.thread}); try again when its callback has ended, or start the server again")
+    return called.result()
 
 
 def _leave_queued(call: Future[T]) -> None:

@@ -59,14 +59,16 @@ TASKS_SHARE = 0.1
 class InlineHost:
     """Loads apps, and runs them in this process: on threads, or on the event loop (``AppThreads``).
 
-    ``targets`` and ``reloads`` are those of ``make_host``. ``static`` is the path of BokehJS below the prefix. Raises
-    ``AppError``, ``ConfigError``.
+    ``targets``, ``reloads`` and ``is_export`` are those of ``make_host``. ``static`` is the path of BokehJS below the
+    prefix. Raises ``AppError``, ``ConfigError``.
     """
 
-    def __init__(self, targets: Any, settings: Settings, *, reloads: bool = True, static: str = STATIC) -> None:
+    def __init__(self, targets: Any, settings: Settings, *, reloads: bool = True, static: str = STATIC,
+                 is_export: bool = False) -> None:
         install()  # before the apps import what uses it
         self._settings = settings
         self._dev = settings.dev
+        self._is_export = is_export
         self._threads = AppThreads(settings)
         try:
             self._served = ServedApps(targets, settings, self._threads, reloads=reloads, notify=self._notify_of_apps)
@@ -118,7 +120,7 @@ class InlineHost:
             place = self._threads.at(url)
             surroundings = Surroundings(loop, place.pool, pulse, thread=place.thread,
                                         running_loop=place.running_loop, collapse=collapse, dev=self._dev,
-                                        counters=self.counters, shares=place.shares)
+                                        counters=self.counters, shares=place.shares, is_export=self._is_export)
             return Registry(app, url, surroundings, on_gone=partial(self._notify_if_gone, url))
 
         try:

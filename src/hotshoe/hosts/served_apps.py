@@ -237,5 +237,5 @@ def _warn_of_unknown(settings: Settings, apps: Collection[str]) -> None:
     """Log a warning for each setting with a value for an app that is not served, which may be a slip."""
     for row in (row for row in TABLE if row.doc.of_app is not None):
         if unknown := [url for url in apps_in(getattr(settings, row.name)) if url not in apps]:
-            log.warning("%s names %s, but there is no app at that URL now; the apps are at %s",
-                        row.key, ", ".join(unknown), ", ".join(sorted(apps)))
+            log.warning("No app is at %s now, which %s names; the apps are at %s",
+                        ", ".join(unknown), row.key, ", ".join(sorted(apps)))

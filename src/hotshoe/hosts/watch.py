@@ -77,8 +77,8 @@ class Watch:
         names = ", ".join(map(_described, jobs[:NAMED_MOST]))
         more = f", and {len(jobs) - NAMED_MOST} more" if len(jobs) > NAMED_MOST else ""
         if self._app is not None:
-            _paced.warning("A callback has run for more than %g s on the one thread of app %s (--app-thread own); %d "
-                           "pieces of work wait for it: %s", LONG_S, self._app, self._pool.waiting_count, names)
+            _paced.warning("A callback has run for more than %g s on the one thread of app %s (--app-thread own), "
+                           "and other work of the app waits for it: %s", LONG_S, self._app, names)
             return
         _paced.warning("%d callbacks have run for more than %g s, and hold threads (--threads %d, "
                        "--max-computing-per-user); %d pieces of work wait for a thread: %s%s",

@@ -61,8 +61,9 @@ def _compile(digest: str) -> str:
 
 
 @cache
-def _say_once(text: str) -> None:
-    _log.warning(text)
+def _say_that_memory_is_used() -> None:
+    _log.warning("Compiled custom models are kept in memory only: neither in the user's cache nor in the temporary "
+                 "folder is a private folder that can be written; set HOME or TMPDIR to one that can")
 
 
 def _file(digest: str) -> Path | None:
@@ -82,8 +83,7 @@ def _read(digest: str) -> str | None:
 
 def _write(digest: str, script: str) -> None:
     if (file := _file(digest)) is None:
-        _say_once("Compiled custom models are kept in memory only: neither in the user's cache nor in the temporary "
-                  "folder is a private folder that can be written; set HOME or TMPDIR to one that can")
+        _say_that_memory_is_used()
         return
     try:
         write_private(file, script.encode("utf-8"))

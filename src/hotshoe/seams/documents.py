@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
@@ -147,11 +148,43 @@ class HoldingCallbackManager(DocumentCallbackManager):
     Stock holds added callbacks as well, so a callback that ends the hold never runs. Panel ends its holds in such
     callbacks, on a thread, while another thread may begin its own hold.
 
+    Panel restores a hold that it has found, by setting ``_hold``. If another thread has ended that hold meanwhile, it
+    is not restored: nobody would end it again, and the page would never change.
+
     It also awaits what ``async`` callbacks of the document return.
     """
 
     await_later: AwaitLater | None = None
     """Set by the session."""
+    _policy: Any = None
+    _ended_count = 0
+    _ended_by = 0
+    """The thread that ended the last hold."""
+    _found: dict[int, int]
+    """By thread: how many holds had ended when it last found one."""
+
+    @property
+    def _hold(self) -> Any:
+        if self._policy is not None:
+            self._found[threading.get_ident()] = self._ended_count
+        return self._policy
+
+    @_hold.setter
+    def _hold(self, policy: Any) -> None:
+        ident = threading.get_ident()
+        if policy is None:
+            if self._policy is not None:
+                self._policy, self._ended_by = None, ident
+                self._ended_count += 1
+            return
+        is_ended = self._policy is None and self._found.get(ident, self._ended_count) != self._ended_count
+        self._policy = policy
+        if is_ended and self._ended_by != ident:
+            self.unhold()  # and send what was held since
+
+    def hold(self, policy: Any = "combine") -> None:
+        self._found.pop(threading.get_ident(), None)  # a new one
+        super().hold(policy)
 
     def on_change(self, *callbacks: Any) -> None:
         super().on_change(*callbacks)
@@ -219,6 +252,8 @@ def new_document() -> Document:
     """An empty document, ready for an app."""
     UnlockedDocumentProxy.__setattr__ = _set_on_proxy  # type: ignore[method-assign,assignment]
     document = Document()
+    document.callbacks.__dict__.pop("_hold")
+    document.callbacks._found = {}  # type: ignore[attr-defined]
     document.callbacks.__class__ = HoldingCallbackManager
     return document
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..base import children
 from ..base.errors import ConfigError
+from ..base.lent_loop import keep_running
 from ..base.logs import PacedLog, origin_of
 from ..base.tracebacks import user_traceback
 
@@ -36,12 +37,18 @@ RESTORE_EVERY_S = 1.0
 
 
 def new_loop(kind: str = "auto") -> asyncio.AbstractEventLoop:
-    """A loop by its name in ``--loop``: with ``auto`` uvloop's if uvloop is installed, else asyncio's."""
-    if kind == "asyncio" or (kind == "auto" and find_spec("uvloop") is None):  # there is none for Windows
-        return asyncio.new_event_loop()
-    import uvloop
+    """A loop by its name in ``--loop``: with ``auto`` uvloop's if uvloop is installed, else asyncio's.
 
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    App code can't stop it, nor change how it works.
+    """
+    loop: asyncio.AbstractEventLoop
+    if kind == "asyncio" or (kind == "auto" and find_spec("uvloop") is None):  # there is none for Windows
+        loop = asyncio.new_event_loop()
+    else:
+        import uvloop
+
+        loop = uvloop.new_event_loop()
+    keep_running(loop)
     return loop
 
 

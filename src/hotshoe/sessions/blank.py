@@ -72,9 +72,12 @@ class Blank:
 
     def _check(self, end_s: float) -> None:
         session = self._session()
-        if session is None or session.destroyed or not is_blank(session.document):
+        if session is None or session.destroyed:
             return
-        is_at_work = session.busy or bool(session.document.session_callbacks)
+        # In this order: a callback that begins meanwhile is one to come, or at work, or has added its root.
+        is_at_work = bool(session.document.session_callbacks) or session.busy
+        if not is_blank(session.document):
+            return
         if is_at_work and self._loop.time() < end_s:
             self._look_later(end_s)
             return

@@ -66,13 +66,14 @@ async def build(session: Session, app: App, *, validate: bool = True, is_last_tr
 
 def _fill(session: Session, app: App, validate: bool) -> None:
     begin_panel(session.document, by_app=app.begins_panel)
-    asked = ask_panel(session.document)
+    asked = None if session.is_export else ask_panel(session.document)
     session.callbacks.building = True
     try:
         app.build(session.document)
     finally:
         session.callbacks.building = False
-        ask_panel(session.document, asked)  # also if the code ended early: a visitor who may see nothing sees no error
+        if not session.is_export:  # also if the code has ended early: a visitor who may see nothing sees no error
+            ask_panel(session.document, asked, has_run=True)
     if app.fills and not session.document.roots and is_blank(session.document):
         session.blank = Blank(session)
     if validate and settings.perform_document_validation():
@@ -97,7 +98,10 @@ async def end(
     await _perform(session, partial(end_panel, session.document), deadline)
     for hook in _destroyed_hooks(session, app):
         await _perform(session, partial(hook, session.context), deadline)
-    await session.tasks.end(TASKS_S if deadline is None else min(TASKS_S, deadline.share(HOOK_SHARE).left_s))
+    patience_s = TASKS_S if deadline is None else min(TASKS_S, deadline.share(HOOK_SHARE).left_s)
+    if left := await session.tasks.end(patience_s):
+        log.warning("session %s has ended, but %d of its tasks still run: let them end when they get CancelledError",
+                    session.context.name, left)
     await _perform(session, partial(_dismantle, session), deadline)
     return True
 

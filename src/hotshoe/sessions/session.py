@@ -57,6 +57,8 @@ class Surroundings:
     """Whether the event loop counts as running in app code on threads."""
     shares: Shares = field(default_factory=Shares)
     """How much of the threads each user, address and app may use."""
+    is_export: bool = False
+    """Whether an author writes the documents to files: then there is no visitor whom the app could refuse."""
 
 
 class Life(Enum):
@@ -81,6 +83,7 @@ class Session:
         self.app_url = app_url
         self.dev = surroundings.dev
         self.collapse = surroundings.collapse
+        self.is_export = surroundings.is_export
         self.document = seams.new_document()
         self.context = SessionContext(self, server_context)
         self.user: str | None = None

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from bokeh.document import Document
+from bokeh.models.widgets import Div
 from jinja2 import Template
 from tests.support import hosts
 from tests.support.asgi_websocket import Peer, socket_scope
@@ -429,7 +430,7 @@ class Lines:
 async def lines_of_a_page(sessions: int) -> int:
     # What is done now and then for all sessions is not to come in between.
     settings = Settings(threads=0, check_unused_sessions_milliseconds=10**9, stats_log_frequency_milliseconds=10**9)
-    host = InlineHost({"/a": App(build=lambda document: None)}, settings)
+    host = InlineHost({"/a": App(build=lambda document: document.add_root(Div()))}, settings)
     capacity = Capacity(0, 100_000, 100_000)
     host.listen(capacity.handle_event)
     await host.start()

@@ -55,6 +55,17 @@ class _ThreadIds(weakref.WeakKeyDictionary[Any, int]):
         return threading.get_ident() if session._lock.locked() else -1
 
 
+class _Connected(weakref.WeakKeyDictionary[Any, bool]):
+    """The documents that have a page, for Panel before 1.10, which knows of it only when the page is drawn.
+
+    It drops changes for documents that no page has. A page that is being drawn has its document, and needs them.
+    """
+
+    def get(self, document: Any, default: Any = None) -> Any:
+        session = session_of(document)
+        return super().get(document, default) or (session is not None and session.connection_count > 0)
+
+
 def _on_loop_thread(original: property) -> property:
     """The same since Panel 1.10, which asks whether the code runs on the event loop."""
 
@@ -137,6 +148,7 @@ def _install(state: Any) -> None:
     else:
         periodic = sys.modules["panel.io.callbacks"].PeriodicCallback
         periodic.start = _starter(periodic.start)
+        type.__setattr__(cls, "_connected", _Connected(cls._connected))
     type.__setattr__(cls, "user", _of_user(cls.user, lambda user: user.name))
     type.__setattr__(cls, "user_info", _of_user(cls.user_info, _user_info))
     share_edits()
