@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -65,3 +66,17 @@ def test_without_a_server_a_fork_changes_nothing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(children, "_lifeline", None)
     children._before_fork()
     assert children._fork.mask is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_child_finds_connections_that_no_object_has_yet() -> None:
+    with (socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as other,
+          socket.create_connection(listener.getsockname()) as client):
+        accepted = listener.accept()[0].detach()
+        try:
+            found = children.sockets_like([listener])
+            assert set(found) == {listener.fileno(), accepted}
+            assert not {other.fileno(), client.fileno()}.intersection(found)
+        finally:
+            os.close(accepted)
+    assert children.sockets_like([listener]) == []

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 from .. import seams
+from ..base.children import AppCode
 from ..seams.process import current_own, warn_once
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def running(origin: str, *, argv: Sequence[str] | None, folder: str | None = Non
     run = Run(origin, argv, warned, outputs)
     token = _run.set(run)
     try:
-        yield
+        with AppCode():
+            yield
     finally:
         _run.reset(token)
         with _lock:

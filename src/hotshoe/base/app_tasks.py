@@ -10,10 +10,11 @@ import contextvars
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from types import FrameType
 from typing import Any
 
+from .children import end_child, generation
 from .tracebacks import is_called_by_app, is_own
 
 
@@ -36,10 +37,15 @@ class AppTasks:
         task: asyncio.Task[Any] = _task_class(asyncio.Task)(coroutine, loop=loop, **options)
         task.owner = self  # type: ignore[attr-defined]
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._forget, generation()))
         if self._has_ended:
             task.cancel()
         return task
+
+    def _forget(self, born: int, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if born != generation():  # not to be asked otherwise: the error would count as looked at
+            end_child(born, None if task.cancelled() else task.exception())
 
     @staticmethod
     def are_to_have(coroutine: Any, frame: FrameType | None) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 from weakref import WeakSet
 
 try:
@@ -110,6 +112,30 @@ def close_in_child(descriptors: Iterable[int]) -> None:
     os.close(nowhere)
 
 
+def sockets_like(listening: Iterable[socket.socket]) -> list[int]:
+    """The descriptors of these sockets and of all connections that they have accepted.
+
+    Those of connections that no object has yet are only found where there is a ``/proc``.
+    """
+    own, found = {_address(sock) for sock in listening if sock.fileno() >= 0}, list[int]()
+    with suppress(OSError):
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names are all that is needed
+            with suppress(OSError):
+                sock = socket.socket(fileno=int(name))
+                try:
+                    if _address(sock) in own:
+                        found.append(int(name))
+                finally:
+                    sock.detach()
+    return found
+
+
+def _address(sock: socket.socket) -> tuple[object, ...]:
+    """What a listening socket and its connections have in common: with it the port, or the path of a Unix socket."""
+    name = sock.getsockname()
+    return sock.family, sock.type, name[1] if isinstance(name, tuple) else name
+
+
 def end_child(before: int, error: BaseException | None) -> None:
     """End this process if it was forked since ``generation()`` was ``before``, with the status of ``error``.
 
@@ -127,6 +153,28 @@ def end_child(before: int, error: BaseException | None) -> None:
         with suppress(Exception):
             stream.flush()
     os._exit(status & 0xFF)
+
+
+class AppCode:
+    """The time in which an app's code runs outside of sessions. A child that it forks is no second server.
+
+    The child gets Python's handlers of signals and ends with the server, and ends at the latest where that code ends.
+    """
+
+    def __enter__(self) -> Self:
+        self._born = _generation
+        register(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        unregister(self)
+        end_child(self._born, error)
+
+    def after_fork(self) -> None:
+        """Let the child be one of the app, not of the program."""
+        use_default_signals()
+        end_with_server()
 
 
 def _before_fork() -> None:

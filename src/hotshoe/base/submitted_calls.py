@@ -45,12 +45,16 @@ class SubmittedCall(Future[T]):
 
 def call_safely(function: Callable[[], T]) -> T:
     """Call ``function``; an exception that would end the waiting task or its loop becomes a ``RuntimeError``."""
+    born = generation()
     try:
-        return function()
+        result = function()
     except BaseException as error:
+        end_child(born, error)
         if isinstance(error, Exception) and not isinstance(error, StopIteration):
             raise
         raise RuntimeError(f"the app's code ended with {error!r}") from error
+    end_child(born, None)
+    return result
 
 
 def close_coroutine(job: Future[Any]) -> None:

@@ -24,7 +24,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .. import __version__
-from ..base.ending_children import kill_descendants
+from ..base.ending_children import Process, descendants, kill_descendants
 from ..base.errors import AppError, ConfigError
 from ..base.log_writing import LogWriter
 from ..base.logs import FIELDS, UNKNOWN, AddFields
@@ -64,16 +64,17 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
     # Without --wsgi there is no site here. An app may import one for its models, but that is served elsewhere.
     guard = None if settings.wsgi is None else Search.IN_SITE
+    programs_own = descendants()  # before apps are loaded
     server = Server(expand(files) if settings.glob else files, settings=settings, guard=guard)
-    run_server(server, partial(_log_start, server))
+    run_server(server, partial(_log_start, server), programs_own)
     return 0
 
 
-def run_server(server: Server, on_started: Callable[[], None]) -> None:
+def run_server(server: Server, on_started: Callable[[], None], programs_own: frozenset[Process] | None = None) -> None:
     """Serve until a signal ends it, and print that signal as ``bokeh serve`` does."""
     from ..server.loops import SAME_ORDER_S
 
-    server.run(on_started=on_started, on_signal=partial(_handle_signal, SAME_ORDER_S))
+    server.run(on_started=on_started, on_signal=partial(_handle_signal, SAME_ORDER_S), programs_own=programs_own)
 
 
 def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[str], SettingSources]:

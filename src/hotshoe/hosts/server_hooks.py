@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from ..apps import App, failing_app
+from ..base.children import AppCode
 from ..base.errors import AppError
 from ..base.housekeeping import await_with_keepers
 from ..base.lent_loop import call_with
@@ -42,11 +43,15 @@ class ServerHooks:
         place = self._threads.at(app)
         try:
             if place.pool is None:
-                result = function()
+                with AppCode():
+                    result = function()
             else:
                 loop = asyncio.get_running_loop()
                 result = await place.pool.run(partial(call_with, loop, place.running_loop, function))
-            return await await_with_keepers(result) if inspect.isawaitable(result) else result
+            if not inspect.isawaitable(result):
+                return result
+            with AppCode():  # it runs on the event loop
+                return await await_with_keepers(result)
         except SystemExit as error:  # it must not end the event loop
             raise RuntimeError(f"the app's code ended with {error!r}") from error
 

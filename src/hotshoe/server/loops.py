@@ -97,10 +97,12 @@ def run_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Future[_T], must_e
     asyncio lets ``SystemExit`` and ``KeyboardInterrupt`` of any task, such as one that an app has made, end the loop.
     Here they end only that task, unless ``must_end()``.
     """
+    born = children.generation()
     while True:
         try:
             return loop.run_until_complete(task)
         except (SystemExit, KeyboardInterrupt) as error:
+            children.end_child(born, error)  # of a task
             if task.done() or must_end():
                 raise
             _paced.error("An app's task or callback on the event loop has ended with %s; the server goes on\n%s",

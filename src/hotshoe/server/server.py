@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
 from ..base.app_tasks import context_without_owner
-from ..base.ending_children import descendants, end_descendants
+from ..base.ending_children import Process, descendants, end_descendants
 from ..base.lent_loop import is_current
 from ..base.tasks import STOP_GRACE_S, supervise
 from ..config import Settings
@@ -264,16 +264,18 @@ class Server:
             await self.stop_async()
 
     def run(self, on_signal: Callable[[signal.Signals], None] | None = None,
-            on_started: Callable[[], None] | None = None) -> None:
+            on_started: Callable[[], None] | None = None, *, programs_own: frozenset[Process] | None = None) -> None:
         """Serve until SIGINT, SIGTERM or SIGHUP; blocks. A second signal ends the process at once.
 
         ``on_started`` is called when the server accepts requests, ``on_signal`` in the handler of the first signal.
         For a process that does nothing else: this shortens Python's switch interval while apps run on threads,
         collects garbage when the process is idle, raises the limit of open files, and at the end ends the children
-        that apps have started and left.
+        that apps have started and left. ``programs_own`` are the children that are no app's; ``None`` means all
+        that there are at the time of the call.
         """
         raise_file_limit()
-        programs_own = descendants()
+        if programs_own is None:
+            programs_own = descendants()
         signals = StopSignals(partial(self._on_signal, on_signal))
         with short_switch_interval(self._settings.threads > 0), tidy_process(), signals:
             try:

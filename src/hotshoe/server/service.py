@@ -187,7 +187,8 @@ class Serving:
         """A child must not hold ports and connections: they would stay open after the server has closed them."""
         connections = (connection.transport.get_extra_info("socket") for connection in self._state.connections)
         sockets = (*self._listeners.sockets, *connections)
-        children.close_in_child(sock.fileno() for sock in sockets if sock is not None)
+        known = {sock.fileno() for sock in sockets if sock is not None}
+        children.close_in_child(known.union(children.sockets_like(self._listeners.sockets)))
 
     def stop_listening(self) -> None:
         """Accept no more connections; open ones stay open."""
