@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import decimal
 import gc
+import importlib
 import io
 import locale
 import logging
@@ -18,6 +19,8 @@ import warnings
 import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cloudpickle
@@ -260,3 +263,20 @@ async def test_functions_of_apps_and_patched_modules_pickle_for_other_processes(
         del sys.modules[module.__name__]
     assert pickle.loads(sent)(1) == (2, sys.platform, warnings.warn)
     assert pickle.loads(cloudpickle.dumps(sys)) is sys
+
+
+async def test_modules_that_are_imported_are_plain_ones(two: list[Session], tmp_path: Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    class Kind(type(sys)):  # type: ignore[misc]  # as some libraries do
+        pass
+
+    (tmp_path / "imported_late.py").write_text("stdout = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    imported: list[ModuleType] = []
+    await two[0].run(lambda: imported.append(importlib.import_module("imported_late")))
+    module = imported[0]
+    monkeypatch.delitem(sys.modules, "imported_late")
+    assert type(module) is ModuleType  # importlib makes modules of the type of ``sys``
+    assert (isinstance(module, type(sys)), isinstance(two, type(sys)), issubclass(ModuleType, type(sys))) == (
+        True, False, True)
+    assert (type(Kind("kind")), isinstance(module, Kind)) == (Kind, False)

@@ -70,14 +70,27 @@ def _property(name: str) -> property:
     return property(get, replace)
 
 
-class _Sys(OwnModule):
+class _LikeModuleType(type):
+    """Has ``type(sys)`` make and recognise plain modules: importlib and others take it for ``ModuleType``."""
+
+    def __call__(cls, *arguments: Any, **options: Any) -> Any:
+        return (ModuleType if cls is _Sys else super().__call__)(*arguments, **options)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, ModuleType) if cls is _Sys else super().__instancecheck__(instance)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, ModuleType) if cls is _Sys else super().__subclasscheck__(subclass)
+
+
+class _Sys(OwnModule, metaclass=_LikeModuleType):
     stdout = _property("stdout")
     stderr = _property("stderr")
 
 
 def isolate_streams() -> None:
     """Begin to tell the streams of sessions apart. Further calls change nothing."""
-    if isinstance(sys, _Sys):
+    if type(sys) is _Sys:
         return
     for name in ("stdout", "stderr"):
         sys.__dict__[name] = _Stream(name, sys.__dict__[name])
