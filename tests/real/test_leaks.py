@@ -118,8 +118,10 @@ async def test_nothing_is_left_of_thousands_of_sessions(kind: str, threads: int,
     for visit in (use, look, fail):
         await visits(host, visit, 200)
     before, tasks = Ledger(), asyncio.all_tasks()
-    many = (10_000 if full_size() else 2_500) if kind == "inline" and threads else 2_000
-    for visit, count in ((use, many), (look, 1000), (fail, 300)):
+    most = 10_000 if kind == "inline" and threads else 2_000
+    # A leak of one object each is more than the noise.
+    counts = (most, 1_000, 300) if full_size() else (1_700, 500, 300)
+    for visit, count in zip((use, look, fail), counts, strict=True):
         await visits(host, visit, count)
     after = Ledger()
     assert after.modules | before.modules <= others
