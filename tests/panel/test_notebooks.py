@@ -23,6 +23,8 @@ PANEL = ("# My *title*", "import panel as pn\npn.extension()", "from IPython.dis
          "import matplotlib.pyplot as plt\nplt.plot([1, 2]);", "plt.gca().get_title() or None", "'six'")
 SERVED = ("# Title", "import panel as pn", "pn.pane.Markdown('one').servable()", "'two'")
 
+TEXTS = ("# Only *words*", "# And more")
+
 
 def notebook(*cells: Any) -> str:
     """Cells of code; one that starts with ``#`` and a blank is Markdown, one with a dictionary has metadata."""
@@ -50,10 +52,13 @@ def test_values_texts_and_figures_or_what_is_served(tmp_path: Path) -> None:
     need_module("panel")
     (tmp_path / "my_board.ipynb").write_text(notebook(*PANEL))
     (tmp_path / "served.ipynb").write_text(notebook(*SERVED))
-    command = [sys.executable, "-m", "hotshoe", "json", "my_board.ipynb", "served.ipynb"]
+    (tmp_path / "texts.ipynb").write_text(notebook(*TEXTS))
+    command = [sys.executable, "-m", "hotshoe", "json", "texts.ipynb", "my_board.ipynb", "served.ipynb"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    board, served = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("my_board", "served"))
+    board, served, words = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("my_board", "served", "texts"))
+    assert list(texts(words["roots"]))[-2:] == ["Only words", "And more"]
     assert board["title"] == "My Board"
     main = [root for root in board["roots"] if "main" in root["attributes"].get("tags", ())]
     assert list(texts(main)) == ["My title", "one", "two", "three", "four", "five", "figure", "six"]

@@ -106,8 +106,10 @@ def show_outputs(document: Document, name: str, parts: Sequence[Part], outputs: 
     if has_content(document):
         return
     layouts = [value for _, value in found if isinstance(value, LayoutDOM)]
-    uses_panel = is_panel_loaded() and any("panel" in part.text for part in parts if part.cell is not None)
-    if not uses_panel and (layouts or not found or importlib.util.find_spec("panel") is None):
+    code = [part.text for part in parts if part.cell is not None]
+    uses_panel = is_panel_loaded() and any("panel" in text for text in code)
+    shows_nothing = bool(code) and not found  # one of texts only shows them
+    if not uses_panel and (layouts or shows_nothing or importlib.util.find_spec("panel") is None):
         for layout in dict.fromkeys(layouts):
             document.add_root(layout)
         return
