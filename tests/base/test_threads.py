@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from tests.support.waiting import until
 
-from hotshoe.base import housekeeping, threads
-from hotshoe.base.threads import ThreadPool, in_thread, post
+from hotshoe.base import housekeeping, process_threads, threads
+from hotshoe.base.process_threads import in_thread
+from hotshoe.base.threads import ThreadPool, post
 from hotshoe.base.turns import Gate, Pass, TurnQueue, enter
 from hotshoe.base.workers import LONG_S, SPAN_S, RunningJob
 from hotshoe.server.framing import deflated
@@ -316,7 +317,8 @@ NEVER_RETURNS = {
 def test_a_process_ends_without_a_thread_that_never_returns(way: str) -> None:
     code = f"""
 import asyncio, threading
-from hotshoe.base.threads import ThreadPool, in_thread
+from hotshoe.base.process_threads import in_thread
+from hotshoe.base.threads import ThreadPool
 begun = threading.Event()
 def hang():
     begun.set()
@@ -365,9 +367,9 @@ async def test_a_job_at_a_gate_runs_although_the_system_refused_a_thread(monkeyp
 def test_in_thread_works_in_a_process_that_was_forked() -> None:
     code = """
 import asyncio, os, signal, time
-from hotshoe.base import threads
-asyncio.run(threads.in_thread(int, "3"))
-while not threads._for_waiting._idle:
+from hotshoe.base import process_threads
+asyncio.run(process_threads.in_thread(int, "3"))
+while not process_threads._for_waiting._idle:
     time.sleep(0.01)
 child = os.fork()
 if not child:
@@ -379,7 +381,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 async def test_what_computes_does_not_wait_for_those_that_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_for_waiting", ThreadPool(1))
+    monkeypatch.setattr(process_threads, "_for_waiting", ThreadPool(1))
     release = threading.Event()
     hanging = asyncio.create_task(in_thread(_wait, release))
     try:

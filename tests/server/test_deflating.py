@@ -6,7 +6,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from hotshoe.base.threads import compute
+from hotshoe.base.process_threads import compute
 from hotshoe.server import framing
 from hotshoe.server.framing import deflated, deflater
 

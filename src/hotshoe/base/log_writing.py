@@ -30,7 +30,24 @@ def descriptor_of(stream: Any) -> int | None:
         return None
 
 
-class LogWriter(logging.Handler):
+class LineHandler(logging.Handler):
+    """Has formatted records written as lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format the record here, in the context of the code that logs, and have the line written."""
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+        else:
+            self.write(line)
+
+    def write(self, line: str) -> None:
+        """Have a line written."""
+        raise NotImplementedError
+
+
+class LogWriter(LineHandler):
     """Writes formatted records to a stream. Lines that can't be written are counted, and a later line tells of them."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -60,15 +77,6 @@ class LogWriter(logging.Handler):
     def writes_to_console(self) -> bool:
         """Whether the lines go to this process's stdout or stderr."""
         return self._descriptor in CONSOLE
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Format the record here, in the context of the code that logs, and have the line written."""
-        try:
-            line = self.format(record)
-        except Exception:
-            self.handleError(record)
-        else:
-            self.write(line)
 
     def write(self, line: str) -> None:
         """Have a line written."""

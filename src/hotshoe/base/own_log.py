@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .log_writing import CONSOLE, LogWriter, descriptor_of
+from .log_writing import CONSOLE, LineHandler, LogWriter, descriptor_of
 from .tracebacks import in_one_line
 
 ROOT = "hotshoe"
@@ -109,21 +109,16 @@ class _Way:
         self.handlers = handlers
 
 
-class SharedHandler(logging.Handler):
+class SharedHandler(LineHandler):
     """Writes the lines of other loggers to the server's log. An app may remove it, or change its format and level."""
 
     def __init__(self, writer: LogWriter) -> None:
         super().__init__()
         self.writer = writer
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Format the record here, and have the line written."""
-        try:
-            line = self.format(record)
-        except Exception:
-            self.handleError(record)
-        else:
-            self.writer.write(line)
+    def write(self, line: str) -> None:
+        """Have a line written."""
+        self.writer.write(line)
 
     def flush(self) -> None:
         """Wait until all lines are written."""

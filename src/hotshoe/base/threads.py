@@ -7,9 +7,7 @@ hanging network mount would keep the process alive. ``make lint`` checks that no
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -38,12 +36,6 @@ EAGER = 4
 
 PATIENCE_S = 0.002
 """More threads start when jobs have waited this long and none of them has begun."""
-
-SHARED_MOST = 32
-"""The most threads for ``in_thread`` in a process."""
-
-COMPUTING_MOST = 4
-"""The most threads for ``compute`` in a process."""
 
 
 def post(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object) -> None:
@@ -393,27 +385,3 @@ def _stands_safely(ident: int, is_safe: Callable[[FrameType], bool]) -> bool:
 
 def _nothing() -> None:
     pass
-
-
-def _make_pools() -> None:
-    global _for_waiting, _for_computing
-    _for_waiting = ThreadPool(SHARED_MOST, name="hotshoe-shared")
-    _for_computing = ThreadPool(COMPUTING_MOST, name="hotshoe-computing")
-
-
-_for_waiting: ThreadPool
-_for_computing: ThreadPool
-_make_pools()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_make_pools)  # a forked process does not have the threads of its parent
-
-
-async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call ``function`` on a thread, where it may wait for a disk: ``asyncio.to_thread`` on our own threads."""
-    context = contextvars.copy_context()
-    return await asyncio.wrap_future(_for_waiting.submit(partial(context.run, function, *args, **kwargs)))
-
-
-async def compute(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same for functions that only compute: a slow disk, which may block all other threads, does not delay them."""
-    return await asyncio.wrap_future(_for_computing.submit(function, *args, **kwargs))

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from bokeh.settings import settings
 
 from ..base.errors import ClientError, RefusedError, TokenError
-from ..base.threads import in_thread
+from ..base.process_threads import in_thread
 from ..tokens import mint, new_session_id, read
 from .address import AppAddress, describe_redirect, is_same_origin
 

@@ -19,9 +19,9 @@ from ..base.counters import Counters
 from ..base.errors import AccessError, BuildError, ConfigError, RemoteError, SessionGone
 from ..base.first_imports import order_first_imports
 from ..base.lent_loop import install, lend
+from ..base.process_threads import in_thread
 from ..base.tasks import STOP_GRACE_S, Deadline
 from ..base.tasks import start as start_task
-from ..base.threads import in_thread
 from ..base.tracebacks import describe
 from ..base.users import discard, user_name
 from ..config import Settings, value_for

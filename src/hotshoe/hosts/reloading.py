@@ -15,7 +15,7 @@ from ..apps import App, Reload, Sources, load_all
 from ..apps.loading import LoadCall, directly
 from ..base.extras import need
 from ..base.logs import PacedLog
-from ..base.threads import in_thread
+from ..base.process_threads import in_thread
 from ..config import Settings
 
 log = logging.getLogger("hotshoe.dev")

@@ -14,10 +14,10 @@ from ..base.children import AppCode
 from ..base.errors import AppError
 from ..base.housekeeping import await_with_keepers
 from ..base.lent_loop import call_with
+from ..base.process_threads import in_thread
 from ..base.submitted_calls import call_safely
 from ..base.tasks import Deadline
 from ..base.thread_errors import add_hint
-from ..base.threads import in_thread
 from ..base.tracebacks import in_one_line
 from ..sessions import Registry
 from .app_threads import AppThreads

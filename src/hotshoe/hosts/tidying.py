@@ -20,7 +20,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from ..base.threads import in_thread
+from ..base.process_threads import in_thread
 
 LOOK_EVERY_S = 1.0
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
-from ..base.threads import compute
+from ..base.process_threads import compute
 from .libraries import Frame, Opcode
 
 Fragment: TypeAlias = "tuple[bytes | memoryview, bool]"

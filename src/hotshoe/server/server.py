@@ -8,9 +8,8 @@ import logging
 import threading
 import webbrowser
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from ..base.app_tasks import context_without_owner
@@ -27,35 +26,21 @@ from ..web.site.sites import site_of
 from .limits import raise_file_limit
 from .listening import Listeners, listen, listen_unix
 from .loops import StopSignals, check_loop, close_loop, new_loop, run_to_end, short_switch_interval
+from .pending import Pending, result_at_once
 from .service import Service
 from .tls import Tls
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from bokeh.document import Document
 
     from ..hosts.host import AppInfo, Statistics
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 THREAD_GRACE_S = STOP_GRACE_S + 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """Work on the server's loop: ``await`` it on any loop, or call ``result()`` in any other thread."""
-
-    future: concurrent.futures.Future[None]
-
-    def result(self, timeout_s: float | None = None) -> None:
-        """Wait until the work is done; raises its error. Never call it on the server's loop."""
-        self.future.result(timeout_s)
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return asyncio.wrap_future(self.future).__await__()
 
 
 class Server:
@@ -165,7 +150,7 @@ class Server:
         assert self._loop is not None
         call = self._host.statistics()
         if is_current(self._loop) or not self._loop.is_running():
-            return _result_at_once(call)
+            return result_at_once(call)
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
 
     def update_sessions(self, app: str, update: Callable[[Document], Awaitable[None] | None]) -> Pending:
@@ -402,18 +387,6 @@ class Server:
         if self._running is None:
             raise RuntimeError("the server is not running")
         return self._running
-
-
-def _result_at_once(call: Coroutine[Any, Any, _T]) -> _T:
-    """The result of a call that does not have to wait. Raises RuntimeError if it has to."""
-    try:
-        call.send(None)
-    except StopIteration as done:
-        result: _T = done.value
-        return result
-    call.close()
-    raise RuntimeError("the apps run in other processes, and the server's own loop can't wait for them: call this in "
-                       "another thread")
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

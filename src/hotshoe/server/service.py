@@ -18,9 +18,9 @@ from typing import Any
 
 from ..base import children
 from ..base.counters import Counters
+from ..base.process_threads import in_thread
 from ..base.tasks import Deadline
 from ..base.tasks import start as start_task
-from ..base.threads import in_thread
 from ..config import Settings
 from ..config.limit_table import Limits
 from ..hosts import Host

@@ -120,12 +120,16 @@ class Session:
         self._unlocked = Unlocked(self.document, self._variables, loop=loop, pool=pool,
                                   line=self.lane.line, report=report, running_loop=self._running_loop)
         self.callbacks = Callbacks(loop, self.lane, self._unlocked, self._subscribers, report=report)
+        self._bind_document()
+        if visit is not None:
+            self._variables.run(self._adopt, visit, logs.known())
+
+    def _bind_document(self) -> None:
+        """Have the document tell this session what changes, and give it to callbacks."""
         seams.bind_session_context(self.document, self.context)
         seams.await_by(self.document, self.callbacks.run_once)
         self.document.callbacks.on_change_dispatch_to(self)
         self.document.on_message("hotshoe:too-big", self.reporter.note_too_big)
-        if visit is not None:
-            self._variables.run(self._adopt, visit, logs.known())
 
     @property
     def id(self) -> str:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from ..base.errors import CompileError, ConfigError, RequestError
 from ..base.named_files import in_time, read_named, reason_of
-from ..base.threads import in_thread
+from ..base.process_threads import in_thread
 from ..config import Settings
 from ..hosts.host import AppInfo, FileName, Host
 from ..http import responses

@@ -21,7 +21,7 @@ from ...base.files import read_regular
 from ...base.folders import stamp_of
 from ...base.locks import locked
 from ...base.named_files import in_time, reason_of
-from ...base.threads import in_thread
+from ...base.process_threads import in_thread
 from ..accounts import Account
 from ..calls import Calls
 
