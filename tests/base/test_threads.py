@@ -374,7 +374,7 @@ while not process_threads._for_waiting._idle:
 child = os.fork()
 if not child:
     signal.alarm(20)
-    os._exit(asyncio.run(threads.in_thread(int, "7")))
+    os._exit(asyncio.run(process_threads.in_thread(int, "7")))
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
