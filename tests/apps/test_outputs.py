@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.notebooks import notebook
 
 from hotshoe.apps.loading import load
 
 if TYPE_CHECKING:
     from tests.support.app_files import Build, Write
-
-
-def notebook(*cells: str | tuple[str, dict[str, Any]]) -> str:
-    """Cells of code; one that starts with ``#`` and a blank is Markdown, one with a dictionary has metadata."""
-    made = []
-    for cell in cells:
-        source, metadata = (cell, {}) if isinstance(cell, str) else cell
-        kind = "markdown" if source.startswith("# ") else "code"
-        made.append({"cell_type": kind, "source": source, "metadata": metadata})
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made})
 
 
 BOKEH = ("# About", "from bokeh.plotting import figure, show\nfrom bokeh.io import output_notebook\noutput_notebook()",

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from bokeh.document import Document
 from bokeh.events import DocumentReady
-from tests.support.hosts import open_session
+from tests.support.hosts import serve_session
 
 from hotshoe.config import Settings
-from hotshoe.hosts.inline import InlineHost
 
 pytest.importorskip("panel")
 
@@ -51,19 +50,11 @@ def fill(seen: list[tuple[str, object, object]], document: Document) -> None:
 @pytest.mark.filterwarnings("ignore:Widget.name")
 async def test_they_are_awaited(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[tuple[str, object, object]] = []
-    host = InlineHost({"app": partial(fill, seen)}, Settings())
-    await host.start()
-    try:
-        await open_session(host, "/app", "one")
-        session = host._registries["/app"].get("one")
-        assert session is not None
+    async with serve_session(partial(fill, seen), Settings()) as session:
         document = session.document
         async with asyncio.timeout(10):
             while len(seen) < 7:
                 await asyncio.sleep(0.002)
-        await host.close("/app", "one")
-    finally:
-        await host.stop()
     places = {f"{place}{how}" for place in ("click", "watch", "periodic", "destroyed") for how in ("", " by a lambda")}
     assert {place for place, _, _ in seen} == places | {"onload"}
     assert {(ident, each) for _, ident, each in seen} == {(threading.get_ident(), document)}

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from bokeh.document import Document
 from bokeh.models.widgets import Div
-from tests.support.hosts import open_session
+from tests.support.hosts import serve_session
 from tests.support.waiting import until
 
 from hotshoe.config import Settings
-from hotshoe.hosts.inline import InlineHost
-from hotshoe.sessions.session import Session
+from hotshoe.sessions import Session
 
 pytest.importorskip("panel")
 
@@ -29,13 +28,8 @@ async def session() -> AsyncIterator[Session]:
 
         pn.Row(pn.pane.Bokeh(Div(name="text", text="0"))).servable()  # type: ignore[no-untyped-call]
 
-    host = InlineHost({"app": build}, Settings())
-    await host.start()
-    await open_session(host, "/app", "one")
-    made = host._registries["/app"].get("one")
-    assert made is not None
-    yield made
-    await host.stop()
+    async with serve_session(build, Settings()) as made:
+        yield made
 
 
 @pytest.mark.parametrize("last", ["the one with the lock", "the one without"])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.support.needs import need_module
+from tests.support.notebooks import notebook
 
 pytestmark = pytest.mark.real
 
@@ -24,16 +25,6 @@ PANEL = ("# My *title*", "import panel as pn\npn.extension()", "from IPython.dis
 SERVED = ("# Title", "import panel as pn", "pn.pane.Markdown('one').servable()", "'two'")
 
 TEXTS = ("# Only *words*", "# And more")
-
-
-def notebook(*cells: Any) -> str:
-    """Cells of code; one that starts with ``#`` and a blank is Markdown, one with a dictionary has metadata."""
-    made = []
-    for cell in cells:
-        source, metadata = (cell, {}) if isinstance(cell, str) else cell
-        kind = "markdown" if source.startswith("# ") else "code"
-        made.append({"cell_type": kind, "source": source, "metadata": metadata})
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made})
 
 
 def texts(value: Any) -> Iterator[str]:

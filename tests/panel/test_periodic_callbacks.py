@@ -11,10 +11,9 @@ import pytest
 from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.server.callbacks import NextTickCallback
-from tests.support.hosts import open_session
+from tests.support.hosts import serve_session
 
 from hotshoe.config import Settings
-from hotshoe.hosts.inline import InlineHost
 
 pytest.importorskip("panel")
 
@@ -34,12 +33,7 @@ def fill(callbacks: dict[str, Any], act: Callable[[], None], document: Document)
 async def test_they_begin_with_the_page_and_until_then_nothing_runs() -> None:
     callbacks: dict[str, Any] = {"ran": []}
     ready = asyncio.Event()
-    host = InlineHost({"app": partial(fill, callbacks, ready.set)}, Settings(threads=0))
-    await host.start()
-    try:
-        await open_session(host, "/app", "one")
-        session = host._registries["/app"].get("one")
-        assert session is not None
+    async with serve_session(partial(fill, callbacks, ready.set), Settings(threads=0)) as session:
         document = session.document
         for _ in range(20):
             await asyncio.sleep(0)
@@ -49,6 +43,4 @@ async def test_they_begin_with_the_page_and_until_then_nothing_runs() -> None:
             await ready.wait()
             while any(callbacks[name].running for name in ("kept", "again")):
                 await asyncio.sleep(0.002)
-    finally:
-        await host.stop()
     assert sorted(callbacks["ran"]) == ["again"] * 3 + ["kept"] * 3

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+from bokeh.document import Document
+
 from hotshoe.apps import Request
+from hotshoe.config import Settings
 from hotshoe.hosts.host import AsPage, Attachment, Host, Opened, OpenRequest
 from hotshoe.hosts.inline import InlineHost
 from hotshoe.hosts.loopback import LoopbackHost
+from hotshoe.sessions import Session
 
 KINDS = ("inline", "loopback")
 MakeHost = Callable[..., Awaitable[Host]]
@@ -36,6 +41,20 @@ def inline_of(host: Host) -> InlineHost:
 async def open_session(host: Host, app: str, session_id: str, request: Request | None = None, **more: Any) -> Opened:
     """Find or create a session."""
     return await host.open(OpenRequest(app, request or Request(), session_id, **more))
+
+
+@asynccontextmanager
+async def serve_session(build: Callable[[Document], None], settings: Settings) -> AsyncIterator[Session]:
+    """A session of an app, in a host of its own."""
+    host = InlineHost({"app": build}, settings)
+    await host.start()
+    try:
+        await open_session(host, "/app", "one")
+        session = host._registries["/app"].get("one")
+        assert session is not None
+        yield session
+    finally:
+        await host.stop()
 
 
 async def page_of(host: Host, app: str, session_id: str, request: Request | None = None) -> str:

@@ -26,7 +26,7 @@ def descriptor_of(stream: Any) -> int | None:
     """The descriptor that a stream writes to; ``None`` if there is none, or if this is no stream."""
     try:
         return cast(int, stream.fileno())
-    except Exception:
+    except Exception:  # it may be any object of an app
         return None
 
 

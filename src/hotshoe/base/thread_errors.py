@@ -92,5 +92,5 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except BaseException:
+    except BaseException:  # it runs code of the app
         return ""

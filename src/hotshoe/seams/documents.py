@@ -245,16 +245,18 @@ def _set_on_proxy(proxy: UnlockedDocumentProxy, name: str, value: Any) -> None:
 
 def await_by(document: Document, await_later: AwaitLater) -> None:
     """Have what callbacks of the document return awaited by this function."""
-    document.callbacks.await_later = await_later  # type: ignore[attr-defined]
+    callbacks: Any = document.callbacks
+    callbacks.await_later = await_later
 
 
 def new_document() -> Document:
     """An empty document, ready for an app."""
     UnlockedDocumentProxy.__setattr__ = _set_on_proxy  # type: ignore[method-assign,assignment]
     document = Document()
-    document.callbacks.__dict__.pop("_hold")
-    document.callbacks._found = {}  # type: ignore[attr-defined]
-    document.callbacks.__class__ = HoldingCallbackManager
+    callbacks: Any = document.callbacks
+    del callbacks.__dict__["_hold"]
+    callbacks._found = {}
+    callbacks.__class__ = HoldingCallbackManager
     return document
 
 
@@ -271,12 +273,13 @@ def dismantle(document: Document, receiver: object) -> None:
 
 
 def _dismantle_document(document: Document, receiver: object) -> None:
-    callbacks, models = document.callbacks, document.models
+    callbacks: Any = document.callbacks
+    models = document.models
     models._models.clear()
     models._new_models.clear()
     models._seen_model_ids.clear()
     models._models_by_name = type(models._models_by_name)()
-    callbacks.await_later = None  # type: ignore[attr-defined]
+    callbacks.await_later = None
     document._roots.clear()
     document._session_context = None
     document._template_variables = {}
